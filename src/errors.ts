@@ -1,0 +1,115 @@
+// Every error that leaves this package, and every code of an expected failure. Outcomes that a caller must expect (a weak password)
+// are values, see IdentityResult; what is thrown is either a misconfiguration or a promise that another system broke.
+import createError from '@fastify/error'
+
+/** The database did not answer in time or is not there. Answered as 503 with Retry-After. */
+export const DatabaseUnavailable = createError<[]>('FST_IDENTITY_DATABASE_UNAVAILABLE', 'The database is not available', 503)
+
+/** More passwords wait to be hashed than `password.hasher.maxQueue` allows, or one waited too long. Answered as 503 with Retry-After. */
+export const HasherBusy = createError<[]>('FST_IDENTITY_HASHER_BUSY', 'Too many sign-ins at once', 503)
+
+/** Another transaction changed the same rows again and again (SQLSTATE 40001, 40P01). Answered as 503 with Retry-After. */
+export const DatabaseContention = createError<[]>('FST_IDENTITY_DATABASE_CONTENTION', 'The database could not finish a conflicting change', 503)
+
+/** Revocations could not be read for longer than a request may trust its token. Answered as 503 with Retry-After. */
+export const RevocationUnknown = createError<[]>('FST_IDENTITY_REVOCATION_UNKNOWN', 'Sessions cannot be checked right now', 503)
+
+/** An option is missing, of the wrong type, or contradicts another. Thrown by `register`. */
+export const InvalidOption = createError<[option: string, problem: string, remedy: string]>(
+  'FST_IDENTITY_INVALID_OPTION', "Option '%s' %s. %s", 500)
+
+/** No database is named. Thrown by `register`. */
+export const DatabaseMissing = createError<[]>(
+  'FST_IDENTITY_DATABASE_MISSING',
+  "Option 'database' is missing. Set the environment variable DATABASE_URL (or PGHOST and PGDATABASE), or pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance", 500)
+
+/** The database that `database` names could not be reached while registering. */
+export const DatabaseUnreachable = createError<[reason: string]>(
+  'FST_IDENTITY_DATABASE_UNREACHABLE', "The database of option 'database' (or DATABASE_URL) cannot be used: %s. Start it, or correct the connection string", 500)
+
+/** No root secret in production. Thrown by `register`. */
+export const SecretMissing = createError<[]>(
+  'FST_IDENTITY_SECRET_MISSING',
+  "Option 'secret' is missing. Set IDENTITY_SECRET to at least 32 random bytes, for example the output of: openssl rand -base64 32", 500)
+
+/** The key ring was wrapped under a root secret that is not among those given. Thrown by `register`. */
+export const SecretWrong = createError<[]>(
+  'FST_IDENTITY_SECRET_WRONG',
+  "Option 'secret' cannot open the key ring of this database. Pass the secret it was made with, also as second element of a list: secret: [new, old]", 500)
+
+/** Migrations are pending and `migrate: 'check'` forbids running them. Thrown by `register`. */
+export const MigrationsPending = createError<[schema: string, pending: string]>(
+  'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run them with app.identity.migrate() or register once with migrate: 'auto'", 500)
+
+/** A guard ran on an instance where the plugin is not registered. */
+export const NotRegistered = createError<[decorator: string]>(
+  'FST_IDENTITY_NOT_REGISTERED', "requireAuthorization() ran but no realm '%s' is registered in this scope. Await app.register(identity) in this scope or a parent", 500)
+
+/** One expected failure: `code` is stable and part of the wire, `description` is for people and replaceable by option `errors`. */
+export interface IdentityError {
+  readonly code: string
+  readonly description: string
+}
+
+/** What a manager's changing method answers: expected failures are values, not exceptions. */
+export type IdentityResult =
+  | { readonly succeeded: true }
+  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+
+export const success: IdentityResult = Object.freeze({ succeeded: true })
+
+/** A code with the values its message names, before a describer put it into words. */
+export interface Failure {
+  readonly code: ErrorCode
+  readonly args?: readonly (string | number)[]
+}
+
+/** Puts a code into words. The default speaks the reference's English. */
+export type ErrorDescriber = (code: ErrorCode, args: readonly (string | number)[]) => string
+
+// The reference's codes and messages (spec: IdentityErrorDescriber), then those that only its endpoints use, then ours.
+const messages = {
+  DefaultError: 'An unknown failure has occurred.',
+  ConcurrencyFailure: 'Optimistic concurrency failure, object has been modified.',
+  PasswordMismatch: 'Incorrect password.',
+  InvalidToken: 'Invalid token.',
+  RecoveryCodeRedemptionFailed: 'Recovery code redemption failed.',
+  LoginAlreadyAssociated: 'A user with this login already exists.',
+  InvalidUserName: "Username '{0}' is invalid, can only contain letters or digits.",
+  InvalidEmail: "Email '{0}' is invalid.",
+  DuplicateUserName: "Username '{0}' is already taken.",
+  DuplicateEmail: "Email '{0}' is already taken.",
+  InvalidRoleName: "Role name '{0}' is invalid.",
+  DuplicateRoleName: "Role name '{0}' is already taken.",
+  UserAlreadyHasPassword: 'User already has a password set.',
+  UserLockoutNotEnabled: 'Lockout is not enabled for this user.',
+  UserAlreadyInRole: "User already in role '{0}'.",
+  UserNotInRole: "User is not in role '{0}'.",
+  PasswordTooShort: 'Passwords must be at least {0} characters.',
+  PasswordRequiresUniqueChars: 'Passwords must use at least {0} different characters.',
+  PasswordRequiresNonAlphanumeric: 'Passwords must have at least one non alphanumeric character.',
+  PasswordRequiresDigit: "Passwords must have at least one digit ('0'-'9').",
+  PasswordRequiresLower: "Passwords must have at least one lowercase ('a'-'z').",
+  PasswordRequiresUpper: "Passwords must have at least one uppercase ('A'-'Z').",
+  CannotResetSharedKeyAndEnable: 'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
+  RequiresTwoFactor: 'No 2fa token was provided by the request. A valid 2fa token is required to enable 2fa.',
+  InvalidTwoFactorCode: 'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
+  OldPasswordRequired: 'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
+  PasswordTooLong: 'Passwords must be at most {0} characters.',
+} as const
+
+export type ErrorCode = keyof typeof messages
+
+export const errorCodes = Object.freeze(Object.keys(messages)) as readonly ErrorCode[]
+
+/** The reference's English. `{0}` is the value as typed. */
+export const describeError: ErrorDescriber = (code, args) =>
+  messages[code].replace(/\{(\d)\}/g, (_, index: string) => String(args[Number(index)] ?? ''))
+
+/** A failed result in the words of `describe`. */
+export function failed(describe: ErrorDescriber, failures: readonly Failure[]): IdentityResult {
+  return {
+    succeeded: false,
+    errors: failures.map(({ code, args = [] }) => ({ code, description: describe(code, args) })),
+  }
+}
