@@ -1,0 +1,81 @@
+// What the mails say, and the links in them. Subjects and html bodies are the reference's, to the letter; the plain text beside them is for
+// mail programs that show no html. Links and codes come in raw and are escaped here. Nothing is sent from here.
+
+export interface MailMessage {
+  /** One bare address, no display name. */
+  readonly to: string
+  readonly subject: string
+  readonly html: string
+  readonly text: string
+}
+
+export function confirmationLinkMail(to: string, link: string): MailMessage {
+  return {
+    to,
+    subject: 'Confirm your email',
+    html: `Please confirm your account by <a href='${escapeHtml(link)}'>clicking here</a>.`,
+    text: `Please confirm your account by opening this link:\n\n${link}\n`,
+  }
+}
+
+export function passwordResetLinkMail(to: string, link: string): MailMessage {
+  return {
+    to,
+    subject: 'Reset your password',
+    html: `Please reset your password by <a href='${escapeHtml(link)}'>clicking here</a>.`,
+    text: `Please reset your password by opening this link:\n\n${link}\n`,
+  }
+}
+
+export function passwordResetCodeMail(to: string, code: string): MailMessage {
+  return {
+    to,
+    subject: 'Reset your password',
+    html: `Please reset your password using the following code: ${escapeHtml(code)}`,
+    text: `Please reset your password using the following code:\n\n${code}\n`,
+  }
+}
+
+/**
+ * The link that confirms an address. `changedEmail` is there when the address is a new one for an existing account.
+ * @param base absolute URL of our own confirmEmail route, or of the page of a SPA; a query it already has is kept
+ * @param query `code` as it travels on the wire (base64url)
+ * @throws TypeError when `base` is no absolute URL
+ */
+export function confirmEmailLink(base: string, query: { readonly userId: string; readonly code: string; readonly changedEmail?: string }): string {
+  const { userId, code, changedEmail } = query
+  return withQuery(base, [['userId', userId], ['code', code], ...(changedEmail === undefined ? [] : [['changedEmail', changedEmail] as const])])
+}
+
+/** The link to the page of a SPA where a new password is chosen: `email` and `code` are what POST /resetPassword wants as email and resetCode. */
+export function resetPasswordLink(base: string, query: { readonly email: string; readonly code: string }): string {
+  return withQuery(base, [['email', query.email], ['code', query.code]])
+}
+
+/**
+ * `base` with `pairs` after whatever query it has, before a fragment. Everything but unreserved characters (RFC 3986 §2.3) is percent-encoded:
+ * URLSearchParams would write a blank as '+', which only form decoders read back.
+ * @throws TypeError when `base` is no absolute URL
+ */
+export function withQuery(base: string, pairs: readonly (readonly [name: string, value: string])[]): string {
+  const url = new URL(base)
+  const added = pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&')
+  if (added === '') return url.href
+  url.search = url.search === '' || url.search.endsWith('&') ? url.search + added : `${url.search}&${added}`
+  return url.href
+}
+
+/** As HtmlEncoder.Default of the reference's platform writes it: printable ASCII stays but for `& < > " ' +`, all else becomes a reference. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[^ !#-%(-*,-;=?-~]/gu, (character) => {
+    const codePoint = character.codePointAt(0) ?? 0
+    const isHalfPair = codePoint >= 0xd800 && codePoint <= 0xdfff
+    return named.get(character) ?? `&#x${(isHalfPair ? 0xfffd : codePoint).toString(16).toUpperCase()};`
+  })
+}
+
+const named: ReadonlyMap<string, string> = new Map([['&', '&amp;'], ['<', '&lt;'], ['>', '&gt;'], ['"', '&quot;']])
+
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+}
