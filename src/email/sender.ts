@@ -1,0 +1,83 @@
+// Who sends mail: the host's own EmailSender, something that takes finished messages, or an SMTP server by URL. All three become one
+// EmailSender. When to send, and what happens when it fails, is the outbox's business.
+import { InvalidOption } from '../errors.js'
+import { deliverable } from './address.js'
+import { confirmationLinkMail, passwordResetCodeMail, passwordResetLinkMail, type MailMessage } from './messages.js'
+import { smtpSender } from './smtp.js'
+import { readSmtpUrl } from './smtp-url.js'
+
+export type { MailMessage } from './messages.js'
+
+/** What a sender may know of the user it writes to. */
+export interface MailUser {
+  readonly id: string
+  readonly userName: string | null
+  readonly email: string | null
+}
+
+/**
+ * The reference's IEmailSender. `email` is where the mail goes: the stored address, or the new one when it is being changed. Links and codes
+ * are raw: escape them for html. A rejected promise means "not sent, try again". A mail may be asked for twice after a crash.
+ */
+export interface EmailSender {
+  sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
+  sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
+  sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
+}
+
+/** Takes messages with the default texts. `to` is one address without separators or quotes, safe wherever a mailbox is expected. */
+export interface MessageSender {
+  send(message: MailMessage): Promise<void>
+}
+
+/** Option `email`: a sender of either kind, or an SMTP URL such as `smtps://user:password@mail.example.com?from=no-reply@example.com`. */
+export type EmailOption = EmailSender | MessageSender | string
+
+/** `close` is there only for what was opened here: it breaks off what is still being sent. A host's own sender is never closed. */
+export type ClosableSender = EmailSender & { close?(): void }
+
+/**
+ * The sender that `option` describes.
+ * @param from sender address for an SMTP URL, before its `from` parameter; `a@example.com` or `Name <a@example.com>`
+ * @throws FST_IDENTITY_INVALID_OPTION when `option` is none of the three kinds
+ */
+export function createSender(option: EmailOption, from?: string): ClosableSender {
+  if (typeof option === 'string') {
+    const smtp = smtpSender(readSmtpUrl(option, from))
+    return { ...withDefaultTexts(smtp), close: () => smtp.close() }
+  }
+  if (isEmailSender(option)) return unclosable(option)
+  if (isMessageSender(option)) return withDefaultTexts(option)
+  throw new InvalidOption('email', 'is no sender',
+    'Pass an object with sendConfirmationLink, sendPasswordResetLink and sendPasswordResetCode, an object with send(message), or an SMTP URL')
+}
+
+function withDefaultTexts(sender: MessageSender): EmailSender {
+  return {
+    sendConfirmationLink: async (_user, email, link) => sender.send(confirmationLinkMail(deliverable(email), link)),
+    sendPasswordResetLink: async (_user, email, link) => sender.send(passwordResetLinkMail(deliverable(email), link)),
+    sendPasswordResetCode: async (_user, email, code) => sender.send(passwordResetCodeMail(deliverable(email), code)),
+  }
+}
+
+// The async arrows turn an exception of a sender that is not async into a rejection.
+function unclosable(sender: EmailSender): EmailSender {
+  return {
+    sendConfirmationLink: async (user, email, link) => sender.sendConfirmationLink(user, email, link),
+    sendPasswordResetLink: async (user, email, link) => sender.sendPasswordResetLink(user, email, link),
+    sendPasswordResetCode: async (user, email, code) => sender.sendPasswordResetCode(user, email, code),
+  }
+}
+
+// Both take unknown: a JavaScript host is held to the option's type by nobody else.
+function isEmailSender(option: unknown): option is EmailSender {
+  return hasMethod(option, 'sendConfirmationLink') && hasMethod(option, 'sendPasswordResetLink') && hasMethod(option, 'sendPasswordResetCode')
+}
+
+function isMessageSender(option: unknown): option is MessageSender {
+  return hasMethod(option, 'send')
+}
+
+function hasMethod(option: unknown, name: string): boolean {
+  return typeof option === 'object' && option !== null && typeof Reflect.get(option, name) === 'function'
+}
