@@ -39,10 +39,10 @@ export function createHasher(options: HasherOptions = {}, backend?: Argon2Backen
   return inTurn(argon2idHasher(cost, chosen, randomBytes), limits, async () => (await chosen).close())
 }
 
-/** Puts a host's own hasher behind the queue. It gets passwords as typed, and hashes one of ours at once to compare with for nobody. */
+/** Puts a host's own hasher behind the queue. It gets passwords as typed, and a random one right away: the hash to compare nobody's with. */
 export function queueHasher(hasher: PasswordHasher, options: HasherQueueOptions = {}): QueuedHasher {
-  // A host's hasher may be remote; libuv's pool limits only what runs in it.
-  const limits = limitsOf(options, { ...thisMachine(), hashingThreads: 1024 })
+  // It may be remote: the size of libuv's pool bounds the default, not what the host sets.
+  const limits = limitsOf(options, thisMachine(), 1024)
   return inTurn(withDummy(hasher, randomBytes), limits, () => Promise.resolve())
 }
 

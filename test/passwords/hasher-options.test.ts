@@ -36,6 +36,12 @@ for (const [setting, threads] of pools) {
   })
 }
 
+test('where more at once may be set than libuv has threads, the default still leaves two free', () => {
+  assert.equal(limitsOf({}, { cores: 16, hashingThreads: 2 }, 1024).maxConcurrent, 2)
+  assert.equal(limitsOf({ maxConcurrent: 1024 }, machine, 1024).maxConcurrent, 1024)
+  assert.throws(() => limitsOf({ maxConcurrent: 1025 }, machine, 1024), InvalidOption)
+})
+
 test('this machine has at least one core', () => assert.ok(thisMachine().cores >= 1))
 
 const borders: readonly [good: HasherOptions, bad: HasherOptions, option: string][] = [
