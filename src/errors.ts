@@ -41,6 +41,11 @@ export const SecretWrong = createError<[]>(
 export const MigrationsPending = createError<[schema: string, pending: string]>(
   'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run them with app.identity.migrate() or register once with migrate: 'auto'", 500)
 
+/** Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is cut: the sign-in fails. */
+export const TokenTooLarge = createError<[characters: number, limit: number]>(
+  'FST_IDENTITY_TOKEN_TOO_LARGE',
+  'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims', 500)
+
 /** A guard ran on an instance where the plugin is not registered. */
 export const NotRegistered = createError<[decorator: string]>(
   'FST_IDENTITY_NOT_REGISTERED', "requireAuthorization() ran but no realm '%s' is registered in this scope. Await app.register(identity) in this scope or a parent", 500)

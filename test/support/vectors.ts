@@ -1,0 +1,6 @@
+// Known answers, read from test/vectors. The caller names the shape, since each file is ours and fixed.
+import { readFileSync } from 'node:fs'
+
+export function vectors(file: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../../../test/vectors/${file}`, import.meta.url), 'utf8'))
+}
