@@ -1,0 +1,54 @@
+// Random names: security stamps in the reference's form, concurrency stamps, and ids (UUIDv7, RFC 9562 §5.7).
+// Also the mark of a stamp, which is what tickets and codes carry of it.
+import { sha256 } from '@noble/hashes/sha2.js'
+import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { uuidText } from './fields.js'
+
+/** A security stamp or authenticator key: 160 random bits as 32 characters of base32 (A-Z2-7). */
+export function newStamp(): string {
+  return base32(randomBytes(20))
+}
+
+/** Changes with every write of a row: a random UUID. */
+export function newConcurrencyStamp(): string {
+  return randomUUID()
+}
+
+/** An id that sorts by the time it was made, to the millisecond. */
+export function newUuidV7(nowMs: number): string {
+  return uuidV7(nowMs, randomBytes(10))
+}
+
+/** Base64url of the first 8 bytes of SHA-256 of a security stamp, 11 characters: enough to see that it changed, too little to be it. */
+export function stampMark(stamp: string): string {
+  return Buffer.from(sha256(Buffer.from(stamp)).subarray(0, 8)).toString('base64url')
+}
+
+/** True when `mark` is the mark of `stamp`. */
+export function isMarkOf(mark: string, stamp: string): boolean {
+  const expected = Buffer.from(stampMark(stamp))
+  const given = Buffer.from(mark)
+  return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+/** RFC 4648 §6 without padding, for lengths that need none (multiples of 5 bytes). */
+export function base32(bytes: Uint8Array): string {
+  let text = ''
+  let bits = 0
+  let count = 0
+  for (const byte of bytes) {
+    bits = (bits << 8 | byte) & 0xfff
+    for (count += 8; count >= 5; count -= 5) text += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt(bits >> (count - 5) & 31)
+  }
+  return text
+}
+
+/** 48 bits of Unix milliseconds, version 7, and of 10 random bytes the 74 bits the RFC leaves free. */
+export function uuidV7(nowMs: number, random: Uint8Array): string {
+  const bytes = Buffer.alloc(16)
+  bytes.writeUIntBE(nowMs, 0, 6)
+  bytes.set(random.subarray(0, 10), 6)
+  bytes.writeUInt8(bytes.readUInt8(6) & 0x0f | 0x70, 6)
+  bytes.writeUInt8(bytes.readUInt8(8) & 0x3f | 0x80, 8)
+  return uuidText(bytes, 0)
+}
