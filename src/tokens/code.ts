@@ -1,0 +1,67 @@
+// One-time codes for mails: proof that a mailbox, or whoever was handed one, answers for a user. Bound to purpose, user, security stamp and data.
+// Using one up is the database's business: it changes the stamp, after which `isMarkOf` says no.
+import {
+  clockSkewSeconds, markLength, markText, readSeconds, secondsLength, uuidLength, uuidText, writeMark, writeSeconds, writeUuid,
+} from './fields.js'
+import { open, seal, type FindKey, type SealingKey } from './seal.js'
+import { stampMark } from './stamp.js'
+
+export type CodePurpose = 'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken'
+
+export interface CodeContents {
+  /** UUID, in lower case once opened. */
+  readonly userId: string
+  /** The user's security stamp. Its mark goes inside. */
+  readonly stamp: string
+  /** What else the code is for, sealed: the new address of a change, the name of a host's own purpose. Default '' */
+  readonly data?: string
+}
+
+export interface OpenedCode {
+  readonly userId: string
+  /** To be compared with the stored stamp by `isMarkOf`. */
+  readonly stampMark: string
+  readonly data: string
+  /** Whole seconds. */
+  readonly issuedAt: number
+}
+
+//  0  16  user id
+// 16   8  mark of the stamp
+// 24   5  issued at, whole seconds
+// 29   n  data, UTF-8
+const markAt = uuidLength
+const issuedAt = markAt + markLength
+const dataAt = issuedAt + secondsLength
+
+/**
+ * Text for a URL: base64url, 100 characters without data.
+ * @throws TypeError when userId is no UUID or data is not well-formed
+ * @throws TokenTooLarge when it would exceed 4,096 characters
+ */
+export function sealCode(key: SealingKey, purpose: CodePurpose, contents: CodeContents, nowSeconds: number): string {
+  const { userId, stamp, data = '' } = contents
+  const bytes = Buffer.alloc(dataAt + Buffer.byteLength(data))
+  writeUuid(bytes, 0, userId, 'userId')
+  writeMark(bytes, markAt, stampMark(stamp), 'stamp')
+  writeSeconds(bytes, issuedAt, nowSeconds, 'nowSeconds')
+  bytes.write(data, dataAt)
+  // UTF-8 writes every lone surrogate as U+FFFD: two different addresses would become one.
+  if (bytes.toString('utf8', dataAt) !== data) throw new TypeError('data is not well-formed text')
+  return seal(key, purpose, bytes)
+}
+
+/** What the code says, or null without a reason: not ours, for another purpose, `lifetimeSeconds` old, or issued over 60 seconds ahead of now. */
+export function openCode(find: FindKey, purpose: CodePurpose, code: unknown, nowSeconds: number, lifetimeSeconds: number): OpenedCode | null {
+  const bytes = open(find, purpose, code)
+  if (bytes === null || bytes.length < dataAt) return null
+  const issued = readSeconds(bytes, issuedAt)
+  const isTimely = nowSeconds < issued + lifetimeSeconds && issued <= nowSeconds + clockSkewSeconds
+  if (!isTimely) return null
+  return Object.freeze({
+    userId: uuidText(bytes, 0),
+    stampMark: markText(bytes, markAt),
+    data: bytes.toString('utf8', dataAt),
+    issuedAt: issued,
+  })
+}

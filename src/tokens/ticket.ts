@@ -1,0 +1,154 @@
+// Tickets: who signed in, how and until when, in one payload under three purposes (access, refresh, cookie). Sealed by seal.ts.
+// Whether a session was ended or a stamp changed is not known here; the ticket carries what is needed to ask.
+import {
+  clockSkewSeconds, markLength, markText, readSeconds, secondsLength, uuidLength, uuidText, writeMark, writeSeconds, writeUuid,
+} from './fields.js'
+import { open, seal, type FindKey, type SealingKey } from './seal.js'
+
+export type TicketPurpose = 'access' | 'refresh' | 'cookie'
+
+/** Times are whole seconds since the Unix epoch. */
+export interface Ticket {
+  /** UUIDs, in lower case once opened. */
+  readonly userId: string
+  readonly sessionId: string
+  readonly userName: string
+  readonly email: string | null
+  /** `stampMark` of the user's security stamp. */
+  readonly stamp: string
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** When credentials were last proved. */
+  readonly authenticatedAt: number
+  /** Absolute end of the session, whatever is refreshed or slid until then. */
+  readonly sessionExpiresAt: number
+  /** When the claims were last read from the database. */
+  readonly validatedAt: number
+  readonly amr: readonly string[]
+  readonly roles: readonly string[]
+  readonly claims: readonly TicketClaim[]
+  /** Place in the session's chain of refresh tokens, uint32; 0 in other tickets. */
+  readonly counter: number
+  /** Cookies only: it outlives the browser. */
+  readonly persistent: boolean
+}
+
+export interface TicketClaim {
+  readonly type: string
+  readonly value: string
+}
+
+// The payload: fixed fields, then a JSON array by position, `[userName, email | 0, amr, roles, [type, value, type, value, …]]`,
+// where 0 says that the e-mail address is the user name.
+const at = (() => {
+  const sessionId = uuidLength
+  const stamp = sessionId + uuidLength
+  const issuedAt = stamp + markLength
+  const expiresAt = issuedAt + secondsLength
+  const authenticatedAt = expiresAt + secondsLength
+  const sessionExpiresAt = authenticatedAt + secondsLength
+  const validatedAt = sessionExpiresAt + secondsLength
+  const counter = validatedAt + secondsLength
+  const persistent = counter + 4
+  const names = persistent + 1
+  return { userId: 0, sessionId, stamp, issuedAt, expiresAt, authenticatedAt, sessionExpiresAt, validatedAt, counter, persistent, names }
+})()
+
+/**
+ * @throws TypeError when a member has no such form (an id that is no UUID, a claim that is no text)
+ * @throws TokenTooLarge when roles and claims do not fit into 4,096 characters
+ */
+export function sealTicket(key: SealingKey, purpose: TicketPurpose, ticket: Ticket): string {
+  const email = ticket.email === ticket.userName ? 0 : ticket.email
+  const claims = ticket.claims.flatMap(({ type, value }) => [type, value])
+  const names: unknown[] = [ticket.userName, email, ticket.amr, ticket.roles, claims]
+  if (!areNames(names)) throw new TypeError('A ticket takes text only: userName, email, amr, roles, and types and values of claims')
+  if (!isUint32(ticket.counter)) throw new TypeError('counter is not an unsigned 32-bit integer')
+  const json = JSON.stringify(names)
+  const bytes = Buffer.alloc(at.names + Buffer.byteLength(json))
+  writeUuid(bytes, at.userId, ticket.userId, 'userId')
+  writeUuid(bytes, at.sessionId, ticket.sessionId, 'sessionId')
+  writeMark(bytes, at.stamp, ticket.stamp, 'stamp')
+  writeSeconds(bytes, at.issuedAt, ticket.issuedAt, 'issuedAt')
+  writeSeconds(bytes, at.expiresAt, ticket.expiresAt, 'expiresAt')
+  writeSeconds(bytes, at.authenticatedAt, ticket.authenticatedAt, 'authenticatedAt')
+  writeSeconds(bytes, at.sessionExpiresAt, ticket.sessionExpiresAt, 'sessionExpiresAt')
+  writeSeconds(bytes, at.validatedAt, ticket.validatedAt, 'validatedAt')
+  bytes.writeUInt32BE(ticket.counter, at.counter)
+  bytes.writeUInt8(ticket.persistent ? 1 : 0, at.persistent)
+  bytes.write(json, at.names)
+  return seal(key, purpose, bytes)
+}
+
+/** The ticket, deeply frozen; null without a reason unless it opens, has the right shape and `isTimely`. */
+export function openTicket(find: FindKey, purpose: TicketPurpose, token: unknown, nowSeconds: number): Ticket | null {
+  const bytes = open(find, purpose, token)
+  const ticket = bytes && readTicket(bytes)
+  return ticket && isTimely(ticket, nowSeconds) ? ticket : null
+}
+
+/**
+ * True before the ticket's expiry and its session's end, and at most 60 seconds before it was issued.
+ * To be asked again of a ticket kept in memory.
+ */
+export function isTimely(ticket: Ticket, nowSeconds: number): boolean {
+  return nowSeconds < ticket.expiresAt && nowSeconds < ticket.sessionExpiresAt && ticket.issuedAt <= nowSeconds + clockSkewSeconds
+}
+
+// Checked to the last member although authenticated: what a later version or a fault of ours has sealed must not become half a ticket.
+function readTicket(bytes: Buffer): Ticket | null {
+  if (bytes.length < at.names) return null
+  const persistent = bytes.readUInt8(at.persistent)
+  const names = readNames(bytes.toString('utf8', at.names))
+  if (names === null || persistent > 1) return null
+  const [userName, email, amr, roles, claims] = names
+  return Object.freeze({
+    userId: uuidText(bytes, at.userId),
+    sessionId: uuidText(bytes, at.sessionId),
+    userName,
+    email: email === 0 ? userName : email,
+    stamp: markText(bytes, at.stamp),
+    issuedAt: readSeconds(bytes, at.issuedAt),
+    expiresAt: readSeconds(bytes, at.expiresAt),
+    authenticatedAt: readSeconds(bytes, at.authenticatedAt),
+    sessionExpiresAt: readSeconds(bytes, at.sessionExpiresAt),
+    validatedAt: readSeconds(bytes, at.validatedAt),
+    amr: Object.freeze(amr),
+    roles: Object.freeze(roles),
+    claims: Object.freeze(inPairs(claims)),
+    counter: bytes.readUInt32BE(at.counter),
+    persistent: persistent === 1,
+  })
+}
+
+type Names = [userName: string, email: string | 0 | null, amr: string[], roles: string[], claims: string[]]
+
+function readNames(json: string): Names | null {
+  try {
+    const names: unknown = JSON.parse(json)
+    return areNames(names) ? names : null
+  } catch {
+    return null
+  }
+}
+
+function areNames(names: unknown): names is Names {
+  if (!Array.isArray(names) || names.length !== 5) return false
+  const [userName, email, amr, roles, claims] = names as unknown[] // Array.isArray says any[]
+  return typeof userName === 'string' && (typeof email === 'string' || email === null || email === 0) &&
+    areTexts(amr) && areTexts(roles) && areTexts(claims) && claims.length % 2 === 0
+}
+
+function areTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+function isUint32(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xffffffff
+}
+
+function inPairs(flat: string[]): TicketClaim[] {
+  const claims: TicketClaim[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) claims.push(Object.freeze({ type: flat[i] ?? '', value: flat[i + 1] ?? '' }))
+  return claims
+}
