@@ -1,0 +1,115 @@
+// The house held by a test: rooms on floors, imports from the own room or from a lower floor. Reads the sources, type imports included.
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, posix, relative } from 'node:path'
+import { test } from 'node:test'
+import ts from 'typescript'
+
+const project = join(import.meta.dirname, '../..')
+const computed = '(computed)'
+
+// A file that lies in src/ itself is listed by its name.
+const floors: Readonly<Record<string, number>> = {
+  'index.ts': 5, 'plugin.ts': 5, 'options.ts': 5,
+  routes: 4,
+  http: 3,
+  accounts: 2,
+  tokens: 1, passwords: 1, 'two-factor': 1, email: 1, store: 1, revocation: 1,
+  'errors.ts': 0, 'clock.ts': 0,
+}
+
+interface Import {
+  readonly from: string
+  readonly to: string
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(project, file), 'utf8')
+  const found: Import[] = []
+  const visit = (node: ts.Node): void => {
+    const name = ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier
+      : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) ? node.argument.literal
+        : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments[0] : undefined
+    if (name) found.push({ from: file, to: ts.isStringLiteral(name) ? resolved(file, name.text) : computed })
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest))
+  return found
+}
+
+// A file of the project by its path from the root on, a package by its name.
+function resolved(file: string, name: string): string {
+  return name.startsWith('.') ? posix.join(dirname(file), name).replace(/\.js$/, '.ts') : name
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(project, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(project, join(entry.parentPath, entry.name)))
+}
+
+const sources = filesBelow('src')
+const imports = sources.flatMap(importsOf)
+const packageOf = (name: string) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')
+const roomOf = (file: string) => file.split('/')[1]!
+const floorOf = (file: string) => floors[roomOf(file)]!
+const told = (list: readonly Import[]) => list.map(({ from, to }) => `${from} imports ${to}`)
+const outside = (rooms: readonly string[], isMeant: (target: string) => boolean) =>
+  told(imports.filter(({ from, to }) => isMeant(to) && !rooms.includes(roomOf(from))))
+
+test('every source lies in a room that has a floor, and every room has sources', () => {
+  assert.deepEqual(sources.filter((file) => floors[roomOf(file)] === undefined), [])
+  assert.deepEqual(Object.keys(floors).filter((room) => !sources.some((file) => roomOf(file) === room)), [])
+})
+
+test('every import names its target, and a relative one finds it', () => {
+  const files = new Set([...sources, ...filesBelow('migrations')])
+  assert.deepEqual(told(imports.filter(({ to }) => to === computed || (/^(\.|src\/|migrations\/)/.test(to) && !files.has(to)))), [])
+})
+
+test('a file imports from its own room or from a lower floor', () => {
+  // The roof is one room of three files.
+  const isAllowed = ({ from, to }: Import) =>
+    roomOf(from) === roomOf(to) || floorOf(to) < floorOf(from) || (floorOf(from) === 5 && floorOf(to) === 5)
+  assert.deepEqual(told(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])
+})
+
+test('nothing imports in a circle', () => {
+  assert.deepEqual(circles(), [])
+})
+
+test('Fastify is known to the roof, the doors and the hall only', () => {
+  const isFastify = (target: string) => /^(fastify|@fastify)(\/|-|$)/.test(target) && target !== '@fastify/error'
+  assert.deepEqual(outside(['index.ts', 'plugin.ts', 'options.ts', 'routes', 'http'], isFastify), [])
+})
+
+test('the database is known to the store only', () => {
+  assert.deepEqual(outside(['store'], (target) => ['kysely', 'pg'].includes(packageOf(target)) || target.startsWith('migrations/')), [])
+})
+
+test('a migration imports Kysely and other migrations only', () => {
+  const targets = filesBelow('migrations').flatMap(importsOf)
+  assert.deepEqual(told(targets.filter(({ to }) => packageOf(to) !== 'kysely' && !to.startsWith('migrations/'))), [])
+})
+
+test('cryptography stays in tokens, passwords and two-factor', () => {
+  assert.deepEqual(outside(['tokens', 'passwords', 'two-factor'], (target) =>
+    ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target))), [])
+})
+
+test('no file or folder is a drawer for odds and ends, and no room but routes has an index', () => {
+  assert.deepEqual(sources.filter((file) => /(^|\/)(utils?|helpers?|common|types?|shared|lib)\b/.test(file.slice('src/'.length))), [])
+  assert.deepEqual(sources.filter((file) => /\/index\.ts$/.test(file) && !['src/index.ts', 'src/routes/index.ts'].includes(file)), [])
+})
+
+// Files are taken away as long as one imports none of the others or is imported by none; what remains hangs together in circles.
+function circles(): string[] {
+  let left = imports.filter(({ to }) => to.startsWith('src/'))
+  for (;;) {
+    const importing = new Set(left.map(({ from }) => from))
+    const imported = new Set(left.map(({ to }) => to))
+    const bound = left.filter(({ from, to }) => importing.has(to) && imported.has(from))
+    if (bound.length === left.length) return told(left)
+    left = bound
+  }
+}
