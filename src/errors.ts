@@ -8,11 +8,23 @@ export const DatabaseUnavailable = createError<[]>('FST_IDENTITY_DATABASE_UNAVAI
 /** More passwords wait to be hashed than `password.hasher.maxQueue` allows, or one waited too long. Answered as 503 with Retry-After. */
 export const HasherBusy = createError<[]>('FST_IDENTITY_HASHER_BUSY', 'Too many sign-ins at once', 503)
 
+/** Too many sign-ins of one name are being verified at once. Answered as 503 with Retry-After. */
+export const SignInsCrowded = createError<[]>('FST_IDENTITY_SIGN_INS_CROWDED', 'Too many sign-ins of one name at once', 503)
+
 /** Another transaction changed the same rows again and again (SQLSTATE 40001, 40P01). Answered as 503 with Retry-After. */
 export const DatabaseContention = createError<[]>('FST_IDENTITY_DATABASE_CONTENTION', 'The database could not finish a conflicting change', 503)
 
 /** Revocations could not be read for longer than a request may trust its token. Answered as 503 with Retry-After. */
 export const RevocationUnknown = createError<[]>('FST_IDENTITY_REVOCATION_UNKNOWN', 'Sessions cannot be checked right now', 503)
+
+/** Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is cut: the sign-in fails. */
+export const TokenTooLarge = createError<[characters: number, limit: number]>(
+  'FST_IDENTITY_TOKEN_TOO_LARGE',
+  'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims', 500)
+
+/** A cookie with all roles and claims of this user would exceed what browsers keep. */
+export const CookieTooLarge = createError<[]>(
+  'FST_IDENTITY_COOKIE_TOO_LARGE', 'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims', 500)
 
 /** An option is missing, of the wrong type, or contradicts another. Thrown by `register`. */
 export const InvalidOption = createError<[option: string, problem: string, remedy: string]>(
@@ -40,11 +52,6 @@ export const SecretWrong = createError<[]>(
 /** Migrations are pending and `migrate: 'check'` forbids running them. Thrown by `register`. */
 export const MigrationsPending = createError<[schema: string, pending: string]>(
   'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run them with app.identity.migrate() or register once with migrate: 'auto'", 500)
-
-/** Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is cut: the sign-in fails. */
-export const TokenTooLarge = createError<[characters: number, limit: number]>(
-  'FST_IDENTITY_TOKEN_TOO_LARGE',
-  'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims', 500)
 
 /** A guard ran on an instance where the plugin is not registered. */
 export const NotRegistered = createError<[decorator: string]>(

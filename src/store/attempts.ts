@@ -1,0 +1,99 @@
+// The throttle of sign-in attempts: reserve before verifying, count afterwards. Any number of parallel guesses on any number of
+// instances verifies at most `limit` wrong passwords, and no right one is refused for being parallel (security D8).
+//
+//   failures        wrong attempts since the last success or lock
+//   total_failures  wrong attempts since the last success; at 100 only a reset by mail opens again (NIST SP 800-63B-4 §3.2.2)
+//   locks           locks since the last success; each doubles the next
+//   pending         attempts that are being verified right now, forgotten 15 s after the last one began (a process that died)
+import { sql } from 'kysely'
+import { type Db, retrying, table } from './database.js'
+import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
+
+/** How many attempts may fail before a lock, and how long the first lock lasts. */
+export interface LockoutLimits {
+  readonly maxFailedAccessAttempts: number
+  readonly lockoutSeconds: number
+}
+
+export type Admission =
+  | { readonly state: 'locked' }
+  | { readonly state: 'crowded' }
+  /** `tracked` is false for a user (or a name) that is never locked: nothing was reserved and nothing is to be counted. */
+  | { readonly state: 'admitted', readonly tracked: boolean, readonly found: UserWithGrants | null }
+
+const pendingSeconds = 15
+const maxTotalFailures = 100
+const maxLockSeconds = 86_400
+
+/**
+ * Reserves one attempt for a name and brings the user in the same statement.
+ *
+ * @param key keyed hash of the normalised name
+ * @param trackUnknown whether names without a user are counted too, so that a lock proves nothing
+ */
+export async function admitAttempt(
+  db: Db, key: Buffer, normalizedName: string, limits: LockoutLimits, trackUnknown: boolean,
+): Promise<Admission> {
+  const { rows: [row] } = await retrying(() => sql<UserRow & { admitted: boolean, locked: boolean | null }>`
+    with admitted as (
+      insert into ${table(db, 'attempts')} as t (key, pending, pending_at)
+      select ${key}, 1, ${db.now()} where case
+        when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
+        then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
+        else ${trackUnknown}::boolean end
+      on conflict (key) do update set
+        locked_until = null,
+        pending = case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 1 else t.pending + 1 end,
+        pending_at = ${db.now()}
+      where (t.locked_until is null or t.locked_until <= ${db.now()})
+        and t.failures + (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
+          < ${limits.maxFailedAccessAttempts}::integer
+      returning 1)
+    select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked, ${userColumns}, ${grantColumns(db)}
+    from (select 1) as one
+      left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
+      left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
+  if (row === undefined) throw new Error('A select without a condition answered no row')
+  const { admitted, locked, ...user } = row
+  // The outer join answers nulls where there is no such user.
+  const found = (user.id as string | null) === null ? null : withGrants(user)
+  const tracked = found === null ? trackUnknown : found.user.lockoutEnabled
+  if (admitted || !tracked) return { state: 'admitted', tracked, found }
+  return { state: locked === true ? 'locked' : 'crowded' }
+}
+
+/** Counts a wrong attempt; true when this or an earlier one locks the name. */
+export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
+  const limit = sql`${limits.maxFailedAccessAttempts}::integer`
+  const { rows: [row] } = await sql<{ locked: boolean | null }>`
+    update ${table(db, 'attempts')} set
+      pending = greatest(pending - 1, 0),
+      total_failures = total_failures + 1,
+      failures = case when failures + 1 >= ${limit} then 0 else failures + 1 end,
+      locks = case when failures + 1 >= ${limit} then locks + 1 else locks end,
+      locked_until = case
+        when failures + 1 < ${limit} then locked_until
+        when total_failures + 1 >= ${maxTotalFailures} then 'infinity'
+        else ${db.now()} + make_interval(secs => least(${limits.lockoutSeconds}::double precision * 2 ^ least(locks, 20), ${Math.max(maxLockSeconds, limits.lockoutSeconds)}::double precision))
+      end
+    where key = ${key} returning locked_until > ${db.now()} as locked`.execute(db.kysely)
+  return row?.locked === true
+}
+
+/** Gives a reserved attempt back without a verdict: it was neither wrong nor a complete sign-in. */
+export async function releaseAttempt(db: Db, key: Buffer): Promise<void> {
+  await sql`update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0) where key = ${key}`.execute(db.kysely)
+}
+
+/** Forgets failures and locks: a reset by mail or an administrator. */
+export async function clearAttempts(db: Db, key: Buffer): Promise<void> {
+  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0, locked_until = null where key = ${key}`
+    .execute(db.kysely)
+}
+
+/** Drops rows that no longer say anything: nothing failed, or nobody tried for 30 days. */
+export async function purgeAttempts(db: Db): Promise<void> {
+  await sql`delete from ${table(db, 'attempts')} where
+    (pending_at < ${db.now()} - interval '1 minute' and total_failures = 0)
+    or (pending_at < ${db.now()} - interval '30 days' and coalesce(locked_until, '-infinity') <= ${db.now()})`.execute(db.kysely)
+}

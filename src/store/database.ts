@@ -1,0 +1,182 @@
+// The way to Postgres: a pool with bounds and listeners, transactions that are tried again, and the one place where a database's
+// errors become ours. A host's own pool or Kysely instance is used as it is and never closed.
+import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
+import pg from 'pg'
+import type { Clock } from '../clock.js'
+import { DatabaseContention, DatabaseMissing, DatabaseUnavailable, InvalidOption } from '../errors.js'
+import type { Tables } from './schema.js'
+
+/** What option `database` takes: a connection string, a pool, a pool's settings, or a Kysely instance. */
+// A host's Kysely instance is typed by the host's own tables, which have nothing to do with ours.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type DatabaseOption = string | pg.Pool | pg.PoolConfig | Kysely<any>
+
+/** Where statements run: the pool or one transaction, with the names and the clock that every statement needs. */
+export interface Db {
+  readonly kysely: Kysely<Tables>
+  readonly schema: string
+  /** The current time as SQL: the database's own clock, or the host's where option `clock` is set. */
+  now(): RawBuilder<Date>
+}
+
+/** A Db inside a transaction; a function that asks for one must not be called without. */
+export interface Trx extends Db {
+  readonly kysely: Transaction<Tables>
+}
+
+export interface Connection extends Db {
+  /** The pool behind it, where we know it: for the listener of revocations. */
+  readonly pool: pg.Pool | null
+  close(): Promise<void>
+}
+
+
+// A statement may take 5 s, a connection attempt 2 s, and a transaction that its process forgot is ended after 10 s (OP-05).
+const limits = {
+  connectionTimeoutMillis: 2_000,
+  statement_timeout: 5_000,
+  query_timeout: 6_000,
+  idle_in_transaction_session_timeout: 10_000,
+  keepAlive: true,
+} satisfies pg.PoolConfig
+
+/**
+ * Opens option `database`.
+ *
+ * @throws FST_IDENTITY_DATABASE_MISSING when it is unset and neither DATABASE_URL nor libpq's PG* variables name a database
+ */
+export function connect(
+  option: DatabaseOption | undefined, schema: string, clock: Clock | undefined, environment: NodeJS.ProcessEnv,
+  onError: (error: Error) => void,
+): Connection {
+  const now = clock === undefined
+    ? () => sql<Date>`clock_timestamp()`
+    : () => sql<Date>`to_timestamp(${clock() / 1000}::double precision)`
+  const ours = { schema, now }
+
+  if (option instanceof Kysely) {
+    // Without the host's plugins: a CamelCasePlugin would rename our columns.
+    const kysely = (option as Kysely<Tables>).withoutPlugins().withSchema(schema)
+    return { ...ours, kysely, pool: null, close: () => Promise.resolve() }
+  }
+  const owned = !isPool(option)
+  const pool = owned ? new pg.Pool({ ...limits, ...poolConfig(option, environment) }) : option
+  if (owned) {
+    pool.on('error', onError)
+    // A backend that dies inside a transaction reports it on its client; without a listener that ends the process.
+    pool.on('connect', (client) => client.on('error', onError))
+  }
+  // A pool of the host's keeps its own settings; only the listener that keeps the process alive is added.
+  if (!owned && pool.listenerCount('error') === 0) pool.on('error', onError)
+  if (!owned) pool.on('connect', (client) => client.on('error', onError))
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: mapped(pool) }) }).withSchema(schema)
+  return { ...ours, kysely, pool, close: async () => { if (owned) await pool.end() } }
+}
+
+function isPool(option: string | pg.Pool | pg.PoolConfig | undefined): option is pg.Pool {
+  return typeof option === 'object' && 'connect' in option && typeof option.connect === 'function'
+}
+
+function poolConfig(option: string | pg.PoolConfig | undefined, environment: NodeJS.ProcessEnv): pg.PoolConfig {
+  const named = option ?? environment.DATABASE_URL
+  if (named === undefined || named === '') {
+    if (environment.PGHOST === undefined && environment.PGDATABASE === undefined) throw new DatabaseMissing()
+    return {}
+  }
+  if (typeof named !== 'string') return named
+  try {
+    new URL(named)
+  } catch {
+    throw new InvalidOption('database', 'is not a connection string', 'Write it as postgres://user:password@host:5432/database')
+  }
+  return { connectionString: named }
+}
+
+// Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
+function mapped(pool: pg.Pool) {
+  return {
+    async connect() {
+      const client = await pool.connect().catch((error: unknown) => { throw mapDatabaseError(error) })
+      let broken = false
+      return {
+        query: (text: string, values: unknown[]) => client.query(text, values).catch((error: unknown) => {
+          const ours = mapDatabaseError(error)
+          broken ||= ours instanceof DatabaseUnavailable
+          throw ours
+        }),
+        // A connection that failed once is not handed to the next request: a black hole would hold that one too.
+        release: () => client.release(broken),
+      }
+    },
+    end: () => Promise.resolve(),
+  } as unknown as pg.Pool // the two methods above are all that PostgresDialect calls
+}
+
+/** The table's full name, for statements that are written out. */
+export function table(db: Db, name: keyof Tables): RawBuilder<unknown> {
+  return sql.table(`${db.schema}.${name}`)
+}
+
+/** The same place to run statements, inside a host's own transaction. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+export function within(db: Db, trx: Transaction<any>): Trx {
+  return { schema: db.schema, now: () => db.now(), kysely: (trx as Transaction<Tables>).withoutPlugins().withSchema(db.schema) }
+}
+
+const tries = 3
+
+/**
+ * Runs `work` in one transaction, again (3 times at most, with jitter) when the database asks for it (SQLSTATE 40001, 40P01).
+ * Inside an open transaction `work` joins it.
+ */
+export async function inTransaction<T>(db: Db, work: (trx: Trx) => Promise<T>): Promise<T> {
+  if (db.kysely.isTransaction) return work(db as Trx)
+  return retrying(() => db.kysely.transaction().execute((kysely) => work({ schema: db.schema, now: () => db.now(), kysely })))
+}
+
+/** Runs one statement, again when a cluster asks for it. Only for statements that may run twice. */
+export async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      const mappedError = mapDatabaseError(error)
+      if (!(mappedError instanceof DatabaseContention) || attempt === tries) throw mappedError
+      await new Promise((resolve) => setTimeout(resolve, 5 * attempt + jitter(attempt)))
+    }
+  }
+}
+
+// The clock's own low digits are spread well enough to part two instances.
+function jitter(attempt: number): number {
+  return (performance.now() * 1000) % (10 * attempt)
+}
+
+// SQLSTATE classes: 08 connection, 53 resources, 57P shutdown; 57014 a cancelled or timed-out statement; 25006 a read-only standby;
+// 55P03 lock not available. The rest are node's and pg's own words for a connection that is not there.
+const unavailable = /^(08...|53...|57P..|57014|25006|55P03|25P03)$/
+const unreachable = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT', 'ECONNABORTED',
+])
+const lost = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/
+
+/** Turns a driver's error into ours where it means that the database is not there; any other error stays what it is. */
+export function mapDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { code } = error as Error & { code?: unknown }
+  if (code === '40001' || code === '40P01') return withCause(new DatabaseContention(), error)
+  const gone = typeof code === 'string' ? unavailable.test(code) || unreachable.has(code) : lost.test(error.message)
+  return gone ? withCause(new DatabaseUnavailable(), error) : error
+}
+
+function withCause(ours: Error, cause: Error): Error {
+  ours.cause = cause
+  return ours
+}
+
+/** The constraint that a unique violation (23505) names, or null for any other error. */
+export function violatedConstraint(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  const { code, constraint } = error as Error & { code?: unknown, constraint?: unknown }
+  return code === '23505' && typeof constraint === 'string' ? constraint : null
+}

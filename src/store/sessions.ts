@@ -1,0 +1,157 @@
+// One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
+import { sql } from 'kysely'
+import { type Db, retrying, table } from './database.js'
+import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
+
+/** A login as its owner may see it. Times are milliseconds since the epoch. */
+export interface SessionRecord {
+  readonly id: string
+  readonly userId: string
+  readonly createdAt: number
+  readonly lastSeenAt: number
+  readonly expiresAt: number
+  readonly amr: readonly string[]
+  /** The User-Agent of the login, cut to 256 characters. */
+  readonly client: string | null
+}
+
+export interface NewSession {
+  readonly id: string
+  readonly userId: string
+  readonly securityStamp: string
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly amr: readonly string[]
+  readonly client: string | null
+}
+
+/**
+ * Opens a session and forgets the failed attempts of this name, in one statement, if the user's stamp is still the one that was
+ * checked: a password reset that overtook this login leaves nothing behind.
+ *
+ * @param attemptKey the reserved attempt that succeeded, or null where none was reserved
+ */
+export async function openSession(db: Db, session: NewSession, attemptKey: Buffer | null): Promise<boolean> {
+  const { rows } = await sql`
+    with opened as (
+      insert into ${table(db, 'sessions')} (id, user_id, created_at, last_seen_at, expires_at, amr, client)
+      select ${session.id}::uuid, u.id, ${new Date(session.createdAt)}::timestamptz, ${new Date(session.createdAt)}::timestamptz,
+        ${new Date(session.expiresAt)}::timestamptz, ${session.amr}::text[], ${session.client}
+      from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
+      returning id),
+    forgotten as (
+      update ${table(db, 'attempts')} set
+        pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
+      where key = ${attemptKey}::bytea and exists (select 1 from opened))
+    select id from opened`.execute(db.kysely)
+  return rows.length === 1
+}
+
+/** A session's state with its user as of now: what a new ticket is made from. */
+export interface LiveSession extends UserWithGrants {
+  readonly counter: number
+  readonly createdAt: number
+  /** By the database's clock, so that instances agree; null before the first refresh. */
+  readonly secondsSinceRotation: number | null
+  readonly expiresAt: number
+  readonly amr: readonly string[]
+}
+
+type SessionRow = UserRow & { counter: number, sessionCreatedAt: Date, secondsSinceRotation: number | null, expiresAt: Date, amr: string[] }
+
+function toLiveSession({ counter, sessionCreatedAt, secondsSinceRotation, expiresAt, amr, ...row }: SessionRow): LiveSession {
+  return {
+    ...withGrants(row),
+    counter,
+    createdAt: new Date(sessionCreatedAt).getTime(),
+    secondsSinceRotation,
+    expiresAt: new Date(expiresAt).getTime(),
+    amr,
+  }
+}
+
+function sessionColumns(db: Db) {
+  return sql`s.counter, s.created_at as "sessionCreatedAt", s.expires_at as "expiresAt", s.amr,
+    extract(epoch from ${db.now()} - s.rotated_at)::double precision as "secondsSinceRotation"`
+}
+
+/** Moves a session's counter on if it is where the token says, and brings the user; null when it is not, or the session has ended. */
+export async function rotateSession(db: Db, id: string, counter: number): Promise<LiveSession | null> {
+  const { rows: [row] } = await retrying(() => sql<SessionRow>`
+    with s as (
+      update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
+      where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
+      returning user_id, counter, created_at, rotated_at, expires_at, amr)
+    select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`
+    .execute(db.kysely))
+  return row === undefined ? null : toLiveSession(row)
+}
+
+/** A session and its user, marked as seen; null when it has ended. */
+export async function touchSession(db: Db, id: string): Promise<LiveSession | null> {
+  const { rows: [row] } = await retrying(() => sql<SessionRow>`
+    with s as (
+      update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
+      returning user_id, counter, created_at, rotated_at, expires_at, amr)
+    select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`
+    .execute(db.kysely))
+  return row === undefined ? null : toLiveSession(row)
+}
+
+/** Which sessions to end: one, all of a user, or all but one. */
+export type SessionSelection =
+  | { readonly id: string, readonly userId?: string }
+  | { readonly userId: string, readonly except?: string }
+
+/**
+ * Ends sessions and leaves the note that every instance reads within a second.
+ *
+ * @returns the ids that were ended now
+ */
+export async function endSessions(db: Db, selection: SessionSelection): Promise<string[]> {
+  const condition = 'id' in selection
+    ? sql`id = ${selection.id} and (${selection.userId ?? null}::uuid is null or user_id = ${selection.userId ?? null}::uuid)`
+    : sql`user_id = ${selection.userId} and (${selection.except ?? null}::uuid is null or id <> ${selection.except ?? null}::uuid)`
+  const { rows } = await sql<{ id: string }>`
+    with ended as (delete from ${table(db, 'sessions')} where ${condition} returning id)
+    insert into ${table(db, 'revocations')} (session_id, revoked_at) select id, ${db.now()} from ended
+    on conflict (session_id) do nothing returning session_id as id`.execute(db.kysely)
+  return rows.map(({ id }) => id)
+}
+
+/** The live sessions of a user, newest first. */
+export async function listSessions(db: Db, userId: string): Promise<SessionRecord[]> {
+  const rows = await db.kysely.selectFrom('sessions')
+    .select(['id', 'user_id', 'created_at', 'last_seen_at', 'expires_at', 'amr', 'client'])
+    .where('user_id', '=', userId).where('expires_at', '>', db.now()).orderBy('id', 'desc').execute()
+  return rows.map((row) => ({
+    id: row.id,
+    userId: row.user_id,
+    createdAt: new Date(row.created_at).getTime(),
+    lastSeenAt: new Date(row.last_seen_at).getTime(),
+    expiresAt: new Date(row.expires_at).getTime(),
+    amr: row.amr,
+    client: row.client,
+  }))
+}
+
+/** The sessions that have ended in the last `seconds`. */
+export async function findRevoked(db: Db, seconds: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select session_id as id from ${table(db, 'revocations')}
+    where revoked_at > ${db.now()} - make_interval(secs => ${seconds})`.execute(db.kysely)
+  return rows.map(({ id }) => id)
+}
+
+/** Whether a session still exists: the slow answer while the feed of revocations is stale. */
+export async function isSessionLive(db: Db, id: string): Promise<boolean> {
+  const { rows } = await sql`select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`.execute(db.kysely)
+  return rows.length === 1
+}
+
+/** Drops sessions that are over and notes that no ticket can need any more. */
+export async function purgeSessions(db: Db, keepRevokedSeconds: number): Promise<void> {
+  await sql`delete from ${table(db, 'sessions')} where expires_at < ${db.now()}`.execute(db.kysely)
+  await sql`delete from ${table(db, 'revocations')} where revoked_at < ${db.now()} - make_interval(secs => ${keepRevokedSeconds})`
+    .execute(db.kysely)
+}

@@ -1,0 +1,182 @@
+// Rows of users and what hangs on them. Every change that must happen once is one conditional statement; nothing here knows a rule.
+import { sql } from 'kysely'
+import { type Db, table, type Trx } from './database.js'
+
+/** A claim as it is stored and as it travels in a ticket. */
+export interface Claim {
+  readonly type: string
+  readonly value: string
+}
+
+/** A user's row in the words of the domain. `profile` is what option `profile` describes. */
+export interface UserRecord {
+  id: string
+  userName: string
+  normalizedUserName: string
+  email: string | null
+  normalizedEmail: string | null
+  emailConfirmed: boolean
+  passwordHash: string | null
+  securityStamp: string
+  concurrencyStamp: string
+  phoneNumber: string | null
+  phoneNumberConfirmed: boolean
+  twoFactorEnabled: boolean
+  lockoutEnabled: boolean
+  lockoutEnd: Date | null
+  profile: Record<string, unknown>
+  createdAt: Date
+}
+
+/** A user with what a ticket says about them: role names, then stored claims, each role's claims behind the user's own. */
+export interface UserWithGrants {
+  readonly user: UserRecord
+  readonly roles: readonly string[]
+  readonly claims: readonly Claim[]
+}
+
+/** The columns of a user, as JSON-safe SQL for one round trip with the rest. */
+export const userColumns = sql`
+  u.id, u.user_name as "userName", u.normalized_user_name as "normalizedUserName", u.email, u.normalized_email as "normalizedEmail",
+  u.email_confirmed as "emailConfirmed", u.password_hash as "passwordHash", u.security_stamp as "securityStamp",
+  u.concurrency_stamp as "concurrencyStamp", u.phone_number as "phoneNumber", u.phone_number_confirmed as "phoneNumberConfirmed",
+  u.two_factor_enabled as "twoFactorEnabled", u.lockout_enabled as "lockoutEnabled", u.lockout_end as "lockoutEnd",
+  u.profile, u.created_at as "createdAt"`
+
+/** Roles and claims of the user `u` in the same statement. */
+export function grantColumns(db: Db) {
+  return sql`
+    coalesce((select json_agg(r.name order by r.name)
+      from ${table(db, 'user_roles')} ur join ${table(db, 'roles')} r on r.id = ur.role_id where ur.user_id = u.id), '[]') as roles,
+    coalesce((select json_agg(json_build_object('type', c.type, 'value', c.value) order by c.rank, c.role, c.id) from (
+      select 0 as rank, '' as role, uc.id, uc.type, uc.value from ${table(db, 'user_claims')} uc where uc.user_id = u.id
+      union all
+      select 1, r.name, rc.id, rc.type, rc.value from ${table(db, 'user_roles')} ur
+        join ${table(db, 'roles')} r on r.id = ur.role_id join ${table(db, 'role_claims')} rc on rc.role_id = r.id
+        where ur.user_id = u.id) c), '[]') as claims`
+}
+
+export type UserRow = UserRecord & { roles: string[], claims: Claim[] }
+
+/** Parts a row of userColumns and grantColumns. A host's pg may parse timestamps as text, so dates are made here. */
+export function withGrants(row: UserRow): UserWithGrants {
+  const { roles, claims, ...user } = row
+  return { user: toUser(user), roles, claims }
+}
+
+export function toUser(row: UserRecord): UserRecord {
+  return { ...row, lockoutEnd: row.lockoutEnd === null ? null : new Date(row.lockoutEnd), createdAt: new Date(row.createdAt) }
+}
+
+type Key = 'id' | 'normalized_user_name' | 'normalized_email'
+
+async function findBy(db: Db, key: Key, value: string): Promise<UserRecord | null> {
+  const { rows } = await sql<UserRecord>`
+    select ${userColumns} from ${table(db, 'users')} u where ${sql.ref(`u.${key}`)} = ${value} limit 2`.execute(db.kysely)
+  const [row, second] = rows
+  if (row === undefined) return null
+  if (second !== undefined) throw new Error('Several users have this e-mail address; set user.requireUniqueEmail or look up by name')
+  return toUser(row)
+}
+
+export function findUserById(db: Db, id: string): Promise<UserRecord | null> {
+  return findBy(db, 'id', id)
+}
+
+export function findUserByName(db: Db, normalizedName: string): Promise<UserRecord | null> {
+  return findBy(db, 'normalized_user_name', normalizedName)
+}
+
+export function findUserByEmail(db: Db, normalizedEmail: string): Promise<UserRecord | null> {
+  return findBy(db, 'normalized_email', normalizedEmail)
+}
+
+/** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
+export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
+  const inserted = await db.kysely.insertInto('users').values({
+    id: user.id,
+    user_name: user.userName,
+    normalized_user_name: user.normalizedUserName,
+    email: user.email,
+    normalized_email: user.normalizedEmail,
+    unique_email: uniqueEmail,
+    email_confirmed: user.emailConfirmed,
+    password_hash: user.passwordHash,
+    security_stamp: user.securityStamp,
+    concurrency_stamp: user.concurrencyStamp,
+    phone_number: user.phoneNumber,
+    phone_number_confirmed: user.phoneNumberConfirmed,
+    two_factor_enabled: user.twoFactorEnabled,
+    lockout_enabled: user.lockoutEnabled,
+    lockout_end: user.lockoutEnd,
+    profile: JSON.stringify(user.profile),
+    created_at: user.createdAt,
+  }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  return inserted !== undefined
+}
+
+/** Which of a new user's names stand in the way, for the words of the refusal. */
+export async function findTaken(
+  db: Db, normalizedName: string, uniqueEmail: string | null, exceptId: string,
+): Promise<{ name: boolean, email: boolean }> {
+  const rows = await db.kysely.selectFrom('users')
+    .select(['normalized_user_name', 'unique_email', 'normalized_email'])
+    .where('id', '!=', exceptId)
+    .where((where) => where.or([
+      where('normalized_user_name', '=', normalizedName),
+      ...(uniqueEmail === null ? [] : [where('normalized_email', '=', uniqueEmail)]),
+    ])).limit(3).execute()
+  return {
+    name: rows.some((row) => row.normalized_user_name === normalizedName),
+    email: uniqueEmail !== null && rows.some((row) => row.normalized_email === uniqueEmail),
+  }
+}
+
+/**
+ * Writes all of a user's own columns where nobody else has changed the row since it was read.
+ *
+ * @returns false when the concurrency stamp no longer matches, or the user is gone
+ */
+export async function updateUser(
+  db: Db, user: UserRecord, expectedConcurrencyStamp: string, uniqueEmail: string | null,
+): Promise<boolean> {
+  const updated = await db.kysely.updateTable('users').set({
+    user_name: user.userName,
+    normalized_user_name: user.normalizedUserName,
+    email: user.email,
+    normalized_email: user.normalizedEmail,
+    unique_email: uniqueEmail,
+    email_confirmed: user.emailConfirmed,
+    password_hash: user.passwordHash,
+    security_stamp: user.securityStamp,
+    concurrency_stamp: user.concurrencyStamp,
+    phone_number: user.phoneNumber,
+    phone_number_confirmed: user.phoneNumberConfirmed,
+    two_factor_enabled: user.twoFactorEnabled,
+    lockout_enabled: user.lockoutEnabled,
+    lockout_end: user.lockoutEnd,
+    profile: JSON.stringify(user.profile),
+  }).where('id', '=', user.id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
+  return updated !== undefined
+}
+
+/** Deletes a user with everything that hangs on it; sessions are revoked by the caller in the same transaction. */
+export async function deleteUser(trx: Trx, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
+  const deleted = await trx.kysely.deleteFrom('users')
+    .where('id', '=', id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
+  return deleted !== undefined
+}
+
+/** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */
+export async function replacePasswordHash(db: Db, id: string, current: string, next: string, securityStamp: string): Promise<boolean> {
+  const updated = await db.kysely.updateTable('users').set({ password_hash: next, security_stamp: securityStamp })
+    .where('id', '=', id).where('password_hash', '=', current).returning('id').executeTakeFirst()
+  return updated !== undefined
+}
+
+/** A user with roles and claims, as a new ticket needs them. */
+export async function findUserWithGrants(db: Db, id: string): Promise<UserWithGrants | null> {
+  const { rows: [row] } = await sql<UserRow>`
+    select ${userColumns}, ${grantColumns(db)} from ${table(db, 'users')} u where u.id = ${id}`.execute(db.kysely)
+  return row === undefined ? null : withGrants(row)
+}
