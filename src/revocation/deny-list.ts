@@ -1,0 +1,24 @@
+// The sessions that have ended while tickets of theirs may still be about: one Map look-up per request.
+
+export interface DenyList {
+  /** Refuses these sessions until `until` (milliseconds of the caller's clock), when their last ticket has expired or must be validated. */
+  add(sessionIds: Iterable<string>, until: number): void
+  has(sessionId: string): boolean
+  /** Forgets what no ticket can need any more. */
+  purge(now: number): void
+  readonly size: number
+}
+
+export function createDenyList(): DenyList {
+  const ended = new Map<string, number>()
+  return {
+    add(sessionIds, until) {
+      for (const id of sessionIds) ended.set(id, Math.max(until, ended.get(id) ?? 0))
+    },
+    has: (sessionId) => ended.has(sessionId),
+    purge(now) {
+      for (const [id, until] of ended) if (until <= now) ended.delete(id)
+    },
+    get size() { return ended.size },
+  }
+}
