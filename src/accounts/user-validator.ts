@@ -1,0 +1,32 @@
+// Whether a user may be stored as they are: the reference's UserValidator without its look-ups, which unique indexes do without a race.
+import { isEmail } from '../email/address.js'
+import type { Failure, IdentityError } from '../errors.js'
+import type { UserRecord } from '../store/users.js'
+
+/** A further rule on passwords; answers what it finds wrong, nothing when all is well. */
+export type PasswordValidator =
+  (password: string, user: Readonly<UserRecord>) => readonly IdentityError[] | Promise<readonly IdentityError[]>
+
+export interface UserRules {
+  /** null: any character. Default: ASCII letters, digits and `-._@+`. */
+  readonly allowedUserNameCharacters: string | null
+  readonly requireUniqueEmail: boolean
+}
+
+// Not even where any character is allowed: control characters, and halves of surrogate pairs.
+const never = /[\p{Cc}\p{Cs}]/u
+
+/** What is wrong with a user's name and address, in the reference's order. */
+export function checkUser(rules: UserRules, user: Pick<UserRecord, 'userName' | 'email'>): Failure[] {
+  const failures: Failure[] = []
+  if (!isUserName(rules, user.userName)) failures.push({ code: 'InvalidUserName', args: [user.userName] })
+  if (rules.requireUniqueEmail && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
+    failures.push({ code: 'InvalidEmail', args: [user.email ?? ''] })
+  }
+  return failures
+}
+
+function isUserName({ allowedUserNameCharacters: allowed }: UserRules, name: string): boolean {
+  if (name.trim() === '' || name.length > 256 || never.test(name)) return false
+  return allowed === null || Array.from(name).every((character) => allowed.includes(character))
+}

@@ -1,0 +1,344 @@
+// Gathers every option: its type, its default, its check. What leaves here is a frozen copy with nothing left to decide.
+import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import type { FastifyRequest } from 'fastify'
+import type { Clock } from './clock.js'
+import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from './errors.js'
+import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
+import { passwordDefaults, type PasswordRules } from './passwords/policy.js'
+import type { DatabaseOption } from './store/database.js'
+import type { PasswordValidator } from './accounts/user-validator.js'
+
+const seconds = (minimum = 1) => Type.Optional(Type.Integer({ minimum, maximum: 10 * 365 * 86_400 }))
+const flag = Type.Optional(Type.Boolean())
+const count = (minimum: number, maximum: number) => Type.Optional(Type.Integer({ minimum, maximum }))
+const closed = { additionalProperties: false }
+
+const bearerSchema = Type.Object({
+  accessTokenSeconds: seconds(),
+  refreshTokenSeconds: seconds(),
+  rotateRefreshTokens: flag,
+  reuseGraceSeconds: seconds(0),
+  readToken: Type.Optional(Type.Unknown()),
+}, closed)
+
+const cookieSchema = Type.Object({
+  name: Type.Optional(Type.String({ pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]{1,128}$' })),
+  lifetimeSeconds: seconds(),
+  slidingExpiration: flag,
+  sameSite: Type.Optional(Type.Union([Type.Literal('lax'), Type.Literal('strict'), Type.Literal('none')])),
+  secure: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('auto')])),
+  domain: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' })),
+  path: Type.Optional(Type.String({ pattern: '^/[^;\\s]{0,255}$' })),
+}, closed)
+
+const passwordSchema = Type.Object({
+  requiredLength: count(1, 512),
+  requiredUniqueChars: count(0, 512),
+  requireDigit: flag,
+  requireLowercase: flag,
+  requireUppercase: flag,
+  requireNonAlphanumeric: flag,
+  maxLength: count(8, 4096),
+  validators: Type.Optional(Type.Array(Type.Unknown())),
+  hasher: Type.Optional(Type.Unknown()),
+}, closed)
+
+// The hasher checks the values itself; here only misspelled names are found.
+const hasherSchema = Type.Object(Object.fromEntries(
+  ['memoryKiB', 'iterations', 'parallelism', 'maxConcurrent', 'maxQueue', 'maxWaitSeconds'].map((name) => [name, Type.Optional(Type.Unknown())]),
+), closed)
+
+const lockoutSchema = Type.Object({
+  allowedForNewUsers: flag,
+  maxFailedAccessAttempts: count(1, 100),
+  lockoutSeconds: seconds(),
+}, closed)
+
+const userSchema = Type.Object({
+  allowedUserNameCharacters: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  requireUniqueEmail: flag,
+}, closed)
+
+const signInSchema = Type.Object({
+  requireConfirmedEmail: flag,
+  requireConfirmedPhoneNumber: flag,
+  requireConfirmedAccount: flag,
+}, closed)
+
+/** The operations that option `endpoints` switches. */
+export const operations = ['register', 'login', 'refresh', 'logout', 'info'] as const
+export type Operation = typeof operations[number]
+
+const optionsSchema = Type.Object({
+  prefix: Type.Optional(Type.String()),
+  logLevel: Type.Optional(Type.Unknown()),
+  logSerializers: Type.Optional(Type.Unknown()),
+  database: Type.Optional(Type.Unknown()),
+  schema: Type.Optional(Type.String({ pattern: '^[a-z_][a-z0-9_]{0,62}$' })),
+  migrate: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('check'), Type.Literal('off')])),
+  secret: Type.Optional(Type.Unknown()),
+  publicUrl: Type.Optional(Type.String()),
+  endpoints: Type.Optional(Type.Object(Object.fromEntries(operations.map((name) => [name, flag])), closed)),
+  cookies: flag,
+  bearer: Type.Optional(bearerSchema),
+  cookie: Type.Optional(cookieSchema),
+  password: Type.Optional(passwordSchema),
+  lockout: Type.Optional(lockoutSchema),
+  sessions: Type.Optional(Type.Object({ absoluteSeconds: seconds() }, closed)),
+  user: Type.Optional(userSchema),
+  signIn: Type.Optional(signInSchema),
+  securityStamp: Type.Optional(Type.Object({ validationSeconds: seconds(0) }, closed)),
+  csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
+  decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
+  errors: Type.Optional(Type.Unknown()),
+  clock: Type.Optional(Type.Unknown()),
+}, closed)
+
+export interface BearerOptions extends Omit<Static<typeof bearerSchema>, 'readToken'> {
+  /** Takes the token from elsewhere, for example a header of a proxy; the Authorization header still counts where it answers null. */
+  readToken?: (request: FastifyRequest) => string | null | undefined
+}
+
+export type CookieOptions = Static<typeof cookieSchema>
+
+export interface PasswordSettings extends Omit<Static<typeof passwordSchema>, 'hasher' | 'validators'> {
+  /** Another hasher, or settings of the built-in argon2id hasher and its queue. */
+  hasher?: PasswordHasher | HasherOptions
+  /** Further rules; each answers the failures it finds. */
+  validators?: readonly PasswordValidator[]
+}
+
+/** Everything `app.register(identity, options)` takes. Every member has a default; the defaults are the reference's where it has them. */
+export interface IdentityOptions {
+  /** Where the routes go. Default `''`. */
+  prefix?: string
+  /** Connection string, pg.Pool, pg.PoolConfig or Kysely instance. Default: the environment's DATABASE_URL or PG* variables. One that is handed in is never closed. */
+  database?: DatabaseOption
+  /** Postgres schema of our tables. Default `'identity'`. */
+  schema?: string
+  /** `'auto'` (default) runs pending migrations at start, `'check'` refuses to start while any are pending, `'off'` does not look. */
+  migrate?: 'auto' | 'check' | 'off'
+  /** Root secret of at least 32 bytes, or a list, newest first. Default: the environment's IDENTITY_SECRET. Required in production. */
+  secret?: string | readonly string[]
+  /** The origin under which people reach this server, for example `https://api.example.com`. Never taken from a request. */
+  publicUrl?: string
+  /** `{ register: false }` leaves an endpoint out. Default: all on. */
+  endpoints?: Partial<Record<Operation, boolean>>
+  /** `false`: bearer tokens only. Default `true`. */
+  cookies?: boolean
+  /** accessTokenSeconds 3600 · refreshTokenSeconds 1209600 · rotateRefreshTokens true · reuseGraceSeconds 30 · readToken */
+  bearer?: BearerOptions
+  /** name · lifetimeSeconds 1209600 · slidingExpiration true · sameSite 'lax' · secure 'auto' · domain · path '/' */
+  cookie?: CookieOptions
+  /** requiredLength 6 · requiredUniqueChars 1 · requireDigit, requireLowercase, requireUppercase, requireNonAlphanumeric true · maxLength 512 · validators · hasher */
+  password?: PasswordSettings
+  /** allowedForNewUsers true · maxFailedAccessAttempts 5 · lockoutSeconds 300 (doubled by each further lock, up to a day) */
+  lockout?: Static<typeof lockoutSchema>
+  /** absoluteSeconds 2592000: no refresh and no sliding cookie outlives it. */
+  sessions?: { absoluteSeconds?: number }
+  /** allowedUserNameCharacters: letters, digits and `-._@+` of ASCII (null or '': any) · requireUniqueEmail false */
+  user?: Static<typeof userSchema>
+  /** requireConfirmedEmail, requireConfirmedPhoneNumber, requireConfirmedAccount: all false */
+  signIn?: Static<typeof signInSchema>
+  /** validationSeconds 1800: how old a cookie may be before its user is read again; 0 = every request */
+  securityStamp?: { validationSeconds?: number }
+  /** Default on: unsafe requests that carry our cookie must come from the same origin or one of `trustedOrigins`. */
+  csrf?: boolean | { trustedOrigins?: readonly string[] }
+  /** Name on instance and request. Default `'identity'`. */
+  decorator?: string
+  /** Puts error codes into other words. Default: the reference's English. */
+  errors?: ErrorDescriber
+  /** Milliseconds since the epoch; every expiry asks it. Default `Date.now`, and the database's own clock for lockout and revocation. */
+  clock?: Clock
+}
+
+export interface ResolvedOptions {
+  readonly prefix: string
+  readonly schema: string
+  readonly migrate: 'auto' | 'check' | 'off'
+  readonly secrets: readonly string[]
+  readonly publicUrl: URL | null
+  readonly endpoints: Readonly<Record<Operation, boolean>>
+  readonly cookies: boolean
+  readonly bearer: Readonly<{
+    accessTokenSeconds: number
+    refreshTokenSeconds: number
+    rotateRefreshTokens: boolean
+    reuseGraceSeconds: number
+    readToken: ((request: FastifyRequest) => string | null | undefined) | null
+  }>
+  readonly cookie: Readonly<{
+    name: string | null
+    lifetimeSeconds: number
+    slidingExpiration: boolean
+    sameSite: 'lax' | 'strict' | 'none'
+    secure: boolean | 'auto'
+    domain: string | null
+    path: string
+  }>
+  readonly password: PasswordRules
+  readonly passwordValidators: readonly PasswordValidator[]
+  readonly hasher: PasswordHasher | HasherOptions
+  readonly lockout: Readonly<{ allowedForNewUsers: boolean, maxFailedAccessAttempts: number, lockoutSeconds: number }>
+  readonly sessions: Readonly<{ absoluteSeconds: number }>
+  readonly user: Readonly<{ allowedUserNameCharacters: string | null, requireUniqueEmail: boolean }>
+  readonly signIn: Readonly<{ requireConfirmedEmail: boolean, requireConfirmedPhoneNumber: boolean, requireConfirmedAccount: boolean }>
+  readonly securityStamp: Readonly<{ validationSeconds: number }>
+  readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
+  readonly decorator: string
+  readonly describe: ErrorDescriber
+  readonly clock: Clock
+  /** Whether `clock` was given: then the database is asked with it too. */
+  readonly ownClock: Clock | undefined
+}
+
+const nameCharacters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._@+'
+
+/**
+ * Checks and completes the options.
+ *
+ * @throws FST_IDENTITY_INVALID_OPTION, naming the option and the remedy
+ * @throws FST_IDENTITY_SECRET_MISSING in production without a root secret
+ */
+export function resolveOptions(given: IdentityOptions, environment: NodeJS.ProcessEnv): ResolvedOptions {
+  checkShape(optionsSchema, given, '')
+  const { password = {}, bearer = {}, cookie = {}, csrf = true } = given
+  const { hasher = {}, validators = [], ...rules } = password
+  if (!isHasher(hasher)) checkShape(hasherSchema, hasher, 'password.hasher')
+  for (const [option, value] of [['errors', given.errors], ['clock', given.clock], ['bearer.readToken', bearer.readToken]] as const) {
+    if (value !== undefined && typeof value !== 'function') throw new InvalidOption(option, 'is not a function', 'Pass a function or leave it out')
+  }
+  if (validators.some((validator) => typeof validator !== 'function')) {
+    throw new InvalidOption('password.validators', 'holds something that is not a function', 'Each validator is (password, user) => failures')
+  }
+  const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
+  const resolved: ResolvedOptions = {
+    prefix: given.prefix ?? '',
+    schema: given.schema ?? 'identity',
+    migrate: given.migrate ?? 'auto',
+    secrets: readSecrets(given.secret, environment),
+    publicUrl,
+    endpoints: { register: true, login: true, refresh: true, logout: true, info: true, ...defined(given.endpoints ?? {}) },
+    cookies: given.cookies ?? true,
+    bearer: {
+      accessTokenSeconds: bearer.accessTokenSeconds ?? 3600,
+      refreshTokenSeconds: bearer.refreshTokenSeconds ?? 1_209_600,
+      rotateRefreshTokens: bearer.rotateRefreshTokens ?? true,
+      reuseGraceSeconds: bearer.reuseGraceSeconds ?? 30,
+      readToken: bearer.readToken ?? null,
+    },
+    cookie: {
+      name: cookie.name ?? null,
+      lifetimeSeconds: cookie.lifetimeSeconds ?? 1_209_600,
+      slidingExpiration: cookie.slidingExpiration ?? true,
+      sameSite: cookie.sameSite ?? 'lax',
+      secure: cookie.secure ?? 'auto',
+      domain: cookie.domain ?? null,
+      path: cookie.path ?? '/',
+    },
+    password: { ...passwordDefaults, ...defined(rules) },
+    passwordValidators: [...validators],
+    hasher,
+    lockout: { allowedForNewUsers: true, maxFailedAccessAttempts: 5, lockoutSeconds: 300, ...defined(given.lockout ?? {}) },
+    sessions: { absoluteSeconds: given.sessions?.absoluteSeconds ?? 30 * 86_400 },
+    user: {
+      allowedUserNameCharacters: given.user?.allowedUserNameCharacters === undefined ? nameCharacters : given.user.allowedUserNameCharacters || null,
+      requireUniqueEmail: given.user?.requireUniqueEmail ?? false,
+    },
+    signIn: {
+      requireConfirmedEmail: false, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false, ...defined(given.signIn ?? {}),
+    },
+    securityStamp: { validationSeconds: given.securityStamp?.validationSeconds ?? 1800 },
+    csrf: csrf === false ? null : { trustedOrigins: trustedOrigins(csrf === true ? [] : csrf.trustedOrigins ?? [], publicUrl) },
+    decorator: given.decorator ?? 'identity',
+    describe: given.errors ?? describeError,
+    clock: given.clock ?? Date.now,
+    ownClock: given.clock,
+  }
+  checkCookie(resolved)
+  return deepFreeze(resolved)
+}
+
+function checkShape(schema: TObject, value: unknown, path: string): void {
+  const first = Value.Errors(schema, value).First()
+  if (first === undefined) return
+  const name = [path, ...first.path.split('/').filter((part) => part !== '')].filter((part) => part !== '').join('.') || 'options'
+  if (first.message === 'Unexpected property') {
+    throw new InvalidOption(name, 'is unknown', `Known here: ${knownNames(schema, first.path).join(', ')}`)
+  }
+  throw new InvalidOption(name, `is wrong (${describe(first.value)})`, first.message)
+}
+
+function knownNames(schema: TObject, path: string): string[] {
+  // The parent of the unexpected member; each step down is a property that the schema above declares.
+  let level: TObject = schema
+  for (const part of path.split('/').slice(1, -1)) level = (level.properties[part] ?? level) as TObject
+  return Object.keys(level.properties)
+}
+
+// Never the value itself: it may be a secret.
+function describe(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'a list' : typeof value
+}
+
+function isHasher(value: PasswordHasher | HasherOptions): value is PasswordHasher {
+  return 'hash' in value && typeof value.hash === 'function' && 'verify' in value && typeof value.verify === 'function'
+}
+
+function readSecrets(given: string | readonly string[] | undefined, environment: NodeJS.ProcessEnv): readonly string[] {
+  const named = given ?? (environment.IDENTITY_SECRET === '' ? undefined : environment.IDENTITY_SECRET)
+  const option = given === undefined ? 'IDENTITY_SECRET' : 'secret'
+  if (named === undefined) {
+    if (environment.NODE_ENV === 'production') throw new SecretMissing()
+    return []
+  }
+  const list: readonly unknown[] = typeof named === 'string' ? [named] : named
+  if (!Array.isArray(list) || list.length === 0) throw new InvalidOption(option, 'is empty', 'Pass one string or a list, newest first')
+  return list.map((secret) => {
+    if (typeof secret !== 'string') throw new InvalidOption(option, 'is not a string', 'Pass one string or a list of strings, newest first')
+    if (Buffer.byteLength(secret) < 32) {
+      throw new InvalidOption(option, 'is shorter than 32 bytes', 'Take the output of: openssl rand -base64 32')
+    }
+    return secret
+  })
+}
+
+function origin(option: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+    throw new InvalidOption(option, 'is not an origin', 'Write scheme, host and port only, for example https://api.example.com')
+  }
+  return url
+}
+
+function trustedOrigins(list: readonly string[], publicUrl: URL | null): ReadonlySet<string> {
+  if (list.includes('*')) throw new InvalidOption('csrf.trustedOrigins', 'contains *', 'Name each origin, for example https://app.example.com')
+  const origins = list.map((text) => origin('csrf.trustedOrigins', text).origin)
+  return new Set(publicUrl === null ? origins : [publicUrl.origin, ...origins])
+}
+
+function checkCookie({ cookie, decorator }: ResolvedOptions): void {
+  if (cookie.sameSite === 'none' && cookie.secure === false) {
+    throw new InvalidOption('cookie.sameSite', "'none' needs a secure cookie", "Set cookie.secure to true, or sameSite to 'lax'")
+  }
+  const name = cookie.name ?? decorator
+  if (name.startsWith('__Host-') && (cookie.domain !== null || cookie.path !== '/' || cookie.secure === false)) {
+    throw new InvalidOption('cookie.name', "starts with '__Host-', which allows no domain, no path but / and no insecure cookie", 'Choose another name')
+  }
+}
+
+/** Members that are there, so that `undefined` never replaces a default. */
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  // Dropping undefined members is what the type says and what TypeScript cannot see through Object.entries.
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value) as unknown[]) {
+    const plain = typeof member === 'object' && member !== null && (Array.isArray(member) || Object.getPrototypeOf(member) === Object.prototype)
+    if (plain) deepFreeze(member as object)
+  }
+  return Object.freeze(value)
+}
