@@ -1,0 +1,144 @@
+// Bearer header or cookie → request.identity. A request with a ticket that is fresh costs no query and no promise. A bearer token
+// decides alone: a bad one is not rescued by a good cookie (as in the reference). Nothing here says why a token was refused.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { createPrincipal, type Principal, type Scheme } from '../accounts/principal.js'
+import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
+import { mapDatabaseError } from '../store/database.js'
+import { keyIdOf } from '../tokens/seal.js'
+import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
+import type { Realm, Slotted } from './realm.js'
+import { clearCookie, readCookie, renewCookie, slideCookie } from './session.js'
+
+type Answer = Principal | null | Promise<Principal | null>
+
+/** Who is calling; asked once per request. Renews or clears the cookie where that is due. */
+export function authenticate(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer {
+  const slots = request as unknown as Slotted // the slot's symbol has no place in Fastify's types
+  const known = slots[realm.slot]
+  if (known !== undefined) return known
+  const answer = ask(realm, request, reply)
+  if (answer instanceof Promise) return answer.then((principal) => slots[realm.slot] = principal)
+  return slots[realm.slot] = answer
+}
+
+/** Who is calling, as far as it can be told without asking the database: for routes without a guard. */
+export function peek(realm: Realm, request: FastifyRequest): Principal | null {
+  const known = (request as unknown as Slotted)[realm.slot]
+  if (known !== undefined) return known
+  const credential = readCredential(realm, request)
+  const ticket = credential && openKnown(realm, credential)
+  if (credential === null || ticket === null || realm.denyList.has(ticket.sessionId)) return null
+  const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, ticket)
+  return unsure ? null : principalOf(realm, credential, ticket)
+}
+
+interface Credential {
+  readonly scheme: Scheme
+  readonly token: string
+}
+
+function ask(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer {
+  const credential = readCredential(realm, request)
+  if (credential === null) return null
+  const ticket = openKnown(realm, credential)
+  if (ticket !== null) return admit(realm, request, reply, credential, ticket)
+  // A key that another instance has just made: look again, at most once a second.
+  const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
+  if (keyId === null || realm.keys.find(keyId) !== null) return null
+  return realm.keys.reload().catch(() => undefined).then(() => {
+    const reopened = openKnown(realm, credential)
+    return reopened === null ? null : admit(realm, request, reply, credential, reopened)
+  })
+}
+
+function readCredential(realm: Realm, request: FastifyRequest): Credential | null {
+  const token = realm.options.bearer.readToken?.(request) ?? readBearer(request.headers.authorization)
+  if (token !== null) return { scheme: 'bearer', token }
+  const cookie = readCookie(realm, request)
+  return cookie === null ? null : { scheme: 'cookie', token: cookie }
+}
+
+/** The token of `Authorization: Bearer token`; the scheme in any letter case (RFC 9110 §11.1). Null: no bearer credentials at all. */
+function readBearer(header: string | undefined): string | null {
+  if (header === undefined || header.length < 7 || header.charCodeAt(6) !== 0x20) return null
+  return header.startsWith('Bearer ') || header.slice(0, 6).toLowerCase() === 'bearer' ? header.slice(7) : null
+}
+
+function purposeOf(scheme: Scheme): 'access' | 'cookie' {
+  return scheme === 'bearer' ? 'access' : 'cookie'
+}
+
+/** The ticket, opened now or lately; the expiry is asked each time. */
+function openKnown(realm: Realm, { scheme, token }: Credential): Ticket | null {
+  const now = Math.floor(realm.clock() / 1000)
+  const purpose = purposeOf(scheme)
+  const opened = realm.opened.get(realm.keys.version, purpose, token)
+  if (opened !== undefined) return isTimely(opened, now) ? opened : null
+  const ticket = openTicket((id) => realm.keys.find(id), purpose, token, now)
+  if (ticket !== null) realm.opened.set(purpose, token, ticket)
+  return ticket
+}
+
+function principalOf(realm: Realm, { scheme }: Credential, ticket: Ticket): Principal {
+  const known = realm.principals.get(ticket)
+  if (known !== undefined) return known
+  const principal = createPrincipal(ticket, scheme)
+  realm.principals.set(ticket, principal)
+  return principal
+}
+
+function isValidationDue(realm: Realm, scheme: Scheme, ticket: Ticket): boolean {
+  return scheme === 'cookie' && realm.clock() >= (ticket.validatedAt + realm.options.securityStamp.validationSeconds) * 1000
+}
+
+function admit(realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket): Answer {
+  if (realm.denyList.has(ticket.sessionId)) return refuse(realm, request, reply, credential)
+  if (isValidationDue(realm, credential.scheme, ticket)) return validate(realm, request, reply, credential, ticket)
+  switch (realm.feed.state()) {
+    case 'blind': throw new RevocationUnknown()
+    case 'stale': return whileStale(realm, request, reply, credential, ticket)
+    default:
+      if (credential.scheme === 'cookie') slideCookie(realm, request, reply, ticket)
+      return principalOf(realm, credential, ticket)
+  }
+}
+
+function refuse(realm: Realm, request: FastifyRequest, reply: FastifyReply, { scheme }: Credential): null {
+  if (scheme === 'cookie') clearCookie(realm, request, reply)
+  return null
+}
+
+// The feed hangs: each request asks for itself, until the database is known to be down.
+async function whileStale(
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket,
+): Promise<Principal | null> {
+  const live = await realm.isSessionLive(ticket.sessionId).catch((error: unknown) => orServe(realm, error))
+  return live ? principalOf(realm, credential, ticket) : refuse(realm, request, reply, credential)
+}
+
+// The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests of a session.
+async function validate(
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket,
+): Promise<Principal | null> {
+  const { sessionId } = ticket
+  let asking = realm.validating.get(sessionId)
+  if (asking === undefined) {
+    asking = realm.signIn.validate(ticket).finally(() => realm.validating.delete(sessionId))
+    realm.validating.set(sessionId, asking)
+  }
+  try {
+    const signedIn = await asking
+    if (signedIn === null || realm.denyList.has(sessionId)) return refuse(realm, request, reply, credential)
+    return createPrincipal(renewCookie(realm, request, reply, ticket, signedIn), 'cookie')
+  } catch (error) {
+    orServe(realm, error)
+    return principalOf(realm, credential, ticket)
+  }
+}
+
+/** While the database is gone what is not known to be revoked is served, for a bounded time. */
+function orServe(realm: Realm, error: unknown): true {
+  if (!(mapDatabaseError(error) instanceof DatabaseUnavailable)) throw error
+  if (realm.feed.state() === 'blind') throw new RevocationUnknown()
+  return true
+}

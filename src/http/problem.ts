@@ -1,0 +1,81 @@
+// Answers that are no success: RFC 9457 problems with the reference's members, and the empty bodies it sends everywhere else.
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { IdentityError } from '../errors.js'
+import { mapDatabaseError } from '../store/database.js'
+
+const sections: Record<number, [section: string, title: string]> = {
+  400: ['15.5.1', 'Bad Request'],
+  401: ['15.5.2', 'Unauthorized'],
+  403: ['15.5.4', 'Forbidden'],
+  404: ['15.5.5', 'Not Found'],
+  405: ['15.5.6', 'Method Not Allowed'],
+  413: ['15.5.14', 'Content Too Large'],
+  415: ['15.5.16', 'Unsupported Media Type'],
+  500: ['15.6.1', 'Internal Server Error'],
+  503: ['15.6.4', 'Service Unavailable'],
+}
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail?: string
+  readonly errors?: Readonly<Record<string, readonly string[]>>
+  readonly traceId?: string
+}
+
+export function problemOf(status: number, more: Partial<Problem> = {}): Problem {
+  const [section, title] = sections[status] ?? ['15', 'Error']
+  return { type: `https://tools.ietf.org/html/rfc9110#section-${section}`, title, status, ...more }
+}
+
+/** Sends a problem. Its content type is exact: Fastify adds a charset to texts and objects, not to bytes. */
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply.code(problem.status).header('content-type', 'application/problem+json').send(Buffer.from(JSON.stringify(problem)))
+}
+
+/** 400 with errors by code, in the order in which they were found. */
+export function sendValidationProblem(reply: FastifyReply, errors: readonly IdentityError[]): FastifyReply {
+  const byCode: Record<string, string[]> = {}
+  for (const { code, description } of errors) (byCode[code] ??= []).push(description)
+  return sendProblem(reply, problemOf(400, { title: 'One or more validation errors occurred.', errors: byCode }))
+}
+
+/** A status and nothing else. */
+export function sendEmpty(reply: FastifyReply, status: number): FastifyReply {
+  return reply.code(status).send()
+}
+
+/** 401 as the reference's bearer scheme challenges. */
+export function sendChallenge(reply: FastifyReply): FastifyReply {
+  return sendEmpty(reply.header('www-authenticate', 'Bearer'), 401)
+}
+
+const retryAfterSeconds = 2
+
+/** The error handler of our own routes; a host's error handler never sees them, and ours never sees a host's. */
+export function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const error = mapDatabaseError(thrown) as FastifyError // an error stays an error
+  const status = error.statusCode ?? 500
+  if (status === 503) {
+    request.log.warn({ err: error }, 'identity: not available')
+    void sendProblem(reply.header('retry-after', retryAfterSeconds), problemOf(503, { detail: error.message }))
+    return
+  }
+  // What a client sent that could not be read, parsed or validated: the reference answers with the status alone.
+  if (isInputError(error)) {
+    void sendEmpty(reply, status)
+    return
+  }
+  // A host's hook in front of our routes, for example a rate limit: its words are meant for the client.
+  if (status >= 400 && status < 500) {
+    void sendProblem(reply, problemOf(status, { title: sections[status]?.[1] ?? 'Error', detail: error.message }))
+    return
+  }
+  request.log.error({ err: error }, 'identity: unexpected error')
+  void sendProblem(reply, problemOf(500, { traceId: request.id }))
+}
+
+function isInputError({ code, validation }: FastifyError): boolean {
+  return validation !== undefined || code === 'FST_ERR_VALIDATION' || (typeof code === 'string' && code.startsWith('FST_ERR_CTP_'))
+}

@@ -1,0 +1,90 @@
+// What every door shares: one registered realm with its options, its managers and the tickets it can open.
+import type { SerializeOptions } from '@fastify/cookie'
+import type { EventEmitter } from 'node:events'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { KeyManager } from '../accounts/key-manager.js'
+import type { Principal } from '../accounts/principal.js'
+import type { SessionManager } from '../accounts/session-manager.js'
+import type { SignedIn, SignInManager } from '../accounts/sign-in-manager.js'
+import type { UserManager } from '../accounts/user-manager.js'
+import type { Feed } from '../revocation/feed.js'
+import type { DenyList } from '../revocation/deny-list.js'
+import type { Ticket, TicketPurpose } from '../tokens/ticket.js'
+import type { ErrorDescriber } from '../errors.js'
+import type { Clock } from '../clock.js'
+
+/** The options that doors read, in the words of the public surface. */
+export interface RealmOptions {
+  readonly publicUrl: URL | null
+  readonly cookies: boolean
+  readonly bearer: {
+    readonly accessTokenSeconds: number
+    readonly refreshTokenSeconds: number
+    readonly readToken: ((request: FastifyRequest) => string | null | undefined) | null
+  }
+  readonly cookie: {
+    readonly name: string | null
+    readonly lifetimeSeconds: number
+    readonly slidingExpiration: boolean
+    readonly sameSite: 'lax' | 'strict' | 'none'
+    readonly secure: boolean | 'auto'
+    readonly domain: string | null
+    readonly path: string
+  }
+  readonly securityStamp: { readonly validationSeconds: number }
+  readonly csrf: { readonly trustedOrigins: ReadonlySet<string> } | null
+  readonly decorator: string
+}
+
+export interface Realm {
+  readonly options: RealmOptions
+  readonly clock: Clock
+  readonly describe: ErrorDescriber
+  readonly users: UserManager
+  readonly signIn: SignInManager
+  readonly sessions: SessionManager
+  readonly keys: KeyManager
+  readonly opened: TicketCache
+  /** The principal of a ticket that is kept, so that it is built once. */
+  readonly principals: WeakMap<Ticket, Principal>
+  /** Cookies of a session that are being validated now. */
+  readonly validating: Map<string, Promise<SignedIn | null>>
+  readonly denyList: DenyList
+  readonly feed: Feed
+  readonly events: EventEmitter
+  /** Whether a session still exists: asked while the feed is stale. */
+  isSessionLive(sessionId: string): Promise<boolean>
+  /** Whether more passwords wait than may. */
+  isHasherBusy(): boolean
+  /** @fastify/cookie's serializer. */
+  serializeCookie(name: string, value: string, options: SerializeOptions): string
+  /** The slot on a request that holds who is calling. */
+  readonly slot: symbol
+}
+
+/** Tickets opened lately, forgotten when the ring changes. */
+export interface TicketCache {
+  get(ringVersion: number, purpose: TicketPurpose, token: string): Ticket | undefined
+  set(purpose: TicketPurpose, token: string, ticket: Ticket): void
+}
+
+/** Under which symbol an instance knows the realm of a decorator's name; the same for every copy of this package. */
+export function realmKey(decorator: string): symbol {
+  return Symbol.for(`fastify-identity.realm.${decorator}`)
+}
+
+/** The realm of this scope, or null where the plugin is not registered. */
+export function findRealm(instance: FastifyInstance, decorator: string): Realm | null {
+  // A decorator under a symbol has no place in Fastify's types.
+  return (instance as unknown as Record<symbol, Realm | undefined>)[realmKey(decorator)] ?? null
+}
+
+/** A request's slot: undefined while nobody has asked. */
+export type Slotted = Record<symbol, Principal | null | undefined>
+
+/** The caller of a route behind a guard. */
+export function callerOf(realm: Realm, request: FastifyRequest): Principal {
+  const principal = (request as unknown as Slotted)[realm.slot] // the slot's symbol has no place in Fastify's types
+  if (principal === undefined || principal === null) throw new Error('A route without a guard asked for its caller')
+  return principal
+}

@@ -1,0 +1,100 @@
+// Hands out a signed-in person: a token pair in the body, or a cookie. Also reads, renews and clears the cookie.
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { CookieTooLarge } from '../errors.js'
+import { ticketOf } from '../accounts/claims.js'
+import type { SignedIn } from '../accounts/sign-in-manager.js'
+import { sealTicket, type Ticket } from '../tokens/ticket.js'
+import type { Realm } from './realm.js'
+
+/** The reference's AccessTokenResponse, in its order. */
+export interface TokenPair {
+  readonly tokenType: 'Bearer'
+  readonly accessToken: string
+  /** Seconds. */
+  readonly expiresIn: number
+  readonly refreshToken: string
+}
+
+export function tokenPair(realm: Realm, signedIn: SignedIn): TokenPair {
+  const now = realm.clock()
+  const { accessTokenSeconds, refreshTokenSeconds } = realm.options.bearer
+  const key = realm.keys.sealing()
+  return {
+    tokenType: 'Bearer',
+    accessToken: sealTicket(key, 'access', ticketOf(signedIn, now, { lifetimeSeconds: accessTokenSeconds })),
+    expiresIn: accessTokenSeconds,
+    refreshToken: sealTicket(key, 'refresh', ticketOf(signedIn, now, { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter })),
+  }
+}
+
+/** Signs a browser in: a cookie until it closes, or for `cookie.lifetimeSeconds`. */
+export function setCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, signedIn: SignedIn, persistent: boolean): void {
+  writeCookie(realm, request, reply, ticketOf(signedIn, realm.clock(), { lifetimeSeconds: realm.options.cookie.lifetimeSeconds, persistent }))
+}
+
+/** A cookie past half its life gets a new one of the same claims, up to the session's end (the reference's sliding expiration). */
+export function slideCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
+  const now = Math.floor(realm.clock() / 1000)
+  if (!realm.options.cookie.slidingExpiration || now - ticket.issuedAt <= ticket.expiresAt - now) return
+  const expiresAt = Math.min(now + realm.options.cookie.lifetimeSeconds, ticket.sessionExpiresAt)
+  if (expiresAt > ticket.expiresAt) writeCookie(realm, request, reply, { ...ticket, issuedAt: now, expiresAt })
+}
+
+/** Claims that were just read from the database, in a new cookie. Without sliding expiration the old end stays. */
+export function renewCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket, signedIn: SignedIn): Ticket {
+  const { lifetimeSeconds, slidingExpiration } = realm.options.cookie
+  const fresh = ticketOf(signedIn, realm.clock(), { lifetimeSeconds, persistent: ticket.persistent })
+  const renewed = slidingExpiration ? fresh : { ...fresh, expiresAt: ticket.expiresAt }
+  writeCookie(realm, request, reply, renewed)
+  return renewed
+}
+
+export function clearCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply): void {
+  uncached(reply.header('set-cookie', realm.serializeCookie(cookieName(realm, request), '', { ...attributes(realm, request), expires: new Date(0), maxAge: 0 })))
+}
+
+/** The cookie's value; null when there is none, or when there are several and nobody can tell which is ours. */
+export function readCookie(realm: Realm, request: FastifyRequest): string | null {
+  const { cookie: header } = request.headers
+  if (header === undefined || !realm.options.cookies) return null
+  const start = `${cookieName(realm, request)}=`
+  const found = header.split(';').map((part) => part.trim()).filter((part) => part.startsWith(start))
+  const [only] = found
+  return only !== undefined && found.length === 1 ? only.slice(start.length) : null
+}
+
+// A browser keeps name and value up to 4,096 bytes and drops what is longer without a word (RFC 6265bis §5.6).
+const maxCookieBytes = 4096
+
+function writeCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
+  const name = cookieName(realm, request)
+  const value = sealTicket(realm.keys.sealing(), 'cookie', ticket)
+  if (name.length + value.length > maxCookieBytes) throw new CookieTooLarge()
+  const expires = ticket.persistent
+    ? { expires: new Date(ticket.expiresAt * 1000), maxAge: Math.max(0, ticket.expiresAt - Math.floor(realm.clock() / 1000)) }
+    : {}
+  uncached(reply.header('set-cookie', realm.serializeCookie(name, value, { ...attributes(realm, request), ...expires })))
+}
+
+// As the reference does on every answer that touches the cookie.
+function uncached(reply: FastifyReply): void {
+  void reply.headers({ 'cache-control': 'no-cache,no-store', pragma: 'no-cache', expires: 'Thu, 01 Jan 1970 00:00:00 GMT' })
+}
+
+function attributes(realm: Realm, request: FastifyRequest) {
+  const { domain, path, sameSite } = realm.options.cookie
+  return { path, httpOnly: true, sameSite, secure: isSecure(realm, request), ...(domain === null ? {} : { domain }) }
+}
+
+/** `auto`: where people reach us by https, as `publicUrl` says or, without one, this very request. */
+function isSecure({ options }: Realm, request: FastifyRequest): boolean {
+  if (options.cookie.secure !== 'auto') return options.cookie.secure
+  return options.publicUrl === null ? request.protocol === 'https' : options.publicUrl.protocol === 'https:'
+}
+
+// The prefix makes browsers refuse a cookie of that name from a sibling subdomain or over http (RFC 6265bis §4.1.3.2).
+function cookieName(realm: Realm, request: FastifyRequest): string {
+  const { name, domain, path } = realm.options.cookie
+  if (name !== null) return name
+  return isSecure(realm, request) && domain === null && path === '/' ? `__Host-${realm.options.decorator}` : realm.options.decorator
+}

@@ -1,0 +1,224 @@
+// The only wiring: options → database → key ring → managers → decorators → routes. A wrapped shell decorates the host's scope; the
+// routes live in a scope inside, because a wrapped plugin ignores its prefix.
+import { fastifyCookie } from '@fastify/cookie'
+import { EventEmitter } from 'node:events'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { openKeyRing } from './accounts/key-manager.js'
+import type { Principal } from './accounts/principal.js'
+import { createSessionEnder, createSessionManager, type SessionManager } from './accounts/session-manager.js'
+import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
+import { createUserManager, type UserManager } from './accounts/user-manager.js'
+import { peek } from './http/authenticate.js'
+import { paintGuardedRoutes } from './http/openapi.js'
+import { type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { NotRegistered } from './errors.js'
+import { type IdentityOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
+import { createDenyList } from './revocation/deny-list.js'
+import { startFeed } from './revocation/feed.js'
+import { mountRoutes } from './routes/index.js'
+import { purgeAttempts } from './store/attempts.js'
+import { connect, type Connection } from './store/database.js'
+import { migrate, requireMigrated, unreachable } from './store/migrate.js'
+import { findRevoked, isSessionLive, purgeSessions } from './store/sessions.js'
+import { createOpenedCache } from './tokens/opened.js'
+
+/** `app.identity`. */
+export interface Identity {
+  readonly users: UserManager
+  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn'>
+  readonly sessions: SessionManager
+  /** Events worth an audit line, after commit: `refreshTokenReused` with `{ userId, sessionId }`. */
+  readonly events: EventEmitter
+  /** Runs pending migrations under a lock. */
+  migrate(): Promise<void>
+  /** Whether the database answers and revocations are known; never throws. */
+  healthCheck(): Promise<{ readonly ok: boolean, readonly database: boolean, readonly revocations: boolean }>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    identity: Identity
+  }
+  interface FastifyRequest {
+    /**
+     * Who is calling. Behind `requireAuthorization()` never null. On a route without a guard it is what the ticket says by itself:
+     * null for nobody, and for a cookie whose user is due to be read again.
+     */
+    readonly identity: Principal | null
+  }
+  interface FastifyContextConfig {
+    /** Marks our own routes. */
+    identity?: 'own'
+  }
+}
+
+async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Promise<void> {
+  const options = resolveOptions(given, process.env)
+  const log = app.log.child({ plugin: 'fastify-identity' })
+  const connection = connect(given.database, options.schema, options.ownClock, process.env, (error) => {
+    log.warn({ err: error }, 'a database connection was lost')
+  })
+  try {
+    await open(app, options, connection, log)
+  } catch (error) {
+    await connection.close()
+    throw error
+  }
+}
+
+async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
+  if (options.secrets.length === 0) {
+    log.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused")
+  }
+  await prepareDatabase(connection, options)
+  const keys = await openKeyRing(connection, options.secrets, options.decorator, options.clock)
+  const { clock } = options
+  const longestUnvalidatedSeconds = Math.max(options.bearer.accessTokenSeconds, options.securityStamp.validationSeconds)
+  const denyList = createDenyList()
+  const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds)
+  const feed = startFeed({
+    poll: (seconds) => findRevoked(connection, seconds),
+    found: (ids) => ender.ended(ids),
+    firstSeconds: longestUnvalidatedSeconds + 60,
+  })
+  app.addHook('onClose', () => feed.stop())
+  await feed.refresh()
+
+  const hasher = openHasher(options.hasher)
+  const events = new EventEmitter()
+  const users = createUserManager({
+    db: connection,
+    clock,
+    hasher,
+    passwordRules: options.password,
+    passwordValidators: options.passwordValidators,
+    userRules: options.user,
+    lockoutForNewUsers: options.lockout.allowedForNewUsers,
+    describe: options.describe,
+    sessions: ender,
+  })
+  const signIn = createSignInManager({
+    db: connection,
+    clock,
+    hasher,
+    vault: () => keys.vault(),
+    limits: options.lockout,
+    lockoutForNewUsers: options.lockout.allowedForNewUsers,
+    rules: options.signIn,
+    absoluteSeconds: options.sessions.absoluteSeconds,
+    rotateRefreshTokens: options.bearer.rotateRefreshTokens,
+    reuseGraceSeconds: options.bearer.reuseGraceSeconds,
+    sessions: ender,
+    onReuse(session) {
+      log.warn(session, 'a used refresh token came back: its session was ended')
+      events.emit('refreshTokenReused', session)
+    },
+  })
+  const sessions = createSessionManager(connection, ender)
+  const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
+  const realm: Realm = {
+    options,
+    clock,
+    describe: options.describe,
+    users,
+    signIn,
+    sessions,
+    keys,
+    opened: ticketCache(),
+    principals: new WeakMap(),
+    validating: new Map(),
+    denyList,
+    feed,
+    events,
+    isSessionLive: (sessionId) => isSessionLive(connection, sessionId),
+    isHasherBusy: () => hasher.busy,
+    serializeCookie: (name, value, attributes) => cookies.serialize(name, value, attributes),
+    slot: Symbol('fastify-identity.principal'),
+  }
+
+  decorate(app, realm, {
+    users,
+    signIn,
+    sessions,
+    events,
+    async migrate() { await migrate(connection) },
+    async healthCheck() {
+      const database = await isSessionLive(connection, '00000000-0000-0000-0000-000000000000').then(() => true, () => false)
+      const revocations = feed.state() !== 'blind'
+      return { ok: database && revocations, database, revocations }
+    },
+  })
+  const stopTidying = tidyUp(connection, denyList, options, longestUnvalidatedSeconds, log)
+  app.addHook('onClose', async () => {
+    stopTidying()
+    await hasher.close()
+    await connection.close()
+  })
+  await app.register(async (scope) => {
+    // Where the host has not registered it, @fastify/cookie stays in this scope, so that the host still can.
+    if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
+    cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
+    mountRoutes(scope, realm, options.endpoints)
+  }, { prefix: options.prefix })
+}
+
+async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
+  if (mode === 'off') return
+  try {
+    if (mode === 'auto') await migrate(connection)
+    else await requireMigrated(connection)
+  } catch (error) {
+    throw error instanceof Error && 'code' in error && error.code === 'FST_IDENTITY_DATABASE_UNAVAILABLE' ? unreachable(error) : error
+  }
+}
+
+function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {
+  return 'verify' in option ? queueHasher(option) : createHasher(option)
+}
+
+// Opened tickets of one ring; another ring starts anew. 10,000 tickets, at most 32 MB.
+function ticketCache(): TicketCache {
+  const cache = createOpenedCache(10_000, 32 * 1024 * 1024)
+  let version = 0
+  return {
+    get(ringVersion, purpose, token) {
+      if (ringVersion !== version) {
+        cache.clear()
+        version = ringVersion
+      }
+      return cache.get(purpose, token)
+    },
+    set: (purpose, token, ticket) => cache.set(purpose, token, ticket),
+  }
+}
+
+function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void {
+  const { decorator } = realm.options
+  app.decorate(realmKey(decorator), realm)
+  app.decorate(decorator, identity)
+  app.decorateRequest(realm.slot, undefined)
+  app.decorateRequest(decorator, {
+    getter(this: FastifyRequest) { return peek(realm, this) },
+  })
+  paintGuardedRoutes(app, realm)
+}
+
+const tidyMilliseconds = 60_000
+
+/** Drops what is over, once a minute; each instance does, and none must. */
+function tidyUp(
+  connection: Connection, denyList: Realm['denyList'], { clock }: ResolvedOptions, keepRevokedSeconds: number, log: FastifyInstance['log'],
+): () => void {
+  const timer = setInterval(() => {
+    denyList.purge(clock())
+    void Promise.all([purgeSessions(connection, keepRevokedSeconds + 3600), purgeAttempts(connection)])
+      .catch((error: unknown) => log.debug({ err: error }, 'tidying up failed; it is tried again'))
+  }, tidyMilliseconds)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** The plugin: `await app.register(identity, { prefix: '/account' })`. */
+export const identity = fp(identityPlugin, { name: 'fastify-identity', fastify: '>=5.12.2 <7' })

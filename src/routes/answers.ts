@@ -1,0 +1,47 @@
+// The schemas of answers that several doors give.
+import { type TSchema, Type } from '@sinclair/typebox'
+
+export const Empty = (description: string) => Type.Null({ description })
+
+const Problem = Type.Object({
+  type: Type.String({ format: 'uri' }),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.Optional(Type.String()),
+})
+
+const ValidationProblem = Type.Object({
+  type: Type.String({ format: 'uri' }),
+  title: Type.String(),
+  status: Type.Integer(),
+  errors: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'Messages by error code' }),
+})
+
+function problem(schema: TSchema, description: string) {
+  return { description, content: { 'application/problem+json': { schema } } }
+}
+
+export const failedSignIn = problem(Problem, 'detail is Failed, LockedOut, NotAllowed or RequiresTwoFactor')
+export const invalid = problem(ValidationProblem, 'The request was understood and refused; an empty body where it could not be read')
+export const unavailable = problem(Problem, 'The database or the password queue is not available; try again after Retry-After seconds')
+export const crossOrigin = problem(Problem, 'The request came from another site')
+
+export const malformed = Empty('The request could not be read')
+
+/** Every door that reads a body may give these. */
+export const unreadable = {
+  413: Empty('The body is larger than 16 KiB'),
+  415: Empty('The body is not JSON in UTF-8'),
+}
+
+export const AccessTokenResponse = Type.Object({
+  tokenType: Type.Literal('Bearer'),
+  accessToken: Type.String({ description: 'For Authorization: Bearer …; opaque' }),
+  expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
+  refreshToken: Type.String({ description: 'For POST /refresh; opaque' }),
+})
+
+export const InfoResponse = Type.Object({
+  email: Type.String(),
+  isEmailConfirmed: Type.Boolean(),
+})

@@ -1,0 +1,37 @@
+// The prefixed inside: our own parser, validator, serializer and error handler, so that a host's settings neither weaken nor break it.
+import type { FastifyInstance } from 'fastify'
+import { bodyLimit, checkOnly, readJsonOnly, writeOnly } from '../http/json.js'
+import { answerError, sendEmpty } from '../http/problem.js'
+import type { Realm } from '../http/realm.js'
+import { login } from './login.js'
+import { logout } from './logout.js'
+import { getInfo } from './manage/info.js'
+import { refresh } from './refresh.js'
+import { register } from './register.js'
+import { type Door, hang } from './route.js'
+
+type Endpoints = Readonly<Record<'register' | 'login' | 'refresh' | 'logout' | 'info', boolean>>
+
+/** Hangs the doors of a realm in a scope of its own. */
+export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Endpoints): void {
+  readJsonOnly(scope)
+  scope.setValidatorCompiler(checkOnly)
+  scope.setSerializerCompiler(writeOnly)
+  scope.setErrorHandler(answerError)
+  // At the root the host answers for unknown paths.
+  if (scope.prefix !== '') scope.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
+  scope.addHook('onRoute', (route) => { route.bodyLimit ??= bodyLimit })
+  // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).
+  scope.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    done()
+  })
+  const doors: [keyof Endpoints, Door][] = [
+    ['register', register(realm)],
+    ['login', login(realm)],
+    ['refresh', refresh(realm)],
+    ['logout', logout(realm)],
+    ['info', getInfo(realm)],
+  ]
+  hang(scope, realm, doors.filter(([name]) => endpoints[name]).map(([, door]) => door))
+}

@@ -1,0 +1,54 @@
+// POST /login: a token pair in the body, or a cookie. The value of `email` is looked up as user name, as in the reference.
+import { type Static, Type } from '@sinclair/typebox'
+import { HasherBusy } from '../errors.js'
+import { sendForbiddenOrigin } from '../http/authorize.js'
+import { isSameOrigin } from '../http/cross-origin.js'
+import { readFlag } from '../http/json.js'
+import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
+import type { Realm } from '../http/realm.js'
+import { setCookie, tokenPair } from '../http/session.js'
+import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
+import type { Door } from './route.js'
+
+const LoginRequest = Type.Object({
+  email: Type.String(),
+  password: Type.String(),
+  twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  twoFactorRecoveryCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+})
+
+const LoginQuery = Type.Object({
+  useCookies: Type.Optional(Type.String({ description: 'true: a cookie that outlives the browser instead of tokens' })),
+  useSessionCookies: Type.Optional(Type.String({ description: 'true: a cookie until the browser closes instead of tokens' })),
+})
+
+export function login(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/login',
+    operationId: 'identityLogin',
+    summary: 'Log in',
+    description: 'Answers tokens, or sets a cookie and answers an empty body.',
+    // A full queue answers before the body is read.
+    before: (_request, _reply, done) => { done(realm.isHasherBusy() ? new HasherBusy() : undefined) },
+    query: LoginQuery,
+    body: LoginRequest,
+    response: { 200: AccessTokenResponse, 400: invalid, 401: failedSignIn, 403: crossOrigin, ...unreadable, 503: unavailable },
+    async handler(request, reply) {
+      const query = request.query as Record<string, unknown>
+      const useCookies = readFlag(query.useCookies) === true
+      const useSessionCookies = readFlag(query.useSessionCookies) === true
+      const wantsCookie = useCookies || useSessionCookies
+      if (wantsCookie && !realm.options.cookies) {
+        return sendProblem(reply, problemOf(400, { detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies' }))
+      }
+      if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
+      const { email, password } = request.body as Static<typeof LoginRequest> // checked by the route's schema
+      const result = await realm.signIn.passwordSignIn(email, password, request.headers['user-agent'])
+      if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
+      if (!wantsCookie) return tokenPair(realm, result.signedIn)
+      setCookie(realm, request, reply, result.signedIn, useCookies && !useSessionCookies)
+      return sendEmpty(reply, 200)
+    },
+  }
+}
