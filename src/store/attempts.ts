@@ -5,8 +5,9 @@
 //   total_failures  wrong attempts since the last success; at 100 only a reset by mail opens again (NIST SP 800-63B-4 §3.2.2)
 //   locks           locks since the last success; each doubles the next
 //   pending         attempts that are being verified right now, forgotten 15 s after the last one began (a process that died)
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { type Db, retrying, table } from './database.js'
+import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** How many attempts may fail before a lock, and how long the first lock lasts. */
@@ -15,15 +16,43 @@ export interface LockoutLimits {
   readonly lockoutSeconds: number
 }
 
+/** Who signs in, with the sealed key of their authenticator app if there is one. */
+export interface FoundUser extends UserWithGrants {
+  readonly authenticatorKey: string | null
+}
+
 export type Admission =
   | { readonly state: 'locked' }
   | { readonly state: 'crowded' }
   /** `tracked` is false for a user (or a name) that is never locked: nothing was reserved and nothing is to be counted. */
-  | { readonly state: 'admitted', readonly tracked: boolean, readonly found: UserWithGrants | null }
+  | { readonly state: 'admitted', readonly tracked: boolean, readonly found: FoundUser | null }
 
 const pendingSeconds = 15
 const maxTotalFailures = 100
 const maxLockSeconds = 86_400
+
+type AdmissionRow = UserRow & { admitted: boolean, locked: boolean | null, authenticatorKey: string | null }
+
+/** The statement that reserves one attempt, if `condition` holds and neither a lock nor too many others stand in the way. */
+function reservation(db: Db, key: Buffer, limits: LockoutLimits, condition: RawBuilder<unknown>) {
+  return sql`
+    insert into ${table(db, 'attempts')} as t (key, pending, pending_at)
+    select ${key}, 1, ${db.now()} where ${condition}
+    on conflict (key) do update set
+      locked_until = null,
+      pending = case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 1 else t.pending + 1 end,
+      pending_at = ${db.now()}
+    where (t.locked_until is null or t.locked_until <= ${db.now()})
+      and t.failures + (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
+        < ${limits.maxFailedAccessAttempts}::integer
+    returning 1`
+}
+
+/** Reserves one attempt for a name; false while it is locked or as many run as may still fail. */
+export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
+  const { rows } = await reservation(db, key, limits, sql`true`).execute(db.kysely)
+  return rows.length === 1
+}
 
 /**
  * Reserves one attempt for a name and brings the user in the same statement.
@@ -34,29 +63,20 @@ const maxLockSeconds = 86_400
 export async function admitAttempt(
   db: Db, key: Buffer, normalizedName: string, limits: LockoutLimits, trackUnknown: boolean,
 ): Promise<Admission> {
-  const { rows: [row] } = await retrying(() => sql<UserRow & { admitted: boolean, locked: boolean | null }>`
-    with admitted as (
-      insert into ${table(db, 'attempts')} as t (key, pending, pending_at)
-      select ${key}, 1, ${db.now()} where case
-        when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
-        then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
-        else ${trackUnknown}::boolean end
-      on conflict (key) do update set
-        locked_until = null,
-        pending = case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 1 else t.pending + 1 end,
-        pending_at = ${db.now()}
-      where (t.locked_until is null or t.locked_until <= ${db.now()})
-        and t.failures + (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
-          < ${limits.maxFailedAccessAttempts}::integer
-      returning 1)
-    select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked, ${userColumns}, ${grantColumns(db)}
+  const { rows: [row] } = await retrying(() => sql<AdmissionRow>`
+    with admitted as (${reservation(db, key, limits, sql`case
+      when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
+      then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
+      else ${trackUnknown}::boolean end`)})
+    select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked,
+      ${userColumns}, ${grantColumns(db)}, ${authenticatorKeyColumn(db)}
     from (select 1) as one
       left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
       left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
   if (row === undefined) throw new Error('A select without a condition answered no row')
-  const { admitted, locked, ...user } = row
+  const { admitted, locked, authenticatorKey, ...user } = row
   // The outer join answers nulls where there is no such user.
-  const found = (user.id as string | null) === null ? null : withGrants(user)
+  const found = (user.id as string | null) === null ? null : { ...withGrants(user), authenticatorKey }
   const tracked = found === null ? trackUnknown : found.user.lockoutEnabled
   if (admitted || !tracked) return { state: 'admitted', tracked, found }
   return { state: locked === true ? 'locked' : 'crowded' }

@@ -6,6 +6,8 @@ import type { Clock } from '../clock.js'
 import { DatabaseContention, DatabaseMissing, DatabaseUnavailable, InvalidOption } from '../errors.js'
 import type { Tables } from './schema.js'
 
+export type { Transaction }
+
 /** What option `database` takes: a connection string, a pool, a pool's settings, or a Kysely instance. */
 // A host's Kysely instance is typed by the host's own tables, which have nothing to do with ours.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any

@@ -169,8 +169,15 @@ export async function deleteUser(trx: Trx, id: string, expectedConcurrencyStamp:
 
 /** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */
 export async function replacePasswordHash(db: Db, id: string, current: string, next: string, securityStamp: string): Promise<boolean> {
-  const updated = await db.kysely.updateTable('users').set({ password_hash: next, security_stamp: securityStamp })
+  const updated = await db.kysely.updateTable('users').set({ password_hash: next, security_stamp: securityStamp, concurrency_stamp: sql`gen_random_uuid()` })
     .where('id', '=', id).where('password_hash', '=', current).returning('id').executeTakeFirst()
+  return updated !== undefined
+}
+
+/** Confirms an address while the stamp is the one that its code was made for. */
+export async function confirmUserEmail(db: Db, id: string, securityStamp: string): Promise<boolean> {
+  const updated = await db.kysely.updateTable('users').set({ email_confirmed: true, concurrency_stamp: sql`gen_random_uuid()` })
+    .where('id', '=', id).where('security_stamp', '=', securityStamp).returning('id').executeTakeFirst()
   return updated !== undefined
 }
 
