@@ -7,6 +7,7 @@ import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from
 import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
 import { passwordDefaults, type PasswordRules } from './passwords/policy.js'
 import type { DatabaseOption } from './store/database.js'
+import type { EmailOption } from './email/sender.js'
 import type { PasswordValidator } from './accounts/user-validator.js'
 
 const seconds = (minimum = 1) => Type.Optional(Type.Integer({ minimum, maximum: 10 * 365 * 86_400 }))
@@ -67,8 +68,24 @@ const signInSchema = Type.Object({
 }, closed)
 
 /** The operations that option `endpoints` switches. */
-export const operations = ['register', 'login', 'refresh', 'logout', 'info'] as const
+export const operations = [
+  'register', 'login', 'refresh', 'logout', 'confirmEmail', 'resendConfirmationEmail', 'forgotPassword', 'resetPassword', 'twoFactor', 'info',
+] as const
 export type Operation = typeof operations[number]
+
+const linksSchema = Type.Object({
+  confirmEmail: Type.Optional(Type.String()),
+  resetPassword: Type.Optional(Type.String()),
+}, closed)
+
+const codesSchema = Type.Object({ confirmEmailSeconds: seconds(), resetPasswordSeconds: seconds() }, closed)
+
+const twoFactorSchema = Type.Object({
+  issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  allowCodeReuse: flag,
+  windowSteps: count(0, 10),
+  rememberMachineSeconds: seconds(),
+}, closed)
 
 const optionsSchema = Type.Object({
   prefix: Type.Optional(Type.String()),
@@ -79,16 +96,21 @@ const optionsSchema = Type.Object({
   migrate: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('check'), Type.Literal('off')])),
   secret: Type.Optional(Type.Unknown()),
   publicUrl: Type.Optional(Type.String()),
+  links: Type.Optional(linksSchema),
   endpoints: Type.Optional(Type.Object(Object.fromEntries(operations.map((name) => [name, flag])), closed)),
   cookies: flag,
   bearer: Type.Optional(bearerSchema),
   cookie: Type.Optional(cookieSchema),
   password: Type.Optional(passwordSchema),
   lockout: Type.Optional(lockoutSchema),
+  codes: Type.Optional(codesSchema),
   sessions: Type.Optional(Type.Object({ absoluteSeconds: seconds() }, closed)),
   user: Type.Optional(userSchema),
   signIn: Type.Optional(signInSchema),
   securityStamp: Type.Optional(Type.Object({ validationSeconds: seconds(0) }, closed)),
+  twoFactor: Type.Optional(twoFactorSchema),
+  email: Type.Optional(Type.Unknown()),
+  jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
   csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
   decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
   errors: Type.Optional(Type.Unknown()),
@@ -123,6 +145,8 @@ export interface IdentityOptions {
   secret?: string | readonly string[]
   /** The origin under which people reach this server, for example `https://api.example.com`. Never taken from a request. */
   publicUrl?: string
+  /** Where mailed links point when a page of yours does the rest: absolute URLs. Default: our own `/confirmEmail`, and a code instead of a link for a reset. */
+  links?: Static<typeof linksSchema>
   /** `{ register: false }` leaves an endpoint out. Default: all on. */
   endpoints?: Partial<Record<Operation, boolean>>
   /** `false`: bearer tokens only. Default `true`. */
@@ -135,6 +159,8 @@ export interface IdentityOptions {
   password?: PasswordSettings
   /** allowedForNewUsers true · maxFailedAccessAttempts 5 · lockoutSeconds 300 (doubled by each further lock, up to a day) */
   lockout?: Static<typeof lockoutSchema>
+  /** confirmEmailSeconds 86400 · resetPasswordSeconds 3600: how long the codes of mails are good */
+  codes?: Static<typeof codesSchema>
   /** absoluteSeconds 2592000: no refresh and no sliding cookie outlives it. */
   sessions?: { absoluteSeconds?: number }
   /** allowedUserNameCharacters: letters, digits and `-._@+` of ASCII (null or '': any) · requireUniqueEmail false */
@@ -143,6 +169,12 @@ export interface IdentityOptions {
   signIn?: Static<typeof signInSchema>
   /** validationSeconds 1800: how old a cookie may be before its user is read again; 0 = every request */
   securityStamp?: { validationSeconds?: number }
+  /** issuer: the host of publicUrl · allowCodeReuse false · windowSteps 1 (steps of 30 s on each side; the reference: 2) · rememberMachineSeconds 1209600 */
+  twoFactor?: Static<typeof twoFactorSchema>
+  /** Who sends mail: an EmailSender, `{ send(message) }`, or an SMTP URL. Default: nothing is sent, and a line at start says so. Needs `publicUrl`. */
+  email?: EmailOption
+  /** `'snake_case'` names the members of answers so. Requests are read in both. Default `'camelCase'`. */
+  jsonNaming?: 'camelCase' | 'snake_case'
   /** Default on: unsafe requests that carry our cookie must come from the same origin or one of `trustedOrigins`. */
   csrf?: boolean | { trustedOrigins?: readonly string[] }
   /** Name on instance and request. Default `'identity'`. */
@@ -185,6 +217,11 @@ export interface ResolvedOptions {
   readonly user: Readonly<{ allowedUserNameCharacters: string | null, requireUniqueEmail: boolean }>
   readonly signIn: Readonly<{ requireConfirmedEmail: boolean, requireConfirmedPhoneNumber: boolean, requireConfirmedAccount: boolean }>
   readonly securityStamp: Readonly<{ validationSeconds: number }>
+  readonly links: Readonly<{ confirmEmail: string | null, resetPassword: string | null }>
+  readonly codes: Readonly<{ confirmEmailSeconds: number, resetPasswordSeconds: number }>
+  readonly twoFactor: Readonly<{ issuer: string, allowCodeReuse: boolean, windowSteps: number, rememberMachineSeconds: number }>
+  readonly email: EmailOption | null
+  readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
   readonly decorator: string
   readonly describe: ErrorDescriber
@@ -219,7 +256,18 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     migrate: given.migrate ?? 'auto',
     secrets: readSecrets(given.secret, environment),
     publicUrl,
-    endpoints: { register: true, login: true, refresh: true, logout: true, info: true, ...defined(given.endpoints ?? {}) },
+    endpoints: { ...Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>, ...defined(given.endpoints ?? {}) },
+    links: { confirmEmail: page('links.confirmEmail', given.links?.confirmEmail), resetPassword: page('links.resetPassword', given.links?.resetPassword) },
+    codes: { confirmEmailSeconds: 86_400, resetPasswordSeconds: 3600, ...defined(given.codes ?? {}) },
+    twoFactor: {
+      issuer: publicUrl?.hostname ?? 'Fastify',
+      allowCodeReuse: false,
+      windowSteps: 1,
+      rememberMachineSeconds: 1_209_600,
+      ...defined(given.twoFactor ?? {}),
+    },
+    email: given.email ?? null,
+    jsonNaming: given.jsonNaming ?? 'camelCase',
     cookies: given.cookies ?? true,
     bearer: {
       accessTokenSeconds: bearer.accessTokenSeconds ?? 3600,
@@ -257,6 +305,9 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     ownClock: given.clock,
   }
   checkCookie(resolved)
+  if (resolved.email !== null && publicUrl === null) {
+    throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
+  }
   return deepFreeze(resolved)
 }
 
@@ -313,6 +364,14 @@ function origin(option: string, text: string): URL {
   return url
 }
 
+function page(option: string, text: string | undefined): string | null {
+  if (text === undefined) return null
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidOption(option, 'is not an absolute URL', 'Write it whole, for example https://app.example.com/confirm')
+  }
+  return text
+}
+
 function trustedOrigins(list: readonly string[], publicUrl: URL | null): ReadonlySet<string> {
   if (list.includes('*')) throw new InvalidOption('csrf.trustedOrigins', 'contains *', 'Name each origin, for example https://app.example.com')
   const origins = list.map((text) => origin('csrf.trustedOrigins', text).origin)
@@ -335,8 +394,12 @@ function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
+// A host's own sender and hasher stay as they are.
+const foreign = new Set(['email', 'hasher'])
+
 function deepFreeze<T extends object>(value: T): T {
-  for (const member of Object.values(value) as unknown[]) {
+  for (const [name, member] of Object.entries(value) as [string, unknown][]) {
+    if (foreign.has(name)) continue
     const plain = typeof member === 'object' && member !== null && (Array.isArray(member) || Object.getPrototypeOf(member) === Object.prototype)
     if (plain) deepFreeze(member as object)
   }

@@ -3,16 +3,17 @@
 import type { Clock } from '../clock.js'
 import { SignInsCrowded } from '../errors.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
-import { admitAttempt, failAttempt, type LockoutLimits, releaseAttempt } from '../store/attempts.js'
+import { admitAttempt, failAttempt, type FoundUser, type LockoutLimits, releaseAttempt } from '../store/attempts.js'
 import type { Db } from '../store/database.js'
 import { type LiveSession, openSession, rotateSession, touchSession } from '../store/sessions.js'
 import { findUserWithGrants, replacePasswordHash, type UserRecord, type UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
-import { mac } from '../tokens/seal.js'
 import { isMarkOf, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
+import { attemptKeyOf } from './credential-manager.js'
 import { normalizeName } from './names.js'
 import type { SessionEnder } from './session-manager.js'
+import type { SecondFactors } from './two-factor-manager.js'
 
 /** The reference's SignInResult in the words that its clients see. */
 export type SignInFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoFactor'
@@ -26,8 +27,11 @@ export interface SignedIn extends UserWithGrants {
   readonly amr: readonly string[]
 }
 
+/** What completed a sign-in. */
+export type SignInMethod = 'password' | 'authenticator' | 'recoveryCode'
+
 export type SignInResult =
-  | { readonly succeeded: true, readonly signedIn: SignedIn }
+  | { readonly succeeded: true, readonly signedIn: SignedIn, readonly method: SignInMethod }
   | { readonly succeeded: false, readonly reason: SignInFailure }
 
 export interface SignInRules {
@@ -49,19 +53,30 @@ export interface SignInDependencies {
   readonly rotateRefreshTokens: boolean
   readonly reuseGraceSeconds: number
   readonly sessions: SessionEnder
+  readonly secondFactors: SecondFactors
   /** A refresh token came back after its successor had been used and its time of grace was over. */
   readonly onReuse: (session: { userId: string, sessionId: string }) => void
+}
+
+export interface SignInOptions {
+  /** What the session's owner will know it by, for example the User-Agent. */
+  readonly client?: string | null | undefined
+  /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
+  readonly twoFactorCode?: string | null | undefined
+  readonly twoFactorRecoveryCode?: string | null | undefined
+  /** Whether this machine has shown the user's second factor before. Default: no. */
+  readonly isRemembered?: (user: UserRecord) => boolean
 }
 
 /** `app.identity.signIn`. */
 export interface SignInManager {
   /**
-   * Signs in by user name and password and opens a session. Wrong passwords are counted and lock the name for a while.
+   * Signs in by user name and password, and the second factor of users who have one, and opens a session. Wrong passwords and codes
+   * are counted together and lock the name for a while.
    *
-   * @param client what the session's owner will know it by, for example the User-Agent
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_DATABASE_UNAVAILABLE
    */
-  passwordSignIn(userName: string, password: string, client?: string | null): Promise<SignInResult>
+  passwordSignIn(userName: string, password: string, options?: SignInOptions): Promise<SignInResult>
   /** Whether options `signIn` let this user in. */
   canSignIn(user: UserRecord): boolean
   /** The session that a refresh token continues; null when it must not, whatever the reason. */
@@ -77,11 +92,6 @@ const crowdedMilliseconds = 13
 export function createSignInManager(dependencies: SignInDependencies): SignInManager {
   const { db, clock, hasher, limits, rules, sessions } = dependencies
 
-  /** The throttle's row of a name: keyed, because what people type as a name may be their password. */
-  function attemptKey(userName: string): Buffer {
-    return mac(dependencies.vault(), 'throttle', normalizeName(userName) ?? userName)
-  }
-
   async function admitted(key: Buffer, normalizedName: string) {
     for (let wait = 0; ; wait++) {
       const admission = await admitAttempt(db, key, normalizedName, limits, dependencies.lockoutForNewUsers)
@@ -96,8 +106,11 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
       && (!rules.requireConfirmedAccount || user.emailConfirmed)
   }
 
-  async function open(found: UserWithGrants, amr: readonly string[], client: string | null, key: Buffer | null): Promise<SignInResult> {
+  async function open(
+    found: UserWithGrants, method: SignInMethod, client: string | null | undefined, key: Buffer | null,
+  ): Promise<SignInResult> {
     const now = clock()
+    const amr = [method === 'password' ? 'pwd' : 'mfa']
     const session = {
       id: newUuidV7(now),
       userId: found.user.id,
@@ -105,13 +118,14 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
       createdAt: now,
       expiresAt: now + dependencies.absoluteSeconds * 1000,
       amr,
-      client: client === null ? null : printable(client),
+      client: client === null || client === undefined ? null : printable(client),
     }
     // The stamp has changed since the password was checked: it may no longer be the right one.
     if (!await openSession(db, session, key)) return refused('Failed')
     return {
       succeeded: true,
       signedIn: { ...found, sessionId: session.id, counter: 0, authenticatedAt: now, sessionExpiresAt: session.expiresAt, amr },
+      method,
     }
   }
 
@@ -128,27 +142,46 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     return current !== null && await hasher.verify(current.user.passwordHash, password) !== 'no' ? current : null
   }
 
+  /** The second factor, where one is needed: switched on, and by whatever provider possible. Used up here, once the password was right. */
+  async function secondFactor({ user, authenticatorKey }: FoundUser, options: SignInOptions): Promise<SignInMethod | 'wrong' | 'missing'> {
+    const isPossible = authenticatorKey !== null
+      || (user.emailConfirmed && (user.email ?? '') !== '') || (user.phoneNumberConfirmed && (user.phoneNumber ?? '') !== '')
+    if (!user.twoFactorEnabled || !isPossible || options.isRemembered?.(user) === true) return 'password'
+    const { twoFactorCode, twoFactorRecoveryCode } = options
+    if (isGiven(twoFactorCode)) {
+      return await dependencies.secondFactors.useAuthenticatorCode(user.id, authenticatorKey, twoFactorCode) ? 'authenticator' : 'wrong'
+    }
+    if (isGiven(twoFactorRecoveryCode)) {
+      return await dependencies.secondFactors.useRecoveryCode(user.id, twoFactorRecoveryCode) ? 'recoveryCode' : 'wrong'
+    }
+    return 'missing'
+  }
+
   return {
     canSignIn,
 
-    async passwordSignIn(userName, password, client = null) {
-      const key = attemptKey(userName)
+    async passwordSignIn(userName, password, options = {}) {
+      const key = attemptKeyOf(dependencies.vault(), userName)
       const admission = await admitted(key, normalizeName(userName) ?? '')
       if (admission.state === 'locked') return refused('LockedOut')
       if (admission.state === 'crowded') throw new SignInsCrowded()
       const { found, tracked } = admission
       let settled = !tracked
+      const wrong = async () => {
+        settled = true
+        return refused(tracked && await failAttempt(db, key, limits) ? 'LockedOut' : 'Failed')
+      }
       try {
         const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
-        if (found === null || verdict === 'no') {
-          settled = true
-          return refused(tracked && await failAttempt(db, key, limits) ? 'LockedOut' : 'Failed')
-        }
+        if (found === null || verdict === 'no') return await wrong()
         if (!canSignIn(found.user)) return refused('NotAllowed')
         if (isLockedByHand(found.user, clock())) return refused('LockedOut')
         const current = verdict === 'yes' ? found : await rehash(found, password)
         if (current === null) return refused('Failed')
-        const result = await open(current, ['pwd'], client, tracked ? key : null)
+        const method = await secondFactor(found, options)
+        if (method === 'wrong') return await wrong()
+        if (method === 'missing') return refused('RequiresTwoFactor')
+        const result = await open(current, method, options.client, tracked ? key : null)
         settled ||= result.succeeded
         return result
       } finally {
@@ -189,6 +222,10 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
 
 function refused(reason: SignInFailure): SignInResult {
   return { succeeded: false, reason }
+}
+
+function isGiven(code: string | null | undefined): code is string {
+  return code !== undefined && code !== null && code !== ''
 }
 
 function isLockedByHand(user: UserRecord, now: number): boolean {

@@ -1,48 +1,33 @@
 // Users as things that are created, found and changed. Names follow the reference's UserManager; expected failures are values.
 // A changing method writes the user's row where nobody else has changed it since it was read, and brings the object up to date.
-import type { Clock } from '../clock.js'
-import { type ErrorDescriber, failed, type Failure, type IdentityError, type IdentityResult, success } from '../errors.js'
-import type { QueuedHasher } from '../passwords/hasher.js'
-import { checkPassword, type PasswordRules } from '../passwords/policy.js'
-import { type Db, inTransaction, violatedConstraint } from '../store/database.js'
-import {
-  deleteUser, findTaken, findUserByEmail, findUserById, findUserByName, insertUser, updateUser, type UserRecord,
-} from '../store/users.js'
+import { failed, type IdentityError, type IdentityResult, success } from '../errors.js'
+import type { LockoutLimits } from '../store/attempts.js'
+import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
+import { deleteUser, findUserByEmail, findUserById, findUserByName, insertUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
+import {
+  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf,
+} from './account-context.js'
+import { type CodeLifetimes, createCredentialManager, type CredentialManager } from './credential-manager.js'
 import { normalizeName } from './names.js'
-import { isUuid, type SessionEnder } from './session-manager.js'
-import { checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
-
-/** A user of the application. Methods that change one bring the object they were given up to date. */
-export type User = UserRecord
-
-/** What a new user must have; everything else has a default. */
-export type NewUser = Partial<UserRecord> & { userName: string }
+import { isUuid } from './session-manager.js'
+import { createTwoFactorManager, type TwoFactorManager, type TwoFactorSettings } from './two-factor-manager.js'
+import type { NewUser, User } from './user.js'
+import { checkUser } from './user-validator.js'
 
 export type CreateResult =
   | { readonly succeeded: true, readonly user: User }
   | { readonly succeeded: false, readonly errors: readonly IdentityError[] }
 
-export interface UserDependencies {
-  readonly db: Db
-  readonly clock: Clock
-  readonly hasher: QueuedHasher
-  readonly passwordRules: PasswordRules
-  readonly passwordValidators: readonly PasswordValidator[]
-  readonly userRules: UserRules
-  readonly lockoutForNewUsers: boolean
-  readonly describe: ErrorDescriber
-  readonly sessions: SessionEnder
-}
-
-/** `app.identity.users`. */
-export interface UserManager {
+/** Creating, finding, changing and deleting users. */
+export interface UserBasics {
   /**
    * Writes a new user with a new security stamp. With a password, its rules are asked first and alone, as in the reference.
    *
+   * @param also what else belongs to the registration, in the same transaction
    * @returns PasswordTooShort and its like · InvalidUserName · InvalidEmail · DuplicateUserName · DuplicateEmail
    */
-  create(user: NewUser, password?: string): Promise<CreateResult>
+  create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
   /** Writes changed members of `user`. Rotates no stamp. @returns ConcurrencyFailure when the row was changed by someone else */
   update(user: User): Promise<IdentityResult>
   /** Deletes the user with all that belongs to them; their sessions end at once. */
@@ -52,84 +37,80 @@ export interface UserManager {
   findByName(userName: string): Promise<User | null>
   /** By e-mail address, in any letter case of ASCII. @throws Error when several users share it */
   findByEmail(email: string): Promise<User | null>
-  /** Whether the password is the user's. Counts nothing and locks nothing. */
-  checkPassword(user: User, password: string): Promise<boolean>
   /** What is wrong with a password for this user; empty when it may be used. */
   validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
 }
 
-export function createUserManager(dependencies: UserDependencies): UserManager {
-  const { db, clock, hasher, describe } = dependencies
+/** `app.identity.users`. */
+export interface UserManager extends UserBasics, CredentialManager, TwoFactorManager {
+  /** The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  withTransaction(trx: Transaction<any>): UserManager
+}
 
-  async function validatePassword(password: string, user: User): Promise<readonly IdentityError[]> {
-    const errors = describeAll(describe, checkPassword(dependencies.passwordRules, password))
-    // Too long is told alone and before any rule of the host's reads it.
-    if (errors.some(({ code }) => code === 'PasswordTooLong')) return errors
-    for (const validator of dependencies.passwordValidators) errors.push(...await validator(password, user))
-    return errors
-  }
+export interface UserSettings {
+  readonly lockout: LockoutLimits & { readonly allowedForNewUsers: boolean }
+  readonly codes: CodeLifetimes
+  readonly twoFactor: TwoFactorSettings
+}
 
-  function uniqueEmailOf(user: User): string | null {
-    return dependencies.userRules.requireUniqueEmail ? user.normalizedEmail : null
+export function createUserManager(context: AccountContext, settings: UserSettings): UserManager {
+  return {
+    ...createUserBasics(context, settings.lockout.allowedForNewUsers),
+    ...createCredentialManager(context, settings.codes, settings.lockout),
+    ...createTwoFactorManager(context, settings.twoFactor),
+    withTransaction: (trx) => createUserManager({
+      ...context,
+      db: within(context.db, trx),
+      // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
+      sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
+    }, settings),
   }
+}
 
-  async function duplicates(user: User): Promise<Failure[]> {
-    const taken = await findTaken(db, user.normalizedUserName, uniqueEmailOf(user), user.id)
-    return [
-      ...(taken.name ? [{ code: 'DuplicateUserName', args: [user.userName] } as const] : []),
-      ...(taken.email ? [{ code: 'DuplicateEmail', args: [user.email ?? ''] } as const] : []),
-    ]
-  }
+export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics {
+  const { db, clock, hasher, describe, sessions } = context
 
   return {
-    async create(given, password) {
-      const user = newUser(given, dependencies.lockoutForNewUsers, clock())
+    async create(given, password, also) {
+      const user = newUser(given, lockoutForNewUsers, clock())
       if (password !== undefined) {
-        const errors = await validatePassword(password, user)
+        const errors = await passwordErrors(context, password, user)
         if (errors.length > 0) return { succeeded: false, errors }
         user.passwordHash = await hasher.hash(password)
       }
-      const failures = checkUser(dependencies.userRules, user)
-      // A name that is not allowed cannot be taken either, but the address may be.
-      if (failures.length > 0) return rejected(describe, failures)
+      const failures = checkUser(context.userRules, user)
+      if (failures.length > 0) return { succeeded: false, errors: describeAll(describe, failures) }
       // The indexes decide, not a look-up: of any number of registrations at once one row is written.
-      if (await insertUser(db, user, uniqueEmailOf(user))) return { succeeded: true, user: Object.assign(given, user) }
-      const found = await duplicates(user)
-      return rejected(describe, found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }])
+      const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
+      const written = also === undefined ? await write(db) : await inTransaction(db, async (trx) => {
+        const inserted = await write(trx)
+        if (inserted) await also(trx, user)
+        return inserted
+      })
+      if (written) return { succeeded: true, user: Object.assign(given, user) }
+      return { succeeded: false, errors: describeAll(describe, await duplicatesOf(context, user)) }
     },
 
-    async update(user) {
-      const next = { ...user, ...normalized(user), concurrencyStamp: newConcurrencyStamp() }
-      const failures = checkUser(dependencies.userRules, next)
-      if (failures.length > 0) return failed(describe, failures)
-      try {
-        if (!await updateUser(db, next, user.concurrencyStamp, uniqueEmailOf(next))) return failed(describe, [{ code: 'ConcurrencyFailure' }])
-      } catch (error) {
-        if (violatedConstraint(error) === null) throw error
-        return failed(describe, await duplicates(next))
-      }
-      Object.assign(user, next)
-      return success
-    },
+    update: (user) => changeUser(context, user, {}),
 
     async delete(user) {
       const ended = await inTransaction(db, async (trx) => {
-        const ids = await dependencies.sessions.end(trx, { userId: user.id })
+        const ids = await sessions.end(trx, { userId: user.id })
         return await deleteUser(trx, user.id, user.concurrencyStamp) ? ids : Promise.reject(new Stale())
       }).catch((error: unknown) => {
         if (error instanceof Stale) return null
         throw error
       })
       if (ended === null) return failed(describe, [{ code: 'ConcurrencyFailure' }])
-      dependencies.sessions.ended(ended)
+      sessions.ended(ended)
       return success
     },
 
     findById: async (id) => isUuid(id) ? findUserById(db, id.toLowerCase()) : null,
     findByName: async (userName) => byKey(userName, (key) => findUserByName(db, key)),
     findByEmail: async (email) => byKey(email, (key) => findUserByEmail(db, key)),
-    checkPassword: async (user, password) => await hasher.verify(user.passwordHash, password) !== 'no',
-    validatePassword,
+    validatePassword: (password, user) => passwordErrors(context, password, user),
   }
 }
 
@@ -139,22 +120,6 @@ class Stale extends Error {}
 function byKey(text: string, find: (key: string) => Promise<User | null>): Promise<User | null> {
   const key = normalizeName(text)
   return key === null || key === '' ? Promise.resolve(null) : find(key)
-}
-
-function describeAll(describe: ErrorDescriber, failures: readonly Failure[]): IdentityError[] {
-  return failures.map(({ code, args = [] }) => ({ code, description: describe(code, args) }))
-}
-
-function rejected(describe: ErrorDescriber, failures: readonly Failure[]): CreateResult {
-  return { succeeded: false, errors: describeAll(describe, failures) }
-}
-
-function normalized(user: Pick<User, 'userName' | 'email'>): Pick<User, 'normalizedUserName' | 'normalizedEmail'> {
-  return {
-    // A name that cannot be normalised is refused by checkUser before anything is written.
-    normalizedUserName: normalizeName(user.userName) ?? '',
-    normalizedEmail: user.email === null ? null : normalizeName(user.email),
-  }
 }
 
 function newUser(given: NewUser, lockoutEnabled: boolean, now: number): User {

@@ -1,4 +1,4 @@
-// One-time codes for mails: proof that a mailbox, or whoever was handed one, answers for a user. Bound to purpose, user, security stamp and data.
+// Codes for mails, and the remembered machine: proof that a mailbox, or whoever was handed one, answers for a user. Bound to purpose, user, security stamp and data.
 // Using one up is the database's business: it changes the stamp, after which `isMarkOf` says no.
 import {
   clockSkewSeconds, markLength, markText, readSeconds, secondsLength, uuidLength, uuidText, writeMark, writeSeconds, writeUuid,
@@ -6,7 +6,7 @@ import {
 import { open, seal, type FindKey, type SealingKey } from './seal.js'
 import { stampMark } from './stamp.js'
 
-export type CodePurpose = 'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken'
+export type CodePurpose = 'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine'
 
 export interface CodeContents {
   /** UUID, in lower case once opened. */

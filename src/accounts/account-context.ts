@@ -1,0 +1,129 @@
+// What the managers of users share: where they write, what they check, and how a user's row is written back.
+import type { Clock } from '../clock.js'
+import { type ErrorDescriber, failed, type Failure, type IdentityError, type IdentityResult, success } from '../errors.js'
+import type { QueuedHasher } from '../passwords/hasher.js'
+import { checkPassword, type PasswordRules } from '../passwords/policy.js'
+import { type Db, inTransaction, type Trx, violatedConstraint } from '../store/database.js'
+import { findTaken, updateUser, type UserRecord } from '../store/users.js'
+import type { SealingKey } from '../tokens/seal.js'
+import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
+import { normalizeName } from './names.js'
+import type { SessionEnder } from './session-manager.js'
+import { checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
+
+export interface AccountContext {
+  readonly db: Db
+  readonly clock: Clock
+  readonly hasher: QueuedHasher
+  readonly passwordRules: PasswordRules
+  readonly passwordValidators: readonly PasswordValidator[]
+  readonly userRules: UserRules
+  readonly describe: ErrorDescriber
+  readonly sessions: SessionEnder
+  readonly keys: AccountKeys
+}
+
+/** The keys that seal codes, and what stays in the database. */
+export interface AccountKeys {
+  sealing(): SealingKey
+  find(id: number): SealingKey | null
+  vault(): SealingKey
+}
+
+export interface ChangeOptions {
+  /** Ends what was issued before: refresh tokens, codes, remembered machines; cookies when they are validated next. */
+  readonly rotateStamp?: boolean
+  /** Sessions that end with this change: all of them, or all but the one that makes it. */
+  readonly endSessions?: 'all' | { readonly except: string }
+  /** What else belongs to the change, in the same transaction. */
+  readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
+}
+
+/** Rolls a transaction back with an expected failure. */
+class Refused extends Error {
+  constructor(readonly failures: readonly Failure[]) {
+    super('refused')
+  }
+}
+
+/**
+ * Writes changed members of a user where nobody else has changed the row since it was read, and brings the object up to date. The
+ * user is validated as a whole, as in the reference.
+ */
+export async function changeUser(
+  context: AccountContext, user: UserRecord, changes: Partial<UserRecord>, options: ChangeOptions = {},
+): Promise<IdentityResult> {
+  const { db, describe, sessions } = context
+  const changed = { ...user, ...changes }
+  const next = {
+    ...changed,
+    ...normalized(changed),
+    concurrencyStamp: newConcurrencyStamp(),
+    securityStamp: options.rotateStamp === true ? newStamp() : user.securityStamp,
+  }
+  const failures = checkUser(context.userRules, next)
+  if (failures.length > 0) return failed(describe, failures)
+  let ended: readonly string[] = []
+  try {
+    await inTransaction(db, async (trx) => {
+      // Inside a host's transaction a violated index would end it, so that the names are looked up first.
+      if (db.kysely.isTransaction) await refuseTaken({ ...context, db: trx }, user, next)
+      if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
+      await options.also?.(trx, next)
+      ended = options.endSessions === undefined ? [] : await sessions.end(trx, options.endSessions === 'all'
+        ? { userId: user.id } : { userId: user.id, except: options.endSessions.except })
+    })
+  } catch (error) {
+    if (error instanceof Refused) return failed(describe, error.failures)
+    if (violatedConstraint(error) === null) throw error
+    return failed(describe, await duplicatesOf(context, next))
+  }
+  sessions.ended(ended)
+  Object.assign(user, next)
+  return success
+}
+
+async function refuseTaken(context: AccountContext, user: UserRecord, next: UserRecord): Promise<void> {
+  if (next.normalizedUserName === user.normalizedUserName && next.normalizedEmail === user.normalizedEmail) return
+  const duplicates = await duplicatesOf(context, next, [])
+  if (duplicates.length > 0) throw new Refused(duplicates)
+}
+
+/** Which of a user's names stand in the way; an index said that one does. */
+export async function duplicatesOf(
+  context: AccountContext, user: UserRecord,
+  otherwise: readonly Failure[] = [{ code: 'DuplicateUserName', args: [user.userName] }],
+): Promise<readonly Failure[]> {
+  const taken = await findTaken(context.db, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
+  const found: Failure[] = [
+    ...(taken.name ? [{ code: 'DuplicateUserName', args: [user.userName] } as const] : []),
+    ...(taken.email ? [{ code: 'DuplicateEmail', args: [user.email ?? ''] } as const] : []),
+  ]
+  return found.length > 0 ? found : otherwise
+}
+
+/** What the unique index of addresses holds for this user: nothing unless option user.requireUniqueEmail is set. */
+export function uniqueEmailOf({ userRules }: AccountContext, user: UserRecord): string | null {
+  return userRules.requireUniqueEmail ? user.normalizedEmail : null
+}
+
+export function normalized(user: Pick<UserRecord, 'userName' | 'email'>): Pick<UserRecord, 'normalizedUserName' | 'normalizedEmail'> {
+  return {
+    // A name that cannot be normalised is refused by checkUser before anything is written.
+    normalizedUserName: normalizeName(user.userName) ?? '',
+    normalizedEmail: user.email === null ? null : normalizeName(user.email),
+  }
+}
+
+/** What is wrong with a password for this user, in words; empty when it may be used. */
+export async function passwordErrors(context: AccountContext, password: string, user: UserRecord): Promise<readonly IdentityError[]> {
+  const errors = describeAll(context.describe, checkPassword(context.passwordRules, password))
+  // Too long is told alone and before any rule of the host's reads it.
+  if (errors.some(({ code }) => code === 'PasswordTooLong')) return errors
+  for (const validator of context.passwordValidators) errors.push(...await validator(password, user))
+  return errors
+}
+
+export function describeAll(describe: ErrorDescriber, failures: readonly Failure[]): IdentityError[] {
+  return failures.map(({ code, args = [] }) => ({ code, description: describe(code, args) }))
+}
