@@ -4,11 +4,15 @@ import { fastifyCookie } from '@fastify/cookie'
 import { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { AccountContext } from './accounts/account-context.js'
 import { openKeyRing } from './accounts/key-manager.js'
+import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
 import { createSessionEnder, createSessionManager, type SessionManager } from './accounts/session-manager.js'
 import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
+import { createSecondFactors } from './accounts/two-factor-manager.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
+import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
 import { paintGuardedRoutes } from './http/openapi.js'
 import { type Realm, realmKey, type TicketCache } from './http/realm.js'
@@ -29,6 +33,7 @@ export interface Identity {
   readonly users: UserManager
   readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn'>
   readonly sessions: SessionManager
+  readonly mail: MailManager
   /** Events worth an audit line, after commit: `refreshTokenReused` with `{ userId, sessionId }`. */
   readonly events: EventEmitter
   /** Runs pending migrations under a lock. */
@@ -88,17 +93,21 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
 
   const hasher = openHasher(options.hasher)
   const events = new EventEmitter()
-  const users = createUserManager({
+  const sender = options.email === null ? null : createSender(options.email)
+  if (sender === null) log.info("option 'email' is not set: no mail is sent")
+  const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
+  const context: AccountContext = {
     db: connection,
     clock,
     hasher,
     passwordRules: options.password,
     passwordValidators: options.passwordValidators,
     userRules: options.user,
-    lockoutForNewUsers: options.lockout.allowedForNewUsers,
     describe: options.describe,
     sessions: ender,
-  })
+    keys,
+  }
+  const users = createUserManager(context, options)
   const signIn = createSignInManager({
     db: connection,
     clock,
@@ -111,6 +120,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     rotateRefreshTokens: options.bearer.rotateRefreshTokens,
     reuseGraceSeconds: options.bearer.reuseGraceSeconds,
     sessions: ender,
+    secondFactors: createSecondFactors(context, options.twoFactor),
     onReuse(session) {
       log.warn(session, 'a used refresh token came back: its session was ended')
       events.emit('refreshTokenReused', session)
@@ -125,6 +135,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     users,
     signIn,
     sessions,
+    mail,
     keys,
     opened: ticketCache(),
     principals: new WeakMap(),
@@ -132,6 +143,11 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     denyList,
     feed,
     events,
+    async mailLater(write) {
+      if (!mail.isOn) return
+      await write(connection, mail)
+      mail.written()
+    },
     isSessionLive: (sessionId) => isSessionLive(connection, sessionId),
     isHasherBusy: () => hasher.busy,
     serializeCookie: (name, value, attributes) => cookies.serialize(name, value, attributes),
@@ -142,6 +158,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     users,
     signIn,
     sessions,
+    mail,
     events,
     async migrate() { await migrate(connection) },
     async healthCheck() {
@@ -153,6 +170,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   const stopTidying = tidyUp(connection, denyList, options, longestUnvalidatedSeconds, log)
   app.addHook('onClose', async () => {
     stopTidying()
+    await mail.close()
     await hasher.close()
     await connection.close()
   })

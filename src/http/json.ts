@@ -62,12 +62,12 @@ function depthOf(text: string): number {
 }
 
 /**
- * The members that a schema names, found in any letter case, the last one winning; the rest is left behind.
+ * The members that a schema names, found in any letter case and as snake_case, the last one winning; the rest is left behind.
  * Strings must be well-formed Unicode: half a surrogate pair would be the same password as any other half.
  */
 export function bind(schema: TObject, given: unknown): unknown {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
-  const names = new Map(Object.keys(schema.properties).map((name) => [name.toLowerCase(), name]))
+  const names = new Map(Object.keys(schema.properties).flatMap((name) => [[name.toLowerCase(), name], [snakeCase(name), name]]))
   const bound: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(given)) {
     const name = names.get(key.toLowerCase())
@@ -86,17 +86,32 @@ export const checkOnly: FastifySchemaCompiler<TSchema> = ({ schema }) => {
 
 /** Writes only what the schema of an answer names, so that nothing else of an object can leave by mistake. */
 export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) => string {
-  const names = isObjectSchema(schema) ? Object.keys(schema.properties) : null
-  return (answer) => JSON.stringify(names === null || typeof answer !== 'object' || answer === null ? answer : pick(answer, names))
+  if (!isObjectSchema(schema)) return (answer) => JSON.stringify(answer)
+  const members = Object.keys(schema.properties).map((name) => [name, camelCase(name)] as const)
+  return (answer) => {
+    const given = answer as Record<string, unknown> // the schema says that it is an object
+    return JSON.stringify(Object.fromEntries(members.filter(([, from]) => from in given).map(([name, from]) => [name, given[from]])))
+  }
 }
 
-function pick(answer: object, names: readonly string[]): Record<string, unknown> {
-  const members = answer as Record<string, unknown> // any object's members
-  return Object.fromEntries(names.filter((name) => name in members).map((name) => [name, members[name]]))
+/** The schema of an answer with its members in snake_case, for hosts that name them so (option `jsonNaming`). */
+export function inSnakeCase(schema: unknown): unknown {
+  if (!isObjectSchema(schema)) return schema
+  const rename = (names: readonly string[]) => names.map(snakeCase)
+  const properties = Object.fromEntries(Object.entries(schema.properties).map(([name, member]) => [snakeCase(name), member]))
+  return { ...schema, properties, ...(schema.required === undefined ? {} : { required: rename(schema.required) }) }
 }
 
 function isObjectSchema(schema: unknown): schema is TObject {
   return typeof schema === 'object' && schema !== null && 'properties' in schema
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** `true` and `false` in any letter case, blanks around them allowed, as the reference parses; undefined where the query has none. */

@@ -3,12 +3,14 @@ import type { SerializeOptions } from '@fastify/cookie'
 import type { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { KeyManager } from '../accounts/key-manager.js'
+import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
 import type { SessionManager } from '../accounts/session-manager.js'
 import type { SignedIn, SignInManager } from '../accounts/sign-in-manager.js'
 import type { UserManager } from '../accounts/user-manager.js'
 import type { Feed } from '../revocation/feed.js'
 import type { DenyList } from '../revocation/deny-list.js'
+import type { Db } from '../store/database.js'
 import type { Ticket, TicketPurpose } from '../tokens/ticket.js'
 import type { ErrorDescriber } from '../errors.js'
 import type { Clock } from '../clock.js'
@@ -31,6 +33,8 @@ export interface RealmOptions {
     readonly domain: string | null
     readonly path: string
   }
+  readonly twoFactor: { readonly rememberMachineSeconds: number }
+  readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly securityStamp: { readonly validationSeconds: number }
   readonly csrf: { readonly trustedOrigins: ReadonlySet<string> } | null
   readonly decorator: string
@@ -43,6 +47,7 @@ export interface Realm {
   readonly users: UserManager
   readonly signIn: SignInManager
   readonly sessions: SessionManager
+  readonly mail: MailWriter
   readonly keys: KeyManager
   readonly opened: TicketCache
   /** The principal of a ticket that is kept, so that it is built once. */
@@ -52,6 +57,8 @@ export interface Realm {
   readonly denyList: DenyList
   readonly feed: Feed
   readonly events: EventEmitter
+  /** Writes mail that belongs to no other change, and has it delivered. */
+  mailLater(write: (db: Db, mail: MailWriter) => Promise<void>): Promise<void>
   /** Whether a session still exists: asked while the feed is stale. */
   isSessionLive(sessionId: string): Promise<boolean>
   /** Whether more passwords wait than may. */

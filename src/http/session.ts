@@ -50,14 +50,23 @@ export function renewCookie(realm: Realm, request: FastifyRequest, reply: Fastif
 }
 
 export function clearCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply): void {
-  uncached(reply.header('set-cookie', realm.serializeCookie(cookieName(realm, request), '', { ...attributes(realm, request), expires: new Date(0), maxAge: 0 })))
+  expireCookie(realm, request, reply, cookieName(realm, request))
+}
+
+/** Tells the browser to forget a cookie of ours, with the attributes it was set with. */
+export function expireCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, name: string): void {
+  uncached(reply.header('set-cookie', realm.serializeCookie(name, '', { ...cookieAttributes(realm, request), expires: new Date(0), maxAge: 0 })))
 }
 
 /** The cookie's value; null when there is none, or when there are several and nobody can tell which is ours. */
 export function readCookie(realm: Realm, request: FastifyRequest): string | null {
-  const { cookie: header } = request.headers
-  if (header === undefined || !realm.options.cookies) return null
-  const start = `${cookieName(realm, request)}=`
+  return realm.options.cookies ? findCookie(request.headers.cookie, cookieName(realm, request)) : null
+}
+
+/** The value of the one cookie of exactly this name; names are not decoded (CVE-2020-1045). */
+export function findCookie(header: string | undefined, name: string): string | null {
+  if (header === undefined) return null
+  const start = `${name}=`
   const found = header.split(';').map((part) => part.trim()).filter((part) => part.startsWith(start))
   const [only] = found
   return only !== undefined && found.length === 1 ? only.slice(start.length) : null
@@ -70,18 +79,24 @@ function writeCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply,
   const name = cookieName(realm, request)
   const value = sealTicket(realm.keys.sealing(), 'cookie', ticket)
   if (name.length + value.length > maxCookieBytes) throw new CookieTooLarge()
-  const expires = ticket.persistent
-    ? { expires: new Date(ticket.expiresAt * 1000), maxAge: Math.max(0, ticket.expiresAt - Math.floor(realm.clock() / 1000)) }
-    : {}
-  uncached(reply.header('set-cookie', realm.serializeCookie(name, value, { ...attributes(realm, request), ...expires })))
+  sendCookie(realm, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
 }
 
-// As the reference does on every answer that touches the cookie.
+/** Sets a cookie of ours: until the browser closes, or until a time in whole seconds. */
+export function sendCookie(
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, name: string, value: string, expiresAt: number | null,
+): void {
+  const expires = expiresAt === null
+    ? {} : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - Math.floor(realm.clock() / 1000)) }
+  uncached(reply.header('set-cookie', realm.serializeCookie(name, value, { ...cookieAttributes(realm, request), ...expires })))
+}
+
+// As the reference does on every answer that touches a cookie.
 function uncached(reply: FastifyReply): void {
   void reply.headers({ 'cache-control': 'no-cache,no-store', pragma: 'no-cache', expires: 'Thu, 01 Jan 1970 00:00:00 GMT' })
 }
 
-function attributes(realm: Realm, request: FastifyRequest) {
+function cookieAttributes(realm: Realm, request: FastifyRequest) {
   const { domain, path, sameSite } = realm.options.cookie
   return { path, httpOnly: true, sameSite, secure: isSecure(realm, request), ...(domain === null ? {} : { domain }) }
 }
@@ -93,7 +108,7 @@ function isSecure({ options }: Realm, request: FastifyRequest): boolean {
 }
 
 // The prefix makes browsers refuse a cookie of that name from a sibling subdomain or over http (RFC 6265bis §4.1.3.2).
-function cookieName(realm: Realm, request: FastifyRequest): string {
+export function cookieName(realm: Realm, request: FastifyRequest): string {
   const { name, domain, path } = realm.options.cookie
   if (name !== null) return name
   return isSecure(realm, request) && domain === null && path === '/' ? `__Host-${realm.options.decorator}` : realm.options.decorator

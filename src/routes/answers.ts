@@ -45,3 +45,11 @@ export const InfoResponse = Type.Object({
   email: Type.String(),
   isEmailConfirmed: Type.Boolean(),
 })
+
+export const TwoFactorResponse = Type.Object({
+  sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
+  recoveryCodesLeft: Type.Integer(),
+  recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], { description: 'New recovery codes, told this once' }),
+  isTwoFactorEnabled: Type.Boolean(),
+  isMachineRemembered: Type.Boolean(),
+})

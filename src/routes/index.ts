@@ -3,14 +3,20 @@ import type { FastifyInstance } from 'fastify'
 import { bodyLimit, checkOnly, readJsonOnly, writeOnly } from '../http/json.js'
 import { answerError, sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
+import { confirmEmail } from './confirm-email.js'
 import { login } from './login.js'
 import { logout } from './logout.js'
-import { getInfo } from './manage/info.js'
+import { forgotPassword, resendConfirmationEmail } from './mail-requests.js'
+import { twoFactor } from './manage/2fa.js'
+import { getInfo, postInfo } from './manage/info.js'
 import { refresh } from './refresh.js'
 import { register } from './register.js'
+import { resetPassword } from './reset-password.js'
 import { type Door, hang } from './route.js'
 
-type Endpoints = Readonly<Record<'register' | 'login' | 'refresh' | 'logout' | 'info', boolean>>
+type Endpoints = Readonly<Record<
+  'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword' | 'resetPassword' | 'twoFactor' | 'info',
+  boolean>>
 
 /** Hangs the doors of a realm in a scope of its own. */
 export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Endpoints): void {
@@ -30,8 +36,14 @@ export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: End
     ['register', register(realm)],
     ['login', login(realm)],
     ['refresh', refresh(realm)],
+    ['confirmEmail', confirmEmail(realm)],
+    ['resendConfirmationEmail', resendConfirmationEmail(realm)],
+    ['forgotPassword', forgotPassword(realm)],
+    ['resetPassword', resetPassword(realm)],
     ['logout', logout(realm)],
+    ['twoFactor', twoFactor(realm)],
     ['info', getInfo(realm)],
+    ['info', postInfo(realm)],
   ]
   hang(scope, realm, doors.filter(([name]) => endpoints[name]).map(([, door]) => door))
 }

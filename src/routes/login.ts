@@ -6,6 +6,7 @@ import { isSameOrigin } from '../http/cross-origin.js'
 import { readFlag } from '../http/json.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
+import { isRememberedMachine, rememberMachine } from '../http/remembered-machine.js'
 import { setCookie, tokenPair } from '../http/session.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
 import type { Door } from './route.js'
@@ -43,11 +44,19 @@ export function login(realm: Realm): Door {
         return sendProblem(reply, problemOf(400, { detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies' }))
       }
       if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
-      const { email, password } = request.body as Static<typeof LoginRequest> // checked by the route's schema
-      const result = await realm.signIn.passwordSignIn(email, password, request.headers['user-agent'])
+      const { email, password, twoFactorCode, twoFactorRecoveryCode } = request.body as Static<typeof LoginRequest> // checked by the route's schema
+      const result = await realm.signIn.passwordSignIn(email, password, {
+        client: request.headers['user-agent'],
+        twoFactorCode,
+        twoFactorRecoveryCode,
+        isRemembered: (user) => isRememberedMachine(realm, request, user),
+      })
       if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
       if (!wantsCookie) return tokenPair(realm, result.signedIn)
-      setCookie(realm, request, reply, result.signedIn, useCookies && !useSessionCookies)
+      // A recovery code is for an emergency on any machine: it leaves nothing that outlives the browser, and remembers nothing.
+      const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
+      setCookie(realm, request, reply, result.signedIn, isPersistent)
+      if (isPersistent && result.method === 'authenticator') rememberMachine(realm, request, reply, result.signedIn.user)
       return sendEmpty(reply, 200)
     },
   }

@@ -1,6 +1,7 @@
 // POST /register: a new user who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi /register).
 import { type Static, Type } from '@sinclair/typebox'
 import { isEmail } from '../email/address.js'
+import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
@@ -25,7 +26,9 @@ export function register(realm: Realm): Door {
       if (email === null || !isEmail(email)) {
         return sendValidationProblem(reply, [{ code: 'InvalidEmail', description: realm.describe('InvalidEmail', [email ?? '']) }])
       }
-      const result = await realm.users.create({ userName: email, email }, password)
+      const result = await realm.users.create({ userName: email, email }, password, realm.mail.isOn ? (trx, user) => realm.mail.confirmationLink(
+        trx, user, email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user)) : undefined)
+      if (result.succeeded) realm.mail.written()
       return result.succeeded ? sendEmpty(reply, 200) : sendValidationProblem(reply, result.errors)
     },
   }

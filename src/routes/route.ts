@@ -2,7 +2,7 @@
 import type { TObject, TSchema } from '@sinclair/typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, onRequestHookHandler } from 'fastify'
-import { bind } from '../http/json.js'
+import { bind, inSnakeCase } from '../http/json.js'
 import { documented } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
@@ -44,7 +44,8 @@ export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[
       ...(door.body === undefined ? {} : { body: door.bodyIsOptional === true ? Type.Union([door.body, Type.Null()]) : door.body }),
       ...(door.query === undefined ? {} : { querystring: door.query }),
       ...(door.params === undefined ? {} : { params: door.params }),
-      response: door.response,
+      response: realm.options.jsonNaming === 'camelCase' ? door.response
+        : Object.fromEntries(Object.entries(door.response).map(([status, answer]) => [status, inSnakeCase(answer)])),
     } as FastifySchema
     const route = {
       method: door.method,

@@ -1,9 +1,17 @@
-// GET /manage/info: the caller's address as the database has it now, not as the token says.
+// GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
+// old one; and the mail that changes the address once its link is followed.
+import { type Static, Type } from '@sinclair/typebox'
+import type { User } from '../../accounts/user.js'
+import { isDeliverable, isEmail } from '../../email/address.js'
 import { requireAuthorization } from '../../http/authorize.js'
-import { sendEmpty } from '../../http/problem.js'
+import { confirmEmailUrl } from '../../http/links.js'
+import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/realm.js'
-import { Empty, InfoResponse, unavailable } from '../answers.js'
+import { crossOrigin, Empty, InfoResponse, invalid, unavailable, unreadable } from '../answers.js'
 import type { Door } from '../route.js'
+
+const nobody = Empty('Nobody is signed in')
+const gone = Empty('The user no longer exists')
 
 export function getInfo(realm: Realm): Door {
   return {
@@ -12,11 +20,58 @@ export function getInfo(realm: Realm): Door {
     operationId: 'identityGetInfo',
     summary: 'Read the e-mail address of the caller',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
-    response: { 200: InfoResponse, 401: Empty('Nobody is signed in'), 404: Empty('The user no longer exists'), 503: unavailable },
+    response: { 200: InfoResponse, 401: nobody, 404: gone, 503: unavailable },
     async handler(request, reply) {
       const user = await realm.users.findById(callerOf(realm, request).userId)
-      if (user === null) return sendEmpty(reply, 404)
-      return { email: user.email ?? '', isEmailConfirmed: user.emailConfirmed }
+      return user === null ? sendEmpty(reply, 404) : infoOf(user)
     },
   }
+}
+
+const InfoRequest = Type.Object({
+  newEmail: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  newPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  oldPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+})
+
+export function postInfo(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/manage/info',
+    operationId: 'identityChangeInfo',
+    summary: 'Change the password, or ask for a change of the e-mail address',
+    description: 'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
+    guard: requireAuthorization({ decorator: realm.options.decorator }),
+    body: InfoRequest,
+    response: { 200: InfoResponse, 400: invalid, 401: nobody, 403: crossOrigin, 404: gone, ...unreadable, 503: unavailable },
+    async handler(request, reply) {
+      const { newEmail, newPassword, oldPassword } = request.body as Static<typeof InfoRequest> // checked by the route's schema
+      const { userId, sessionId } = callerOf(realm, request)
+      const user = await realm.users.findById(userId)
+      if (user === null) return sendEmpty(reply, 404)
+      if (isGiven(newEmail) && !(isEmail(newEmail) && isDeliverable(newEmail))) {
+        return sendValidationProblem(reply, [{ code: 'InvalidEmail', description: realm.describe('InvalidEmail', [newEmail]) }])
+      }
+      if (isGiven(newPassword)) {
+        if (!isGiven(oldPassword)) {
+          return sendValidationProblem(reply, [{ code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) }])
+        }
+        const result = await realm.users.changePassword(user, oldPassword, newPassword, { keepSessionId: sessionId })
+        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      }
+      if (isGiven(newEmail) && newEmail !== user.email) {
+        await realm.mailLater((db, mail) => mail.confirmationLink(
+          db, user, newEmail, confirmEmailUrl(realm, request), realm.users.generateChangeEmailToken(user, newEmail), newEmail))
+      }
+      return infoOf(user)
+    },
+  }
+}
+
+function isGiven(text: string | null | undefined): text is string {
+  return text !== undefined && text !== null && text !== ''
+}
+
+function infoOf({ email, emailConfirmed }: User): Static<typeof InfoResponse> {
+  return { email: email ?? '', isEmailConfirmed: emailConfirmed }
 }

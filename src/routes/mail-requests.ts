@@ -1,0 +1,53 @@
+// POST /resendConfirmationEmail and POST /forgotPassword: always 200 with an empty body, after the same work whether or not there is
+// such a user. Mail goes to the stored address, never to the one that was typed.
+import { type Static, Type } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { User } from '../accounts/user.js'
+import { confirmEmailUrl } from '../http/links.js'
+import { sendEmpty } from '../http/problem.js'
+import type { Realm } from '../http/realm.js'
+import { Empty, malformed, unavailable, unreadable } from './answers.js'
+import type { Door } from './route.js'
+
+const MailRequest = Type.Object({ email: Type.String() })
+
+const response = { 200: Empty('A mail is on its way if there is such a user'), 400: malformed, ...unreadable, 503: unavailable }
+
+export function resendConfirmationEmail(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/resendConfirmationEmail',
+    operationId: 'identityResendConfirmationEmail',
+    summary: 'Send another confirmation mail',
+    body: MailRequest,
+    response,
+    handler: (request, reply) => answer(realm, request, reply, async (user) => realm.mailLater(async (db, mail) => {
+      if (user === null || user.email === null) await mail.nothing(db)
+      else await mail.confirmationLink(db, user, user.email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user))
+    })),
+  }
+}
+
+export function forgotPassword(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/forgotPassword',
+    operationId: 'identityForgotPassword',
+    summary: 'Mail a code that resets the password',
+    description: 'Only confirmed addresses get one.',
+    body: MailRequest,
+    response,
+    handler: (request, reply) => answer(realm, request, reply, async (user) => realm.mailLater(async (db, mail) => {
+      if (user === null || !user.emailConfirmed) await mail.nothing(db)
+      else await mail.passwordReset(db, user, realm.users.generatePasswordResetToken(user))
+    })),
+  }
+}
+
+async function answer(
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, write: (user: User | null) => Promise<void>,
+): Promise<FastifyReply> {
+  const { email } = request.body as Static<typeof MailRequest> // checked by the route's schema
+  await write(await realm.users.findByEmail(email))
+  return sendEmpty(reply, 200)
+}

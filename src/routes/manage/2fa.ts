@@ -1,0 +1,69 @@
+// POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted.
+import { type Static, Type } from '@sinclair/typebox'
+import type { ErrorCode } from '../../errors.js'
+import { requireAuthorization } from '../../http/authorize.js'
+import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
+import { callerOf, type Realm } from '../../http/realm.js'
+import { forgetMachine, isRememberedMachine } from '../../http/remembered-machine.js'
+import { crossOrigin, Empty, invalid, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
+import type { Door } from '../route.js'
+
+const TwoFactorRequest = Type.Object({
+  enable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: 'true needs twoFactorCode' })),
+  twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  resetSharedKey: Type.Optional(Type.Boolean()),
+  resetRecoveryCodes: Type.Optional(Type.Boolean()),
+  forgetMachine: Type.Optional(Type.Boolean()),
+})
+
+// As the reference gives out.
+const recoveryCodes = 10
+
+export function twoFactor(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/manage/2fa',
+    operationId: 'identityTwoFactor',
+    summary: 'Set up the second factor of the caller',
+    guard: requireAuthorization({ decorator: realm.options.decorator }),
+    body: TwoFactorRequest,
+    response: {
+      200: TwoFactorResponse, 400: invalid, 401: Empty('Nobody is signed in'), 403: crossOrigin, 404: Empty('The user no longer exists'),
+      ...unreadable, 503: unavailable,
+    },
+    async handler(request, reply) {
+      const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body as Static<typeof TwoFactorRequest> // checked by the route's schema
+      const { users } = realm
+      const { userId, sessionId } = callerOf(realm, request)
+      const refuse = (code: ErrorCode) => sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
+      const user = await users.findById(userId)
+      if (user === null) return sendEmpty(reply, 404)
+      const isMachineRemembered = isRememberedMachine(realm, request, user)
+
+      if (enable === true) {
+        if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
+        if (twoFactorCode === undefined || twoFactorCode === null || twoFactorCode === '') return refuse('RequiresTwoFactor')
+        if (!await users.verifyAuthenticatorCode(user, twoFactorCode)) return refuse('InvalidTwoFactorCode')
+        const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
+        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      } else if (enable === false || resetSharedKey === true) {
+        const result = await users.setTwoFactorEnabled(user, false, { keepSessionId: sessionId })
+        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      }
+      if (resetSharedKey === true || await users.getAuthenticatorKey(user) === null) {
+        const result = await users.resetAuthenticatorKey(user)
+        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      }
+      const isFirst = enable === true && await users.countRecoveryCodes(user) === 0
+      const codes = resetRecoveryCodes === true || isFirst ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes) : null
+      if (more.forgetMachine === true) forgetMachine(realm, request, reply)
+      return {
+        sharedKey: await users.getAuthenticatorKey(user) ?? '',
+        recoveryCodesLeft: codes?.length ?? await users.countRecoveryCodes(user),
+        recoveryCodes: codes,
+        isTwoFactorEnabled: user.twoFactorEnabled,
+        isMachineRemembered,
+      }
+    },
+  }
+}

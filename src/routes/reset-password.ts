@@ -1,0 +1,34 @@
+// POST /resetPassword: a new password for who holds a mailed code. An unknown or unconfirmed user, and every fault of a code, is the same
+// InvalidToken; nothing is said about the password before the code was good.
+import { type Static, Type } from '@sinclair/typebox'
+import { sendEmpty, sendValidationProblem } from '../http/problem.js'
+import type { Realm } from '../http/realm.js'
+import { Empty, invalid, unavailable, unreadable } from './answers.js'
+import type { Door } from './route.js'
+
+const ResetPasswordRequest = Type.Object({
+  email: Type.String(),
+  resetCode: Type.String(),
+  newPassword: Type.String(),
+})
+
+export function resetPassword(realm: Realm): Door {
+  return {
+    method: 'POST',
+    url: '/resetPassword',
+    operationId: 'identityResetPassword',
+    summary: 'Set a new password by the code of a mail',
+    description: 'Ends all sessions of the user.',
+    body: ResetPasswordRequest,
+    response: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
+    async handler(request, reply) {
+      const { email, resetCode, newPassword } = request.body as Static<typeof ResetPasswordRequest> // checked by the route's schema
+      const user = await realm.users.findByEmail(email)
+      if (user === null || !user.emailConfirmed) {
+        return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
+      }
+      const result = await realm.users.resetPassword(user, resetCode, newPassword)
+      return result.succeeded ? sendEmpty(reply, 200) : sendValidationProblem(reply, result.errors)
+    },
+  }
+}
