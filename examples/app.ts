@@ -24,7 +24,13 @@ export async function buildApp({ database, publicUrl, logger = false }: AppOptio
   await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'fastify-identity example', version: '1.0.0' } } })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 
-  const accounts: IdentityOptions = { prefix: '/account', database, publicUrl }
+  const accounts: IdentityOptions = {
+    prefix: '/account',
+    database,
+    publicUrl,
+    // In production: an SMTP URL, or a sender of your own.
+    email: { send: ({ to, subject, text }) => Promise.resolve(console.log(`\nMail to ${to}: ${subject}\n${text}`)) },
+  }
   await app.register(identity, accounts)
 
   app.get('/', { schema: { summary: 'Where things are', response: { 200: Places } } }, () => ({

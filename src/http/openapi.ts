@@ -33,7 +33,7 @@ export function documented(realm: Realm, isGuarded: boolean): { swaggerTransform
       if (openapiObject === undefined) return { schema, url }
       openapiObject.components ??= {}
       openapiObject.components.securitySchemes = { ...schemesOf(realm), ...openapiObject.components.securitySchemes }
-      return { schema: isGuarded ? { ...schema, security: securityOf(realm) } as FastifySchema : schema, url }
+      return { schema: isGuarded ? { ...schema, security: securityOf(realm) } : schema, url }
     },
   }
 }
@@ -52,7 +52,7 @@ export function paintGuardedRoutes(instance: FastifyInstance, realm: Realm): voi
         ...schema,
         security: schema.security ?? securityOf(realm),
         ...(isForeign(response) ? {} : { response: { ...refusals, ...response } }),
-      } as FastifySchema
+      }
     }
     done()
   })

@@ -46,7 +46,7 @@ export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[
       ...(door.params === undefined ? {} : { params: door.params }),
       response: realm.options.jsonNaming === 'camelCase' ? door.response
         : Object.fromEntries(Object.entries(door.response).map(([status, answer]) => [status, inSnakeCase(answer)])),
-    } as FastifySchema
+    }
     const route = {
       method: door.method,
       exposeHeadRoute: false,
@@ -109,7 +109,7 @@ function refuseOtherVerbs(scope: FastifyInstance, doors: readonly Door[]): void 
       method: others,
       url,
       exposeHeadRoute: false,
-      schema: { hide: true } as FastifySchema,
+      schema: { hide: true },
       config: { identity: 'own' },
       handler: (_request, reply) => sendEmpty(reply.header('allow', allowed.join(', ')), 405),
     })
