@@ -49,6 +49,10 @@ export const SecretWrong = createError<[]>(
   'FST_IDENTITY_SECRET_WRONG',
   "Option 'secret' cannot open the key ring of this database. Pass the secret it was made with, also as second element of a list: secret: [new, old]", 500)
 
+/** The ring was given by option `keys`: it is turned where it is kept. */
+export const KeysAreStatic = createError<[]>(
+  'FST_IDENTITY_KEYS_STATIC', "The keys of option 'keys' are managed elsewhere: put a new one first in the list and restart", 500)
+
 /** Migrations are pending and `migrate: 'check'` forbids running them. Thrown by `register`. */
 export const MigrationsPending = createError<[schema: string, pending: string]>(
   'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run them with app.identity.migrate() or register once with migrate: 'auto'", 500)

@@ -69,7 +69,7 @@ const signInSchema = Type.Object({
 
 /** The operations that option `endpoints` switches. */
 export const operations = [
-  'register', 'login', 'refresh', 'logout', 'confirmEmail', 'resendConfirmationEmail', 'forgotPassword', 'resetPassword', 'twoFactor', 'info',
+  'register', 'login', 'refresh', 'logout', 'confirmEmail', 'resendConfirmationEmail', 'forgotPassword', 'resetPassword', 'twoFactor', 'info', 'sessions',
 ] as const
 export type Operation = typeof operations[number]
 
@@ -113,6 +113,9 @@ const optionsSchema = Type.Object({
   jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
   csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
   decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
+  keys: Type.Optional(Type.Array(Type.Object({
+    id: Type.String({ minLength: 1, maxLength: 128 }), secret: Type.String(),
+  }, closed), { minItems: 1 })),
   errors: Type.Optional(Type.Unknown()),
   clock: Type.Optional(Type.Unknown()),
 }, closed)
@@ -179,6 +182,8 @@ export interface IdentityOptions {
   csrf?: boolean | { trustedOrigins?: readonly string[] }
   /** Name on instance and request. Default `'identity'`. */
   decorator?: string
+  /** A ring that you manage yourself: the first key seals, all open. Each secret has at least 32 bytes. Default: a ring in Postgres that turns by itself. */
+  keys?: readonly { id: string, secret: string }[]
   /** Puts error codes into other words. Default: the reference's English. */
   errors?: ErrorDescriber
   /** Milliseconds since the epoch; every expiry asks it. Default `Date.now`, and the database's own clock for lockout and revocation. */
@@ -224,6 +229,7 @@ export interface ResolvedOptions {
   readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
   readonly decorator: string
+  readonly keys: readonly Readonly<{ id: string, secret: string }>[] | null
   readonly describe: ErrorDescriber
   readonly clock: Clock
   /** Whether `clock` was given: then the database is asked with it too. */
@@ -254,7 +260,7 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     prefix: given.prefix ?? '',
     schema: given.schema ?? 'identity',
     migrate: given.migrate ?? 'auto',
-    secrets: readSecrets(given.secret, environment),
+    secrets: readSecrets(given.secret, environment, given.keys !== undefined),
     publicUrl,
     endpoints: { ...Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>, ...defined(given.endpoints ?? {}) },
     links: { confirmEmail: page('links.confirmEmail', given.links?.confirmEmail), resetPassword: page('links.resetPassword', given.links?.resetPassword) },
@@ -300,11 +306,15 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     securityStamp: { validationSeconds: given.securityStamp?.validationSeconds ?? 1800 },
     csrf: csrf === false ? null : { trustedOrigins: trustedOrigins(csrf === true ? [] : csrf.trustedOrigins ?? [], publicUrl) },
     decorator: given.decorator ?? 'identity',
+    keys: given.keys === undefined ? null : given.keys.map(({ id, secret }) => ({ id, secret: strong('keys', secret) })),
     describe: given.errors ?? describeError,
     clock: given.clock ?? Date.now,
     ownClock: given.clock,
   }
   checkCookie(resolved)
+  if (resolved.keys !== null && new Set(resolved.keys.map(({ id }) => id)).size < resolved.keys.length) {
+    throw new InvalidOption('keys', 'holds two keys of one id', 'Give each key an id of its own')
+  }
   if (resolved.email !== null && publicUrl === null) {
     throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
   }
@@ -338,22 +348,24 @@ function isHasher(value: PasswordHasher | HasherOptions): value is PasswordHashe
   return 'hash' in value && typeof value.hash === 'function' && 'verify' in value && typeof value.verify === 'function'
 }
 
-function readSecrets(given: string | readonly string[] | undefined, environment: NodeJS.ProcessEnv): readonly string[] {
+function readSecrets(given: string | readonly string[] | undefined, environment: NodeJS.ProcessEnv, hasKeys: boolean): readonly string[] {
   const named = given ?? (environment.IDENTITY_SECRET === '' ? undefined : environment.IDENTITY_SECRET)
   const option = given === undefined ? 'IDENTITY_SECRET' : 'secret'
   if (named === undefined) {
-    if (environment.NODE_ENV === 'production') throw new SecretMissing()
+    if (environment.NODE_ENV === 'production' && !hasKeys) throw new SecretMissing()
     return []
   }
   const list: readonly unknown[] = typeof named === 'string' ? [named] : named
   if (!Array.isArray(list) || list.length === 0) throw new InvalidOption(option, 'is empty', 'Pass one string or a list, newest first')
   return list.map((secret) => {
     if (typeof secret !== 'string') throw new InvalidOption(option, 'is not a string', 'Pass one string or a list of strings, newest first')
-    if (Buffer.byteLength(secret) < 32) {
-      throw new InvalidOption(option, 'is shorter than 32 bytes', 'Take the output of: openssl rand -base64 32')
-    }
-    return secret
+    return strong(option, secret)
   })
+}
+
+function strong(option: string, secret: string): string {
+  if (Buffer.byteLength(secret) >= 32) return secret
+  throw new InvalidOption(option, 'holds a secret shorter than 32 bytes', 'Take the output of: openssl rand -base64 32')
 }
 
 function origin(option: string, text: string): URL {

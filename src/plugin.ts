@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountContext } from './accounts/account-context.js'
-import { openKeyRing } from './accounts/key-manager.js'
+import { type KeyManager, openKeys } from './accounts/key-manager.js'
 import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
 import { createSessionEnder, createSessionManager, type SessionManager } from './accounts/session-manager.js'
@@ -33,6 +33,7 @@ export interface Identity {
   readonly users: UserManager
   readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn'>
   readonly sessions: SessionManager
+  readonly keys: KeyManager
   readonly mail: MailManager
   /** Events worth an audit line, after commit: `refreshTokenReused` with `{ userId, sessionId }`. */
   readonly events: EventEmitter
@@ -74,12 +75,22 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
 }
 
 async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
-  if (options.secrets.length === 0) {
+  if (options.secrets.length === 0 && options.keys === null) {
     log.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused")
   }
   await prepareDatabase(connection, options)
-  const keys = await openKeyRing(connection, options.secrets, options.decorator, options.clock)
   const { clock } = options
+  const keys = await openKeys(connection, {
+    secrets: options.secrets,
+    ring: options.keys,
+    appName: options.decorator,
+    openForSeconds: Math.max(
+      options.bearer.accessTokenSeconds, options.bearer.refreshTokenSeconds, options.cookie.lifetimeSeconds,
+      options.twoFactor.rememberMachineSeconds, options.codes.confirmEmailSeconds, options.codes.resetPasswordSeconds,
+    ),
+    onError: (error) => log.debug({ err: error }, 'the key ring was not read; it is tried again'),
+  }, clock)
+  app.addHook('onClose', () => keys.close())
   const longestUnvalidatedSeconds = Math.max(options.bearer.accessTokenSeconds, options.securityStamp.validationSeconds)
   const denyList = createDenyList()
   const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds)
@@ -158,6 +169,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     users,
     signIn,
     sessions,
+    keys: keys.manager,
     mail,
     events,
     async migrate() { await migrate(connection) },

@@ -1,13 +1,39 @@
-// The keys of this realm: loads them from Postgres, makes the first ones, and reads them again when a token names an unknown key.
-// Whichever instance comes first makes a key; the others find it. The vault key seals what stays in the database and never turns.
+// The keys of this realm: loads them from Postgres, makes the first ones, turns them by the clock, and reads them again when a token
+// names an unknown key. Whichever instance comes first makes a key; the others find it before it seals. The vault key seals what stays
+// in the database and never turns.
 import type { Clock } from '../clock.js'
-import { SecretWrong } from '../errors.js'
-import { insertKey, type KeyPurpose, type KeyRecord, loadKeys, rewrapKey } from '../store/keys.js'
+import { KeysAreStatic, SecretWrong } from '../errors.js'
 import type { Db } from '../store/database.js'
-import { createKeyRing, type KeyRing, newRootKey, type RingKey, unwrapRoot, wrapRoot } from '../tokens/key-ring.js'
+import { insertKey, type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../store/keys.js'
+import { createKeyRing, newRootKey, nextKey, type RingKey, staticKey, unwrapRoot, wrapRoot } from '../tokens/key-ring.js'
 import type { SealingKey } from '../tokens/seal.js'
 
+/** A key as an administrator sees it; never its bytes. Times are milliseconds since the epoch. */
+export interface KeyInfo {
+  /** Eight hexadecimal digits, as in the head of each token. */
+  readonly id: string
+  readonly createdAt: number
+  readonly activatesAt: number
+  readonly retiresAt: number | null
+  readonly revokedAt: number | null
+}
+
+/** `app.identity.keys`. */
 export interface KeyManager {
+  list(): Promise<readonly KeyInfo[]>
+  /**
+   * Makes a new key, which seals after `activateAfterSeconds` (default 15: every instance has read it five times by then). Tokens of older
+   * keys stay good until they expire. Answers the key that is on its way, a new one or one that was already.
+   */
+  rotate(options?: { activateAfterSeconds?: number }): Promise<KeyInfo>
+  /** Refuses every token and code that this key sealed: here at once, on other instances within 2 s. @returns false for an unknown or revoked one */
+  revoke(id: string): Promise<boolean>
+  /** Signs everybody out: revokes every key and makes a new one. For use after a leak of keys. */
+  revokeAll(): Promise<void>
+}
+
+/** What the rooms ask of keys. */
+export interface Keys {
   /** The key that seals tickets and codes now. */
   sealing(): SealingKey
   /** The key that a token names; null when unknown, revoked or past its time. */
@@ -20,41 +46,127 @@ export interface KeyManager {
   readonly version: number
 }
 
+export interface KeyOptions {
+  /** Root secrets, newest first. */
+  readonly secrets: readonly string[]
+  /** A ring that is managed elsewhere; the vault's key is wrapped under its secrets where there is no root secret. */
+  readonly ring: readonly { readonly id: string, readonly secret: string }[] | null
+  /** Realms of one database do not open each other's tokens. */
+  readonly appName: string
+  /** The longest life of any token or code: so long a key opens after its successor seals. */
+  readonly openForSeconds: number
+  readonly onError: (error: unknown) => void
+}
+
 const reloadMilliseconds = 1_000
+const lookMilliseconds = 2_000
+const activationDelaySeconds = 60
+const manualDelaySeconds = 15
 
 /**
- * Loads the ring, making its first keys when there are none.
+ * Loads the ring, making its first keys when there are none, and keeps it up to date until `close`.
  *
  * @throws FST_IDENTITY_SECRET_WRONG when a key is wrapped under a secret that is not among `secrets`
  */
-export async function openKeyRing(db: Db, secrets: readonly string[], appName: string, clock: Clock): Promise<KeyManager> {
-  let { ring, vault } = await load()
+export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promise<Keys & { manager: KeyManager, close(): void }> {
+  const { appName } = options
+  const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
+  const fixed = options.ring === null ? null
+    : createKeyRing(options.ring.map(({ id, secret }, position) => staticKey(id, secret, position)), appName)
+  let loaded: readonly KeyRecord[] = []
+  let token = fixed ?? createKeyRing([])
+  let vault = createKeyRing([])
   let version = 0
   let reading: Promise<void> | null = null
   let readAt = -Infinity
 
-  async function load(previous?: KeyRing): Promise<{ ring: KeyRing, vault: KeyRing }> {
+  async function read(): Promise<void> {
     let records = await loadKeys(db)
     for (const purpose of ['token', 'vault'] as const) {
-      if (records.some((record) => record.purpose === purpose)) continue
-      await insertKey(db, firstKey(purpose, secrets, clock()))
+      if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && fixed !== null)) continue
+      await addKey(purpose, 1, clock())
       records = await loadKeys(db)
     }
+    if (isSame(records, loaded)) return
     const keys = await Promise.all(records.map(async (record) => ({ record, key: await unwrap(db, record, secrets) })))
     const of = (purpose: KeyPurpose) => keys.filter(({ record }) => record.purpose === purpose).map(({ key }) => key)
-    return { ring: createKeyRing(of('token'), appName, previous), vault: createKeyRing(of('vault'), appName) }
-  }
-
-  async function read(): Promise<void> {
-    const next = await load(ring)
-    ring = next.ring
-    vault = next.vault
+    token = fixed ?? createKeyRing(of('token'), appName, token)
+    vault = createKeyRing(of('vault'), appName, vault)
+    loaded = records
     version++
   }
 
-  return {
-    sealing: () => ring.sealing(clock()),
-    find: (id) => ring.find(id, clock()),
+  // Of two instances with the same number in mind one wins; the other finds its key.
+  async function addKey(purpose: KeyPurpose, generation: number, activatesAt: number): Promise<void> {
+    const { id, root } = newRootKey()
+    const [secret] = secrets
+    await insertKey(db, {
+      id: hex(id),
+      purpose,
+      generation,
+      root: secret === undefined ? Buffer.from(root) : wrapRoot(secret, id, root),
+      wrapped: secret !== undefined,
+      createdAt: clock(),
+      activatesAt,
+      retiresAt: null,
+      revokedAt: null,
+    })
+  }
+
+  function tokenKeys(): KeyRecord[] {
+    return loaded.filter(({ purpose }) => purpose === 'token')
+  }
+
+  /** Makes the key that is due, if one is. */
+  async function turn(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
+    if (fixed !== null) return
+    const records = tokenKeys()
+    const next = nextKey(records.map(asRingKey), clock(), {
+      ...(rotationSeconds === undefined ? {} : { rotationSeconds }), activationDelaySeconds: delaySeconds, openForSeconds: options.openForSeconds,
+    })
+    if (next === null) return
+    await addKey('token', Math.max(0, ...records.map(({ generation }) => generation)) + 1, next.activatesAt)
+    for (const { id, retiresAt } of next.retirements) await retireKey(db, hex(id), retiresAt)
+    await read()
+  }
+
+  await read()
+  const timer = setInterval(() => {
+    void keys.reload().then(() => turn(undefined, activationDelaySeconds)).catch(options.onError)
+  }, lookMilliseconds)
+  timer.unref()
+
+  const manager: KeyManager = {
+    async list() {
+      await read()
+      return tokenKeys().map(infoOf)
+    },
+    async rotate({ activateAfterSeconds = manualDelaySeconds } = {}) {
+      if (fixed !== null) throw new KeysAreStatic()
+      await read()
+      await turn(0, activateAfterSeconds)
+      const newest = tokenKeys().filter(({ revokedAt }) => revokedAt === null).sort((a, b) => b.activatesAt - a.activatesAt)[0]
+      if (newest === undefined) throw new Error('A ring without a key was turned')
+      return infoOf(newest)
+    },
+    async revoke(id) {
+      if (fixed !== null) throw new KeysAreStatic()
+      const revoked = await revokeKeys(db, id)
+      await read()
+      // Nothing may be sealed any more: the next key seals at once.
+      await turn(undefined, activationDelaySeconds)
+      return revoked > 0
+    },
+    async revokeAll() {
+      if (fixed !== null) throw new KeysAreStatic()
+      await revokeKeys(db, null)
+      await read()
+      await turn(undefined, activationDelaySeconds)
+    },
+  }
+  const keys = {
+    sealing: () => token.sealing(clock()),
+    find: (id: number) => token.find(id, clock()),
     vault: () => vault.sealing(clock()),
     async reload() {
       if (reading === null && performance.now() - readAt < reloadMilliseconds) return
@@ -65,23 +177,10 @@ export async function openKeyRing(db: Db, secrets: readonly string[], appName: s
       await reading
     },
     get version() { return version },
+    manager,
+    close: () => clearInterval(timer),
   }
-}
-
-function firstKey(purpose: KeyPurpose, secrets: readonly string[], now: number): KeyRecord {
-  const { id, root } = newRootKey()
-  const [secret] = secrets
-  return {
-    id: hex(id),
-    purpose,
-    generation: 1,
-    root: secret === undefined ? Buffer.from(root) : wrapRoot(secret, id, root),
-    wrapped: secret !== undefined,
-    createdAt: now,
-    activatesAt: now,
-    retiresAt: null,
-    revokedAt: null,
-  }
+  return keys
 }
 
 // A key that was made without a secret, or under an older one, is wrapped under the newest as soon as it is read.
@@ -91,8 +190,20 @@ async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Pr
   if (opened === null) throw new SecretWrong()
   const [newest] = secrets
   if (newest !== undefined && opened.secretIndex !== 0) await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
-  const { createdAt, activatesAt, retiresAt, revokedAt } = record
-  return { id, root: opened.root, createdAt, activatesAt, retiresAt, revokedAt }
+  return { ...asRingKey(record), root: opened.root }
+}
+
+function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): RingKey {
+  return { id: Number.parseInt(id, 16), root, createdAt, activatesAt, retiresAt, revokedAt }
+}
+
+function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): KeyInfo {
+  return { id, createdAt, activatesAt, retiresAt, revokedAt }
+}
+
+function isSame(records: readonly KeyRecord[], others: readonly KeyRecord[]): boolean {
+  const told = (list: readonly KeyRecord[]) => JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose })))
+  return told(records) === told(others)
 }
 
 function hex(id: number): string {

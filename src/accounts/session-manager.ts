@@ -9,8 +9,8 @@ import { endSessions, listSessions, type SessionRecord, type SessionSelection } 
 export interface SessionManager {
   /** The live sessions of a user, newest first. */
   list(userId: string): Promise<readonly SessionRecord[]>
-  /** Ends one session; false when it had ended already. Tokens and cookies of it are refused at once. */
-  revoke(sessionId: string): Promise<boolean>
+  /** Ends one session, with `userId` only if it is this user's; false when it had ended already. Its tokens and cookies are refused at once. */
+  revoke(sessionId: string, options?: { userId?: string }): Promise<boolean>
   /** Ends all sessions of a user, but for `except`; answers how many. */
   revokeAll(userId: string, options?: { except?: string }): Promise<number>
 }
@@ -47,7 +47,8 @@ export function createSessionManager(db: Db, ender: SessionEnder): SessionManage
   }
   return {
     list: async (userId) => isUuid(userId) ? listSessions(db, userId.toLowerCase()) : [],
-    revoke: async (sessionId) => isUuid(sessionId) && await endNow({ id: sessionId.toLowerCase() }) === 1,
+    revoke: async (sessionId, { userId } = {}) => isUuid(sessionId)
+      && await endNow({ id: sessionId.toLowerCase(), ...(userId === undefined ? {} : { userId }) }) === 1,
     revokeAll: async (userId, { except } = {}) => {
       if (!isUuid(userId)) return 0
       return endNow(except === undefined ? { userId: userId.toLowerCase() } : { userId: userId.toLowerCase(), except: except.toLowerCase() })

@@ -86,6 +86,10 @@ export const checkOnly: FastifySchemaCompiler<TSchema> = ({ schema }) => {
 
 /** Writes only what the schema of an answer names, so that nothing else of an object can leave by mistake. */
 export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) => string {
+  if (isArraySchema(schema)) {
+    const write = writeOnly({ schema: schema.items })
+    return (answer) => `[${(answer as unknown[]).map(write).join(',')}]` // the schema says that it is a list
+  }
   if (!isObjectSchema(schema)) return (answer) => JSON.stringify(answer)
   const members = Object.keys(schema.properties).map((name) => [name, camelCase(name)] as const)
   return (answer) => {
@@ -96,6 +100,7 @@ export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) =>
 
 /** The schema of an answer with its members in snake_case, for hosts that name them so (option `jsonNaming`). */
 export function inSnakeCase(schema: unknown): unknown {
+  if (isArraySchema(schema)) return { ...schema, items: inSnakeCase(schema.items) }
   if (!isObjectSchema(schema)) return schema
   const rename = (names: readonly string[]) => names.map(snakeCase)
   const properties = Object.fromEntries(Object.entries(schema.properties).map(([name, member]) => [snakeCase(name), member]))
@@ -104,6 +109,10 @@ export function inSnakeCase(schema: unknown): unknown {
 
 function isObjectSchema(schema: unknown): schema is TObject {
   return typeof schema === 'object' && schema !== null && 'properties' in schema
+}
+
+function isArraySchema(schema: unknown): schema is { items: unknown } {
+  return typeof schema === 'object' && schema !== null && 'items' in schema
 }
 
 function snakeCase(name: string): string {

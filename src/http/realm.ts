@@ -2,7 +2,7 @@
 import type { SerializeOptions } from '@fastify/cookie'
 import type { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { KeyManager } from '../accounts/key-manager.js'
+import type { Keys } from '../accounts/key-manager.js'
 import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
 import type { SessionManager } from '../accounts/session-manager.js'
@@ -48,7 +48,7 @@ export interface Realm {
   readonly signIn: SignInManager
   readonly sessions: SessionManager
   readonly mail: MailWriter
-  readonly keys: KeyManager
+  readonly keys: Keys
   readonly opened: TicketCache
   /** The principal of a ticket that is kept, so that it is built once. */
   readonly principals: WeakMap<Ticket, Principal>

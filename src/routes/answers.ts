@@ -53,3 +53,12 @@ export const TwoFactorResponse = Type.Object({
   isTwoFactorEnabled: Type.Boolean(),
   isMachineRemembered: Type.Boolean(),
 })
+
+export const SessionResponse = Type.Object({
+  id: Type.String(),
+  createdAt: Type.String({ format: 'date-time' }),
+  lastSeenAt: Type.String({ format: 'date-time', description: 'The last sign-in, refresh or validation of a cookie' }),
+  client: Type.Union([Type.String(), Type.Null()], { description: 'The User-Agent of the login' }),
+  amr: Type.Array(Type.String(), { description: 'pwd, or mfa where a second factor was used' }),
+  current: Type.Boolean({ description: 'Whether this request belongs to it' }),
+})

@@ -9,17 +9,17 @@ import { logout } from './logout.js'
 import { forgotPassword, resendConfirmationEmail } from './mail-requests.js'
 import { twoFactor } from './manage/2fa.js'
 import { getInfo, postInfo } from './manage/info.js'
+import { deleteSession, listSessions } from './manage/sessions.js'
 import { refresh } from './refresh.js'
 import { register } from './register.js'
 import { resetPassword } from './reset-password.js'
 import { type Door, hang } from './route.js'
 
-type Endpoints = Readonly<Record<
-  'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword' | 'resetPassword' | 'twoFactor' | 'info',
-  boolean>>
+type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword'
+  | 'resetPassword' | 'twoFactor' | 'info' | 'sessions'
 
 /** Hangs the doors of a realm in a scope of its own. */
-export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Endpoints): void {
+export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>): void {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
@@ -32,7 +32,7 @@ export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: End
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })
-  const doors: [keyof Endpoints, Door][] = [
+  const doors: [Endpoint, Door][] = [
     ['register', register(realm)],
     ['login', login(realm)],
     ['refresh', refresh(realm)],
@@ -44,6 +44,8 @@ export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: End
     ['twoFactor', twoFactor(realm)],
     ['info', getInfo(realm)],
     ['info', postInfo(realm)],
+    ['sessions', listSessions(realm)],
+    ['sessions', deleteSession(realm)],
   ]
   hang(scope, realm, doors.filter(([name]) => endpoints[name]).map(([, door]) => door))
 }

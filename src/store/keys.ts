@@ -55,10 +55,15 @@ export async function rewrapKey(db: Db, id: string, current: Buffer, next: Buffe
   await sql`update ${table(db, 'keys')} set root = ${next}, wrapped = true where id = ${id} and root = ${current}`.execute(db.kysely)
 }
 
-/** Revokes one key; false when there is no such unrevoked key. */
-export async function revokeKey(db: Db, id: string): Promise<boolean> {
+/** Sets when a key opens no more, unless that is set already. */
+export async function retireKey(db: Db, id: string, retiresAt: number): Promise<void> {
+  await sql`update ${table(db, 'keys')} set retires_at = ${new Date(retiresAt)} where id = ${id} and retires_at is null`.execute(db.kysely)
+}
+
+/** Revokes one token key, or all of them; answers how many were revoked now. */
+export async function revokeKeys(db: Db, id: string | null): Promise<number> {
   const { rows } = await sql`
-    update ${table(db, 'keys')} set revoked_at = ${db.now()} where id = ${id} and purpose = 'token' and revoked_at is null returning id`
-    .execute(db.kysely)
-  return rows.length === 1
+    update ${table(db, 'keys')} set revoked_at = ${db.now()}
+    where purpose = 'token' and revoked_at is null and (${id}::text is null or id = ${id}) returning id`.execute(db.kysely)
+  return rows.length
 }
