@@ -1,9 +1,10 @@
-// The way to Postgres: a pool with bounds and listeners, transactions that are tried again, and the one place where a database's
-// errors become ours. A host's own pool or Kysely instance is used as it is and never closed.
+// The way to Postgres: a guarded pool, transactions that are tried again, and the one place where a database's errors become ours.
+// A host's own pool or Kysely instance is used as it is and never closed.
 import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Clock } from '../clock.js'
 import { DatabaseContention, DatabaseMissing, DatabaseUnavailable, InvalidOption } from '../errors.js'
+import { guardPool, type GuardedPool, limits } from './pool.js'
 import type { Tables } from './schema.js'
 
 export type { Transaction }
@@ -32,16 +33,6 @@ export interface Connection extends Db {
   close(): Promise<void>
 }
 
-
-// A statement may take 5 s, a connection attempt 2 s, and a transaction that its process forgot is ended after 10 s (OP-05).
-const limits = {
-  connectionTimeoutMillis: 2_000,
-  statement_timeout: 5_000,
-  query_timeout: 6_000,
-  idle_in_transaction_session_timeout: 10_000,
-  keepAlive: true,
-} satisfies pg.PoolConfig
-
 /**
  * Opens option `database`.
  *
@@ -63,16 +54,19 @@ export function connect(
   }
   const owned = !isPool(option)
   const pool = owned ? new pg.Pool({ ...limits, ...poolConfig(option, environment) }) : option
-  if (owned) {
-    pool.on('error', onError)
-    // A backend that dies inside a transaction reports it on its client; without a listener that ends the process.
-    pool.on('connect', (client) => client.on('error', onError))
+  // What a pool does with connections that die idle; a host's own listener is enough.
+  const listens = owned || pool.listenerCount('error') === 0
+  if (listens) pool.on('error', onError)
+  const kysely = over(guardPool(pool, onError), schema)
+  return {
+    ...ours,
+    kysely,
+    pool,
+    async close() {
+      if (owned) await pool.end()
+      else if (listens) pool.off('error', onError)
+    },
   }
-  // A pool of the host's keeps its own settings; only the listener that keeps the process alive is added.
-  if (!owned && pool.listenerCount('error') === 0) pool.on('error', onError)
-  if (!owned) pool.on('connect', (client) => client.on('error', onError))
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: mapped(pool) }) }).withSchema(schema)
-  return { ...ours, kysely, pool, close: async () => { if (owned) await pool.end() } }
 }
 
 function isPool(option: string | pg.Pool | pg.PoolConfig | undefined): option is pg.Pool {
@@ -94,24 +88,19 @@ function poolConfig(option: string | pg.PoolConfig | undefined, environment: Nod
   return { connectionString: named }
 }
 
-// Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
-function mapped(pool: pg.Pool) {
-  return {
+function over(pool: GuardedPool, schema: string): Kysely<Tables> {
+  // Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
+  const asked = {
     async connect() {
-      const client = await pool.connect().catch((error: unknown) => { throw mapDatabaseError(error) })
-      let broken = false
+      const connection = await pool.connect().catch((error: unknown) => { throw mapDatabaseError(error) })
       return {
-        query: (text: string, values: unknown[]) => client.query(text, values).catch((error: unknown) => {
-          const ours = mapDatabaseError(error)
-          broken ||= ours instanceof DatabaseUnavailable
-          throw ours
-        }),
-        // A connection that failed once is not handed to the next request: a black hole would hold that one too.
-        release: () => client.release(broken),
+        query: (text: string, values: unknown[]) => connection.query(text, values).catch((error: unknown) => { throw mapDatabaseError(error) }),
+        release: () => connection.release(),
       }
     },
     end: () => Promise.resolve(),
-  } as unknown as pg.Pool // the two methods above are all that PostgresDialect calls
+  } as unknown as pg.Pool
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: asked }) }).withSchema(schema)
 }
 
 /** The table's full name, for statements that are written out. */

@@ -1,0 +1,97 @@
+// The connections behind Kysely, whoever opened the pool: every wait ends in time, every connection in use is listened to, and one that
+// fell silent is not handed out again. Does not say what an error means; that is database.ts.
+import type pg from 'pg'
+
+// An answer within 3.5 s or a clean failure: the server ends a statement after 3 s, we stop waiting for a server that does not even say
+// that, a connection attempt gets 2 s, and a transaction that its process forgot is ended after 10 s (OP-05).
+export const limits = {
+  connectionTimeoutMillis: 2_000,
+  statement_timeout: 3_000,
+  query_timeout: 3_500,
+  idle_in_transaction_session_timeout: 10_000,
+  keepAlive: true,
+} satisfies pg.PoolConfig
+
+/** The part of a pool that Kysely's dialect uses. */
+export interface GuardedPool {
+  connect(): Promise<GuardedConnection>
+}
+
+export interface GuardedConnection {
+  query(text: string, values: unknown[]): Promise<pg.QueryResult>
+  release(): void
+}
+
+/**
+ * Puts bounds and listeners around a pool's connections. Limits that the pool sets itself stay.
+ *
+ * @param onError hears of connections that are lost while in use; a pool tells nobody, and a client without a listener ends the process
+ */
+export function guardPool(pool: pg.Pool, onError: (error: Error) => void): GuardedPool {
+  const answeredAt = new WeakMap<pg.PoolClient, number>()
+  const timeout = { query_timeout: pool.options.query_timeout ?? limits.query_timeout }
+  let silentAt = -Infinity
+
+  async function checkOut(): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await connectInTime(pool)
+      // It last spoke before another one fell silent, and would be as silent: a new connection is the faster way to find out.
+      if ((answeredAt.get(client) ?? Infinity) > silentAt) return client
+      client.release(true)
+    }
+  }
+
+  return {
+    async connect() {
+      const client = await checkOut()
+      client.on('error', onError)
+      let broken: Error | null = null
+      return {
+        async query(text, values) {
+          // The rollback after a loss need not wait for the same silence.
+          if (broken !== null) throw broken
+          try {
+            const result = await client.query({ text, values, ...timeout } as pg.QueryConfig) // the type does not know query_timeout
+            answeredAt.set(client, performance.now())
+            return result
+          } catch (error) {
+            if (error instanceof Error && isLoss(error)) broken = error
+            if (broken !== null && !isToldByServer(broken)) silentAt = performance.now()
+            throw error
+          }
+        },
+        release() {
+          client.off('error', onError)
+          client.release(broken !== null)
+        },
+      }
+    },
+  }
+}
+
+/** A pool without a time limit of its own would let a request wait for ever behind a network that swallows everything. */
+async function connectInTime(pool: pg.Pool): Promise<pg.PoolClient> {
+  const connecting = pool.connect()
+  if ((pool.options.connectionTimeoutMillis ?? 0) > 0) return connecting
+  return new Promise((resolve, reject) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      reject(new Error('timeout exceeded when trying to connect'))
+    }, limits.connectionTimeoutMillis)
+    void connecting.then((client) => {
+      if (isLate) client.release()
+      else resolve(client)
+    }).catch(reject).finally(() => clearTimeout(timer))
+  })
+}
+
+// A server's errors have five characters of which the first is a digit where they speak of connections: 08 connection, 57P shutdown,
+// 25P03 too long idle in a transaction. Node's codes begin with E, and pg's own errors have none.
+function isToldByServer(error: Error): boolean {
+  return 'code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) && error.code !== 'EPIPE'
+}
+
+function isLoss(error: Error): boolean {
+  return !isToldByServer(error) || /^(08...|57P..|25P03)$/.test((error as Error & { code: string }).code)
+}

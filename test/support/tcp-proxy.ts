@@ -1,0 +1,148 @@
+// A network between a test and its Postgres that can fail: refuse, swallow everything, cut what is open, lose one answer. It reads along
+// which statements pass (Postgres protocol 3.0, messages Query and Parse). Does not speak TLS.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+
+export interface TcpProxy {
+  /** The target's URL with the proxy's address. */
+  readonly url: string
+  /** Connections are passed on; those that were held go on where they stopped. */
+  accept(): Promise<void>
+  /** Nobody listens: connections in use are cut, new ones get ECONNREFUSED. */
+  refuse(): Promise<void>
+  /** Nothing passes in either direction, nothing is closed, and new connections seem to be accepted. */
+  blackhole(): void
+  /** Closes what is open now. */
+  cut(): void
+  /** What is open now leads nowhere for ever, and nobody is told. */
+  forsake(): void
+  /** The next statement that matches reaches the server; its answer never comes, the connection is cut instead. */
+  loseAnswerTo(pattern: RegExp): void
+  /** The statements that passed since the last `forget`. */
+  readonly statements: readonly string[]
+  forget(): void
+  close(): Promise<void>
+}
+
+interface Pair {
+  readonly client: Socket
+  readonly server: Socket
+}
+
+export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
+  const target = new URL(targetUrl)
+  const pairs = new Set<Pair>()
+  const forsaken = new Set<Pair>()
+  let statements: string[] = []
+  let isHeld = false
+  let losing: RegExp | null = null
+  let listener: Server = await listen(0)
+  const { port } = listener.address() as AddressInfo // a TCP server that listens has an address of this kind
+
+  async function listen(on: number): Promise<Server> {
+    const server = createServer((client) => join(client)).listen(on, '127.0.0.1')
+    await once(server, 'listening')
+    return server
+  }
+
+  function join(client: Socket): void {
+    const pair = { client, server: connect(Number(target.port), target.hostname) }
+    pairs.add(pair)
+    const end = () => {
+      pairs.delete(pair)
+      forsaken.delete(pair)
+      client.destroy()
+      pair.server.destroy()
+    }
+    for (const socket of [client, pair.server]) socket.setNoDelay(true).on('error', end).on('close', end)
+    let isDeaf = false
+    const read = statementReader((text) => {
+      statements.push(text)
+      if (losing?.test(text) !== true) return
+      losing = null
+      isDeaf = true
+    })
+    client.on('data', (chunk) => {
+      read(chunk)
+      pair.server.write(chunk)
+    })
+    pair.server.on('data', (chunk) => {
+      if (isDeaf) end()
+      else client.write(chunk)
+    })
+    if (isHeld) hold(pair)
+  }
+
+  function hold({ client, server }: Pair): void {
+    client.pause()
+    server.pause()
+  }
+
+  function cut(): void {
+    for (const { client, server } of [...pairs, ...forsaken]) {
+      client.destroy()
+      server.destroy()
+    }
+  }
+
+  async function stopListening(): Promise<void> {
+    if (!listener.listening) return
+    const closed = once(listener, 'close')
+    listener.close()
+    cut()
+    await closed
+  }
+
+  const url = new URL(targetUrl)
+  url.host = `127.0.0.1:${port}`
+  return {
+    url: url.href,
+    async accept() {
+      isHeld = false
+      if (!listener.listening) listener = await listen(port)
+      for (const { client, server } of pairs) {
+        client.resume()
+        server.resume()
+      }
+    },
+    refuse: stopListening,
+    blackhole() {
+      isHeld = true
+      for (const pair of pairs) hold(pair)
+    },
+    cut,
+    forsake() {
+      for (const pair of pairs) {
+        hold(pair)
+        forsaken.add(pair)
+      }
+      pairs.clear()
+    },
+    loseAnswerTo(pattern) { losing = pattern },
+    get statements() { return statements },
+    forget() { statements = [] },
+    close: stopListening,
+  }
+}
+
+// A frontend's bytes: a start message (length, version, …) that asks for no TLS, then messages of type, length, body.
+function statementReader(found: (text: string) => void): (chunk: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0)
+  let isStarted = false
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk])
+    for (;;) {
+      const head = isStarted ? 1 : 0
+      if (rest.length < head + 4) return
+      const end = head + rest.readInt32BE(head)
+      if (rest.length < end) return
+      const type = isStarted ? String.fromCharCode(rest[0]!) : ''
+      const body = rest.subarray(head + 4, end)
+      if (type === 'Q') found(body.toString('utf8').replace(/\0$/, ''))
+      // Parse: the statement's name, its text, the types of its parameters.
+      if (type === 'P') found(body.toString('utf8').split('\0')[1] ?? '')
+      isStarted = true
+      rest = rest.subarray(end)
+    }
+  }
+}
