@@ -4,7 +4,7 @@ import { Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 
 import pg from 'pg'
 import type { Clock } from '../clock.js'
 import { DatabaseContention, DatabaseMissing, DatabaseUnavailable, InvalidOption } from '../errors.js'
-import { guardPool, type GuardedPool, limits } from './pool.js'
+import { guardPool, type GuardedPool, limits, noLimits } from './pool.js'
 import type { Tables } from './schema.js'
 
 export type { Transaction }
@@ -30,6 +30,8 @@ export interface Trx extends Db {
 export interface Connection extends Db {
   /** The pool behind it, where we know it: for the listener of revocations. */
   readonly pool: pg.Pool | null
+  /** Runs migrations, whose statements take as long as they take; a Kysely instance of the host's keeps the limits it has. */
+  withoutTimeLimits<T>(work: (db: Db) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -50,7 +52,7 @@ export function connect(
   if (option instanceof Kysely) {
     // Without the host's plugins: a CamelCasePlugin would rename our columns.
     const kysely = (option as Kysely<Tables>).withoutPlugins().withSchema(schema)
-    return { ...ours, kysely, pool: null, close: () => Promise.resolve() }
+    return { ...ours, kysely, pool: null, withoutTimeLimits: (work) => work({ ...ours, kysely }), close: () => Promise.resolve() }
   }
   const owned = !isPool(option)
   const pool = owned ? new pg.Pool({ ...limits, ...poolConfig(option, environment) }) : option
@@ -62,6 +64,16 @@ export function connect(
     ...ours,
     kysely,
     pool,
+    async withoutTimeLimits(work) {
+      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, onError, 0), schema) })
+      const patient = new pg.Pool({ ...pool.options, ...noLimits, max: 2 })
+      patient.on('error', onError)
+      try {
+        return await work({ ...ours, kysely: over(guardPool(patient, onError), schema) })
+      } finally {
+        await patient.end()
+      }
+    },
     async close() {
       if (owned) await pool.end()
       else if (listens) pool.off('error', onError)
@@ -104,7 +116,7 @@ function over(pool: GuardedPool, schema: string): Kysely<Tables> {
 }
 
 /** The table's full name, for statements that are written out. */
-export function table(db: Db, name: keyof Tables): RawBuilder<unknown> {
+export function table(db: Db, name: keyof Tables | 'migrations'): RawBuilder<unknown> {
   return sql.table(`${db.schema}.${name}`)
 }
 
@@ -163,6 +175,11 @@ export function mapDatabaseError(error: unknown): unknown {
 function withCause(ours: Error, cause: Error): Error {
   ours.cause = cause
   return ours
+}
+
+/** The SQLSTATE of a database's error, or a driver's own code; null for any other error. */
+export function sqlState(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }
 
 /** The constraint that a unique violation (23505) names, or null for any other error. */

@@ -1,25 +1,13 @@
 // Runs or checks our migrations with Kysely's migrator, whose lock lets any number of processes start at once.
-import { type MigrationResultSet, Migrator } from 'kysely'
+import { Migrator, sql } from 'kysely'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnreachable, MigrationsPending } from '../errors.js'
-import type { Db } from './database.js'
+import { type Connection, type Db, sqlState, table } from './database.js'
 
-function migrator(db: Db): Migrator {
-  return new Migrator({
-    db: db.kysely,
-    provider: { getMigrations: () => Promise.resolve(migrations(db.schema)) },
-    migrationTableSchema: db.schema,
-    migrationTableName: 'migrations',
-    migrationLockTableName: 'migrations_lock',
-  })
-}
-
-/** Runs what is pending, under a lock; nothing when all is done. */
-export async function migrate(db: Db): Promise<MigrationResultSet> {
-  const results = await migrator(db).migrateToLatest()
-  if (results.error instanceof Error) throw results.error
-  if (results.error !== undefined) throw new Error('A migration failed', { cause: results.error })
-  return results
+/** Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more. */
+export async function migrate(connection: Connection): Promise<void> {
+  if ((await pendingMigrations(connection)).length === 0) return
+  await connection.withoutTimeLimits(runPending)
 }
 
 /**
@@ -28,8 +16,7 @@ export async function migrate(db: Db): Promise<MigrationResultSet> {
  * @throws FST_IDENTITY_MIGRATIONS_PENDING, naming them
  */
 export async function requireMigrated(db: Db): Promise<void> {
-  const known = await migrator(db).getMigrations()
-  const pending = known.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name)
+  const pending = await pendingMigrations(db)
   if (pending.length > 0) throw new MigrationsPending(db.schema, pending.join(', '))
 }
 
@@ -40,4 +27,42 @@ export function unreachable(error: unknown): Error {
   const reason = new DatabaseUnreachable(typeof message === 'string' && message !== '' ? message : String(code))
   reason.cause = error
   return reason
+}
+
+async function pendingMigrations(db: Db): Promise<string[]> {
+  const executed = await executedMigrations(db)
+  return Object.keys(migrations(db.schema)).filter((name) => !executed.includes(name))
+}
+
+async function executedMigrations(db: Db): Promise<string[]> {
+  try {
+    const { rows } = await sql<{ name: string }>`select name from ${table(db, 'migrations')}`.execute(db.kysely)
+    return rows.map(({ name }) => name)
+  } catch (error) {
+    if (mayBeMissing(error)) return []
+    throw error
+  }
+}
+
+const tries = 10
+
+async function runPending(db: Db): Promise<void> {
+  const migrator = new Migrator({
+    db: db.kysely,
+    provider: { getMigrations: () => Promise.resolve(migrations(db.schema)) },
+    migrationTableSchema: db.schema,
+    migrationTableName: 'migrations',
+    migrationLockTableName: 'migrations_lock',
+  })
+  for (let attempt = 1; ; attempt++) {
+    const { error } = await migrator.migrateToLatest()
+    if (error === undefined) return
+    // The migrator looks at every table of the database, and stumbles over one that somebody drops at that moment.
+    if (!mayBeMissing(error) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
+  }
+}
+
+// SQLSTATE: no such schema, no such table.
+function mayBeMissing(error: unknown): boolean {
+  return ['3F000', '42P01'].includes(sqlState(error) ?? '')
 }

@@ -12,6 +12,9 @@ export const limits = {
   keepAlive: true,
 } satisfies pg.PoolConfig
 
+/** For migrations, which wait for each other and may take their time. */
+export const noLimits = { statement_timeout: 0, query_timeout: 0, idle_in_transaction_session_timeout: 0 } satisfies pg.PoolConfig
+
 /** The part of a pool that Kysely's dialect uses. */
 export interface GuardedPool {
   connect(): Promise<GuardedConnection>
@@ -26,10 +29,12 @@ export interface GuardedConnection {
  * Puts bounds and listeners around a pool's connections. Limits that the pool sets itself stay.
  *
  * @param onError hears of connections that are lost while in use; a pool tells nobody, and a client without a listener ends the process
+ * @param queryTimeout milliseconds that an answer may take; 0 for ever
  */
-export function guardPool(pool: pg.Pool, onError: (error: Error) => void): GuardedPool {
+export function guardPool(
+  pool: pg.Pool, onError: (error: Error) => void, queryTimeout = pool.options.query_timeout ?? limits.query_timeout,
+): GuardedPool {
   const answeredAt = new WeakMap<pg.PoolClient, number>()
-  const timeout = { query_timeout: pool.options.query_timeout ?? limits.query_timeout }
   let silentAt = -Infinity
 
   async function checkOut(): Promise<pg.PoolClient> {
@@ -51,7 +56,7 @@ export function guardPool(pool: pg.Pool, onError: (error: Error) => void): Guard
           // The rollback after a loss need not wait for the same silence.
           if (broken !== null) throw broken
           try {
-            const result = await client.query({ text, values, ...timeout } as pg.QueryConfig) // the type does not know query_timeout
+            const result = await client.query({ text, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
             answeredAt.set(client, performance.now())
             return result
           } catch (error) {
