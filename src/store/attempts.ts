@@ -43,8 +43,8 @@ function reservation(db: Db, key: Buffer, limits: LockoutLimits, condition: RawB
       pending = case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 1 else t.pending + 1 end,
       pending_at = ${db.now()}
     where (t.locked_until is null or t.locked_until <= ${db.now()})
-      and t.failures + (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
-        < ${limits.maxFailedAccessAttempts}::integer
+      and (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
+        < greatest(1, least(${limits.maxFailedAccessAttempts}::integer - t.failures, ${maxTotalFailures} - t.total_failures))
     returning 1`
 }
 
@@ -84,16 +84,16 @@ export async function admitAttempt(
 
 /** Counts a wrong attempt; true when this or an earlier one locks the name. */
 export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
-  const limit = sql`${limits.maxFailedAccessAttempts}::integer`
+  const locks = sql`(failures + 1 >= ${limits.maxFailedAccessAttempts}::integer or total_failures + 1 >= ${maxTotalFailures})`
   const { rows: [row] } = await sql<{ locked: boolean | null }>`
     update ${table(db, 'attempts')} set
       pending = greatest(pending - 1, 0),
       total_failures = total_failures + 1,
-      failures = case when failures + 1 >= ${limit} then 0 else failures + 1 end,
-      locks = case when failures + 1 >= ${limit} then locks + 1 else locks end,
+      failures = case when ${locks} then 0 else failures + 1 end,
+      locks = case when ${locks} then locks + 1 else locks end,
       locked_until = case
-        when failures + 1 < ${limit} then locked_until
         when total_failures + 1 >= ${maxTotalFailures} then 'infinity'
+        when not ${locks} then locked_until
         else ${db.now()} + make_interval(secs => least(${limits.lockoutSeconds}::double precision * 2 ^ least(locks, 20), ${Math.max(maxLockSeconds, limits.lockoutSeconds)}::double precision))
       end
     where key = ${key} returning locked_until > ${db.now()} as locked`.execute(db.kysely)
