@@ -185,8 +185,9 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
         settled ||= result.succeeded
         return result
       } finally {
-        // Neither wrong nor complete, or broken off: the reservation goes back, and an error of the way out is the one that counts.
-        if (!settled) await releaseAttempt(db, key).catch(() => undefined)
+        // Neither wrong nor complete, or broken off: the reservation goes back. Nobody waits for it: a database that is gone would be
+        // waited for twice, and a reservation that stays is forgotten after 15 s.
+        if (!settled) void releaseAttempt(db, key).catch(() => undefined)
       }
     },
 
