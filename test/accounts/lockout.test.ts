@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { IdentityOptions } from '../../src/index.js'
-import { login, password, register, startTwins, tally } from '../support/app.js'
+import { login, password, register, startTwins, tally } from '../support/instances.js'
 
 const wrong = 'Wrong-horse-1'
 

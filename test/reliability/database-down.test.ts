@@ -11,7 +11,7 @@ import pg from 'pg'
 import { startPostgres } from '../../examples/postgres.js'
 import {
   type Answer, guarded, login, logout, newcomer, refresh, register, signIn, startApp, type Tokens, tokensOf, until,
-} from '../support/app.js'
+} from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { IdentityOptions } from '../../src/index.js'
-import { guarded, login, logout, newcomer, refresh, register, startApp, tokensOf, until } from '../support/app.js'
+import { guarded, login, logout, newcomer, refresh, register, startApp, tokensOf, until } from '../support/instances.js'
 import { databaseUrl } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 
