@@ -1,0 +1,182 @@
+// A host with the plugin for one test: a schema of its own in a real Postgres, a clock that stands still until it is moved, every log
+// line kept from level trace on, and callers that speak HTTP to it. Nothing of ours is replaced.
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import pg from 'pg'
+import identity, { type IdentityOptions } from '../../src/index.js'
+import { databaseUrl, uniqueSchema } from './postgres.js'
+
+export interface AppOptions {
+  /** Options of the plugin. Prefix `/account`, a schema of its own and a cheap hasher unless it says otherwise. */
+  readonly identity?: IdentityOptions
+  readonly server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>
+  /** What the host registers before the plugin. */
+  readonly before?: (app: FastifyInstance) => unknown
+  /** What the host registers after it: routes, mostly. */
+  readonly after?: (app: FastifyInstance) => unknown
+  /** The machine's time and the database's, as in production. */
+  readonly realTime?: boolean
+}
+
+/** Milliseconds since the epoch, at first the whole second in which the test began. */
+export interface FakeClock {
+  (): number
+  advance(seconds: number): void
+}
+
+export interface CallOptions {
+  /** Sent as JSON. */
+  readonly json?: unknown
+  /** Sent as it is; its content type is the caller's business. */
+  readonly payload?: string | Buffer
+  readonly headers?: Readonly<Record<string, string | string[]>>
+  /** For `Authorization: Bearer …`. */
+  readonly token?: string
+  /** The whole Cookie header. */
+  readonly cookie?: string
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | number | undefined>>
+  readonly body: string
+  readonly setCookies: readonly string[]
+  json(): unknown
+}
+
+export interface Tokens {
+  readonly tokenType: 'Bearer'
+  readonly accessToken: string
+  readonly expiresIn: number
+  readonly refreshToken: string
+}
+
+export interface Person {
+  readonly email: string
+  readonly password: string
+}
+
+export type CookieMode = 'useCookies' | 'useSessionCookies'
+
+export interface TestApp {
+  readonly app: FastifyInstance
+  readonly clock: FakeClock
+  /** Each line the host's logger wrote. */
+  readonly logLines: readonly string[]
+  readonly schema: string
+  /** A request without a socket. */
+  call(method: string, url: string, options?: CallOptions): Promise<Answer>
+  /** Registers somebody over HTTP; a new address unless one is given. */
+  register(person?: Partial<Person>): Promise<Person>
+  /** Logs in over HTTP, somebody new unless a person is given. */
+  signIn(person?: Person): Promise<Person & Tokens>
+  /** The same with a cookie: `cookie` is what a browser would send back. */
+  signInWithCookie(person?: Person, mode?: CookieMode): Promise<Person & { readonly cookie: string }>
+  /** A statement in the plugin's schema, past the plugin. */
+  sql(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
+  /** Opens a socket and answers `http://127.0.0.1:port`. */
+  listen(): Promise<string>
+  close(): Promise<void>
+}
+
+export const goodPassword = 'Correct-Horse-7'
+
+export function fakeClock(): FakeClock {
+  let now = Math.floor(Date.now() / 1000) * 1000
+  return Object.assign(() => now, { advance(seconds: number) { now += seconds * 1000 } })
+}
+
+/** The name and value of a Set-Cookie header, as a browser sends them back. */
+export function pairOf(setCookie: string): string {
+  return setCookie.slice(0, setCookie.indexOf(';'))
+}
+
+export async function startApp(options: AppOptions = {}): Promise<TestApp> {
+  const clock = fakeClock()
+  const logLines: string[] = []
+  const app = Fastify({ ...options.server, logger: { level: 'trace', stream: { write(line: string) { logLines.push(line) } } } })
+  const database = options.identity?.database ?? await databaseUrl()
+  const schema = options.identity?.schema ?? uniqueSchema()
+  try {
+    await options.before?.(app)
+    await app.register(identity, {
+      prefix: '/account',
+      password: { hasher: { memoryKiB: 64, iterations: 1 } },
+      ...(options.realTime === true ? {} : { clock }),
+      ...options.identity,
+      database,
+      schema,
+    })
+    await options.after?.(app)
+    await app.ready()
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  const prefix = options.identity?.prefix ?? '/account'
+  const pool = new pg.Pool({ connectionString: await databaseUrl(), options: `-c search_path=${schema}`, max: 2 })
+
+  async function call(method: string, url: string, { json, payload, headers, token, cookie }: CallOptions = {}): Promise<Answer> {
+    const answer = await app.inject({
+      method: method as 'GET', // any verb may be asked for
+      url,
+      headers: {
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(cookie === undefined ? {} : { cookie }),
+        ...headers,
+      },
+      ...(json === undefined ? {} : { payload: JSON.stringify(json) }),
+      ...(payload === undefined ? {} : { payload }),
+    })
+    const setCookie = answer.headers['set-cookie'] ?? []
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: answer.body,
+      setCookies: typeof setCookie === 'string' ? [setCookie] : setCookie,
+      json: () => JSON.parse(answer.body) as unknown,
+    }
+  }
+
+  async function register({ email = `${randomBytes(6).toString('hex')}@example.com`, password = goodPassword }: Partial<Person> = {}): Promise<Person> {
+    const answer = await call('POST', `${prefix}/register`, { json: { email, password } })
+    assert.equal(answer.status, 200, answer.body)
+    return { email, password }
+  }
+
+  return {
+    app,
+    clock,
+    logLines,
+    schema,
+    call,
+    register,
+    async signIn(given) {
+      const { email, password } = given ?? await register()
+      const answer = await call('POST', `${prefix}/login`, { json: { email, password } })
+      assert.equal(answer.status, 200, answer.body)
+      return { email, password, ...answer.json() as Tokens }
+    },
+    async signInWithCookie(given, mode = 'useCookies') {
+      const { email, password } = given ?? await register()
+      const answer = await call('POST', `${prefix}/login?${mode}=true`, { json: { email, password } })
+      assert.equal(answer.status, 200, answer.body)
+      return { email, password, cookie: pairOf(answer.setCookies[0]!) }
+    },
+    async sql(text, values = []) {
+      const { rows } = await pool.query<Record<string, unknown>>(text, [...values])
+      return rows
+    },
+    async listen() {
+      await app.listen({ host: '127.0.0.1', port: 0 })
+      return `http://127.0.0.1:${(app.server.address() as AddressInfo).port}` // a TCP socket has a port
+    },
+    async close() {
+      await pool.end()
+      await app.close()
+    },
+  }
+}
