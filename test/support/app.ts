@@ -93,6 +93,29 @@ export function pairOf(setCookie: string): string {
   return setCookie.slice(0, setCookie.indexOf(';'))
 }
 
+/** What an answer's headers say, without what each HTTP server adds by itself. */
+export function headersOf({ headers }: Answer): Record<string, string | string[] | number | undefined> {
+  const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...said } = headers
+  return said
+}
+
+/** The headers of every answer of ours without a body. */
+export const emptyHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-length': '0' }
+
+/** A status and not one byte more. */
+export function expectEmpty(answer: Answer, status: number, more: Readonly<Record<string, string>> = {}): void {
+  assert.deepEqual({ status: answer.status, body: answer.body, headers: headersOf(answer) }, { status, body: '', headers: { ...emptyHeaders, ...more } })
+}
+
+/** A problem, byte for byte. */
+export function expectProblem(answer: Answer, status: number, body: string, more: Readonly<Record<string, string>> = {}): void {
+  assert.equal(answer.body, body)
+  assert.equal(answer.status, status)
+  assert.deepEqual(headersOf(answer), {
+    ...emptyHeaders, 'content-type': 'application/problem+json', 'content-length': String(Buffer.byteLength(body)), ...more,
+  })
+}
+
 export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const clock = fakeClock()
   const logLines: string[] = []
@@ -178,5 +201,15 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
       await pool.end()
       await app.close()
     },
+  }
+}
+
+/** Runs `work` with an app of its own, which is closed whatever happens. */
+export async function withApp(options: AppOptions, work: (app: TestApp) => Promise<void>): Promise<void> {
+  const app = await startApp(options)
+  try {
+    await work(app)
+  } finally {
+    await app.close()
   }
 }
