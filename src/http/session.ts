@@ -19,10 +19,12 @@ export function tokenPair(realm: Realm, signedIn: SignedIn): TokenPair {
   const now = realm.clock()
   const { accessTokenSeconds, refreshTokenSeconds } = realm.options.bearer
   const key = realm.keys.sealing()
+  const access = ticketOf(signedIn, now, { lifetimeSeconds: accessTokenSeconds })
   return {
     tokenType: 'Bearer',
-    accessToken: sealTicket(key, 'access', ticketOf(signedIn, now, { lifetimeSeconds: accessTokenSeconds })),
-    expiresIn: accessTokenSeconds,
+    accessToken: sealTicket(key, 'access', access),
+    // Less than the option says only where the session ends sooner.
+    expiresIn: access.expiresAt - access.issuedAt,
     refreshToken: sealTicket(key, 'refresh', ticketOf(signedIn, now, { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter })),
   }
 }

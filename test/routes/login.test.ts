@@ -33,6 +33,18 @@ test('expiresIn is what option bearer.accessTokenSeconds says', () => withApp({ 
   assert.equal((await app.signIn()).expiresIn, 90)
 }))
 
+test('expiresIn never promises more than the session has left', () => withApp({ identity: { sessions: { absoluteSeconds: 5000 } } }, async (app) => {
+  const { refreshToken } = await app.signIn()
+  app.clock.advance(4000)
+  const refreshed = await app.call('POST', '/account/refresh', { json: { refreshToken } })
+  const { accessToken, expiresIn } = refreshed.json() as Tokens
+  assert.equal(expiresIn, 1000)
+  app.clock.advance(999)
+  assert.equal((await app.call('GET', '/account/manage/info', { token: accessToken })).status, 200)
+  app.clock.advance(1)
+  assert.equal((await app.call('GET', '/account/manage/info', { token: accessToken })).status, 401)
+}))
+
 // The reference's table: a cookie for either flag; it outlives the browser only with useCookies and without useSessionCookies.
 const modes: [query: string, cookie: 'none' | 'session' | 'persistent'][] = [
   ['', 'none'], ['?useCookies=false', 'none'], ['?useSessionCookies=false', 'none'], ['?useCookies=false&useSessionCookies=false', 'none'],
