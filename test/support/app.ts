@@ -95,8 +95,7 @@ export function pairOf(setCookie: string): string {
 
 /** What an answer's headers say, without what each HTTP server adds by itself. */
 export function headersOf({ headers }: Answer): Record<string, string | string[] | number | undefined> {
-  const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...said } = headers
-  return said
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name)))
 }
 
 /** The headers of every answer of ours without a body. */
@@ -202,6 +201,11 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
       await app.close()
     },
   }
+}
+
+/** 401 as the bearer scheme challenges. */
+export function expectChallenge(answer: Answer, more: Readonly<Record<string, string>> = {}): void {
+  expectEmpty(answer, 401, { 'www-authenticate': 'Bearer', ...more })
 }
 
 /** Runs `work` with an app of its own, which is closed whatever happens. */
