@@ -1,4 +1,5 @@
 // Hands out a signed-in person: a token pair in the body, or a cookie. Also reads, renews and clears the cookie.
+import type { SerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieTooLarge } from '../errors.js'
 import { ticketOf } from '../accounts/claims.js'
@@ -57,7 +58,7 @@ export function clearCookie(realm: Realm, request: FastifyRequest, reply: Fastif
 
 /** Tells the browser to forget a cookie of ours, with the attributes it was set with. */
 export function expireCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, name: string): void {
-  uncached(reply.header('set-cookie', realm.serializeCookie(name, '', { ...cookieAttributes(realm, request), expires: new Date(0), maxAge: 0 })))
+  putCookie(realm, reply, name, '', { ...cookieAttributes(realm, request), expires: new Date(0), maxAge: 0 })
 }
 
 /** The cookie's value; null when there is none, or when there are several and nobody can tell which is ours. */
@@ -90,7 +91,14 @@ export function sendCookie(
 ): void {
   const expires = expiresAt === null
     ? {} : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - Math.floor(realm.clock() / 1000)) }
-  uncached(reply.header('set-cookie', realm.serializeCookie(name, value, { ...cookieAttributes(realm, request), ...expires })))
+  putCookie(realm, reply, name, value, { ...cookieAttributes(realm, request), ...expires })
+}
+
+// An answer carries one cookie of a name (RFC 6265 §4.1.1): the guard may have renewed the one that its handler now clears.
+function putCookie(realm: Realm, reply: FastifyReply, name: string, value: string, options: SerializeOptions): void {
+  const others = [reply.getHeader('set-cookie') ?? []].flat().map(String).filter((line) => !line.startsWith(`${name}=`))
+  const ours = realm.serializeCookie(name, value, options)
+  uncached(reply.removeHeader('set-cookie').header('set-cookie', others.length === 0 ? ours : [...others, ours]))
 }
 
 // As the reference does on every answer that touches a cookie.

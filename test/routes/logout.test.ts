@@ -88,6 +88,16 @@ test('with a good token and a cookie beside it the token\'s session ends, and th
   assert.equal((await info({ cookie })).status, 200)
 })
 
+test('a cookie that is due for renewal is cleared, and only cleared', () => withApp({}, async (app) => {
+  for (const seconds of [1800, 8 * 86_400]) {
+    const { cookie } = await app.signInWithCookie()
+    app.clock.advance(seconds)
+    expectEmpty(await app.call('POST', '/account/logout', { cookie }), 200, cleared)
+  }
+  const sliding = await app.signInWithCookie()
+  assert.notEqual((await app.call('GET', '/account/manage/info', sliding)).status, 401)
+}))
+
 test('a logout on one instance is a logout on the other within a second', async () => {
   await withApp({ realTime: true }, async (one) => {
     await withApp({ realTime: true, identity: { schema: one.schema } }, async (other) => {
