@@ -61,6 +61,14 @@ export const MigrationsPending = createError<[schema: string, pending: string]>(
 export const NotRegistered = createError<[decorator: string]>(
   'FST_IDENTITY_NOT_REGISTERED', "requireAuthorization() ran but no realm '%s' is registered in this scope. Await app.register(identity) in this scope or a parent", 500)
 
+/** A guard names a policy that option `authorization.policies` does not have. Thrown when the application gets ready, or per request as 500. */
+export const UnknownPolicy = createError<[policy: string]>(
+  'FST_IDENTITY_UNKNOWN_POLICY', "requireAuthorization names the policy '%s', which option 'authorization.policies' does not have. Add it there", 500)
+
+/** With `authorization.explicit`, routes that say nothing about access. Thrown when the application gets ready. */
+export const UndecidedRoutes = createError<[routes: string]>(
+  'FST_IDENTITY_UNDECIDED_ROUTES', 'These routes say nothing about access: %s. Give each onRequest: requireAuthorization() or allowAnonymous()', 500)
+
 /** One expected failure: `code` is stable and part of the wire, `description` is for people and replaceable by option `errors`. */
 export interface IdentityError {
   readonly code: string

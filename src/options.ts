@@ -8,7 +8,11 @@ import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
 import { passwordDefaults, type PasswordRules } from './passwords/policy.js'
 import type { DatabaseOption } from './store/database.js'
 import type { EmailOption } from './email/sender.js'
-import type { PasswordValidator } from './accounts/user-validator.js'
+import { hookNames, type Hooks } from './accounts/hooks.js'
+import type { User } from './accounts/user.js'
+import type { PasswordValidator, UserValidator } from './accounts/user-validator.js'
+import type { Policy } from './http/authorize.js'
+import type { Claim } from './store/users.js'
 
 const seconds = (minimum = 1) => Type.Optional(Type.Integer({ minimum, maximum: 10 * 365 * 86_400 }))
 const flag = Type.Optional(Type.Boolean())
@@ -57,6 +61,8 @@ const lockoutSchema = Type.Object({
 }, closed)
 
 const userSchema = Type.Object({
+  userNameIsEmail: flag,
+  validators: Type.Optional(Type.Array(Type.Unknown())),
   allowedUserNameCharacters: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   requireUniqueEmail: flag,
 }, closed)
@@ -109,6 +115,10 @@ const optionsSchema = Type.Object({
   signIn: Type.Optional(signInSchema),
   securityStamp: Type.Optional(Type.Object({ validationSeconds: seconds(0) }, closed)),
   twoFactor: Type.Optional(twoFactorSchema),
+  authorization: Type.Optional(Type.Object({ policies: Type.Optional(Type.Record(Type.String(), Type.Unknown())), explicit: flag }, closed)),
+  profile: Type.Optional(Type.Unknown()),
+  claims: Type.Optional(Type.Unknown()),
+  hooks: Type.Optional(Type.Object(Object.fromEntries(hookNames.map((name) => [name, Type.Optional(Type.Unknown())])), closed)),
   email: Type.Optional(Type.Unknown()),
   jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
   csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
@@ -132,6 +142,18 @@ export interface PasswordSettings extends Omit<Static<typeof passwordSchema>, 'h
   hasher?: PasswordHasher | HasherOptions
   /** Further rules; each answers the failures it finds. */
   validators?: readonly PasswordValidator[]
+}
+
+export interface UserSettings extends Omit<Static<typeof userSchema>, 'validators'> {
+  /** Further rules; each answers the failures it finds, whenever a user is written. */
+  validators?: readonly UserValidator[]
+}
+
+export interface AuthorizationOptions {
+  /** Rules of the application by name, for `requireAuthorization('name')`. */
+  policies?: Readonly<Record<string, Policy>>
+  /** true: the application does not get ready while a route has neither `requireAuthorization` nor `allowAnonymous`. Default false. */
+  explicit?: boolean
 }
 
 /** Everything `app.register(identity, options)` takes. Every member has a default; the defaults are the reference's where it has them. */
@@ -166,14 +188,25 @@ export interface IdentityOptions {
   codes?: Static<typeof codesSchema>
   /** absoluteSeconds 2592000: no refresh and no sliding cookie outlives it. */
   sessions?: { absoluteSeconds?: number }
-  /** allowedUserNameCharacters: letters, digits and `-._@+` of ASCII (null or '': any) · requireUniqueEmail false */
-  user?: Static<typeof userSchema>
+  /**
+   * allowedUserNameCharacters: letters, digits and `-._@+` of ASCII (null or '': any) · requireUniqueEmail false ·
+   * userNameIsEmail true (false: /register and /login take `userName`) · validators: further rules on users
+   */
+  user?: UserSettings
   /** requireConfirmedEmail, requireConfirmedPhoneNumber, requireConfirmedAccount: all false */
   signIn?: Static<typeof signInSchema>
   /** validationSeconds 1800: how old a cookie may be before its user is read again; 0 = every request */
   securityStamp?: { validationSeconds?: number }
   /** issuer: the host of publicUrl · allowCodeReuse false · windowSteps 1 (steps of 30 s on each side; the reference: 2) · rememberMachineSeconds 1209600 */
   twoFactor?: Static<typeof twoFactorSchema>
+  /** policies: rules by name · explicit false (true: refuse to start while a route says nothing about access) */
+  authorization?: AuthorizationOptions
+  /** A TypeBox object: fields that /register takes besides its own, kept with the user, shown and changed by /manage/info. */
+  profile?: TObject
+  /** Claims of your own for every ticket of a user, made anew at each sign-in, refresh and validation of a cookie. */
+  claims?: (user: User) => readonly Claim[]
+  /** Called inside the transaction of a change; one that throws rolls it back. See `Hooks`. */
+  hooks?: Hooks
   /** Who sends mail: an EmailSender, `{ send(message) }`, or an SMTP URL. Default: nothing is sent, and a line at start says so. Needs `publicUrl`. */
   email?: EmailOption
   /** `'snake_case'` names the members of answers so. Requests are read in both. Default `'camelCase'`. */
@@ -219,7 +252,16 @@ export interface ResolvedOptions {
   readonly hasher: PasswordHasher | HasherOptions
   readonly lockout: Readonly<{ allowedForNewUsers: boolean, maxFailedAccessAttempts: number, lockoutSeconds: number }>
   readonly sessions: Readonly<{ absoluteSeconds: number }>
-  readonly user: Readonly<{ allowedUserNameCharacters: string | null, requireUniqueEmail: boolean }>
+  readonly user: Readonly<{
+    allowedUserNameCharacters: string | null
+    requireUniqueEmail: boolean
+    userNameIsEmail: boolean
+    validators: readonly UserValidator[]
+  }>
+  readonly authorization: Readonly<{ policies: Readonly<Record<string, Policy>>, explicit: boolean }>
+  readonly profile: TObject | null
+  readonly claims: (user: User) => readonly Claim[]
+  readonly hooks: Hooks
   readonly signIn: Readonly<{ requireConfirmedEmail: boolean, requireConfirmedPhoneNumber: boolean, requireConfirmedAccount: boolean }>
   readonly securityStamp: Readonly<{ validationSeconds: number }>
   readonly links: Readonly<{ confirmEmail: string | null, resetPassword: string | null }>
@@ -249,11 +291,15 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
   const { password = {}, bearer = {}, cookie = {}, csrf = true } = given
   const { hasher = {}, validators = [], ...rules } = password
   if (!isHasher(hasher)) checkShape(hasherSchema, hasher, 'password.hasher')
-  for (const [option, value] of [['errors', given.errors], ['clock', given.clock], ['bearer.readToken', bearer.readToken]] as const) {
+  const functions: [string, unknown][] = [
+    ['errors', given.errors], ['clock', given.clock], ['bearer.readToken', bearer.readToken], ['claims', given.claims],
+    ...Object.entries(given.authorization?.policies ?? {}).map(([name, policy]): [string, unknown] => [`authorization.policies.${name}`, policy]),
+    ...Object.entries(given.hooks ?? {}).map(([name, hook]): [string, unknown] => [`hooks.${name}`, hook]),
+    ...(given.user?.validators ?? []).map((validator, index): [string, unknown] => [`user.validators.${index}`, validator]),
+    ...validators.map((validator, index): [string, unknown] => [`password.validators.${index}`, validator]),
+  ]
+  for (const [option, value] of functions) {
     if (value !== undefined && typeof value !== 'function') throw new InvalidOption(option, 'is not a function', 'Pass a function or leave it out')
-  }
-  if (validators.some((validator) => typeof validator !== 'function')) {
-    throw new InvalidOption('password.validators', 'holds something that is not a function', 'Each validator is (password, user) => failures')
   }
   const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
   const resolved: ResolvedOptions = {
@@ -299,7 +345,13 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     user: {
       allowedUserNameCharacters: given.user?.allowedUserNameCharacters === undefined ? nameCharacters : given.user.allowedUserNameCharacters || null,
       requireUniqueEmail: given.user?.requireUniqueEmail ?? false,
+      userNameIsEmail: given.user?.userNameIsEmail ?? true,
+      validators: [...given.user?.validators ?? []],
     },
+    authorization: { policies: { ...given.authorization?.policies }, explicit: given.authorization?.explicit ?? false },
+    profile: given.profile === undefined ? null : checkProfile(given.profile),
+    claims: given.claims ?? (() => []),
+    hooks: { ...given.hooks },
     signIn: {
       requireConfirmedEmail: false, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false, ...defined(given.signIn ?? {}),
     },
@@ -390,6 +442,22 @@ function trustedOrigins(list: readonly string[], publicUrl: URL | null): Readonl
   return new Set(publicUrl === null ? origins : [publicUrl.origin, ...origins])
 }
 
+// Names of ours that a profile's field cannot have, in any spelling that requests are read in.
+const reserved = new Set([
+  'email', 'username', 'password', 'isemailconfirmed', 'newemail', 'newpassword', 'oldpassword', 'id', 'emailconfirmed', 'roles', 'claims',
+])
+
+function checkProfile(profile: TObject): TObject {
+  const fields: unknown = Reflect.get(profile, 'properties') // a JavaScript host may pass anything
+  const names = typeof fields === 'object' && fields !== null ? Object.keys(fields) : []
+  if (names.length === 0) {
+    throw new InvalidOption('profile', 'is no TypeBox object with fields', 'Pass Type.Object({ nickname: Type.String({ maxLength: 64 }) }) or the like')
+  }
+  const taken = names.find((name) => reserved.has(name.toLowerCase().replaceAll('_', '')))
+  if (taken !== undefined) throw new InvalidOption('profile', `has the field '${taken}', which is ours`, 'Give it another name')
+  return profile
+}
+
 function checkCookie({ cookie, decorator }: ResolvedOptions): void {
   if (cookie.sameSite === 'none' && cookie.secure === false) {
     throw new InvalidOption('cookie.sameSite', "'none' needs a secure cookie", "Set cookie.secure to true, or sameSite to 'lax'")
@@ -406,8 +474,8 @@ function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], u
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
 }
 
-// A host's own sender and hasher stay as they are.
-const foreign = new Set(['email', 'hasher'])
+// A host's own sender, hasher and profile stay as they are.
+const foreign = new Set(['email', 'hasher', 'profile'])
 
 function deepFreeze<T extends object>(value: T): T {
   for (const [name, member] of Object.entries(value) as [string, unknown][]) {

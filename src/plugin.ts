@@ -2,10 +2,11 @@
 // routes live in a scope inside, because a wrapped plugin ignores its prefix.
 import { fastifyCookie } from '@fastify/cookie'
 import { EventEmitter } from 'node:events'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountContext } from './accounts/account-context.js'
 import { type KeyManager, openKeys } from './accounts/key-manager.js'
+import { createNotifier } from './accounts/hooks.js'
 import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
 import { createSessionEnder, createSessionManager, type SessionManager } from './accounts/session-manager.js'
@@ -14,10 +15,10 @@ import { createSecondFactors } from './accounts/two-factor-manager.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
-import { paintGuardedRoutes } from './http/openapi.js'
-import { type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { watchRoutes } from './http/openapi.js'
+import { findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
-import { type IdentityOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { type IdentityOptions, type Operation, operations, type ResolvedOptions, resolveOptions } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
@@ -35,7 +36,7 @@ export interface Identity {
   readonly sessions: SessionManager
   readonly keys: KeyManager
   readonly mail: MailManager
-  /** Events worth an audit line, after commit: `refreshTokenReused` with `{ userId, sessionId }`. */
+  /** Everything worth an audit line, after commit. See `HookName` and `IdentityEvents`. */
   readonly events: EventEmitter
   /** Runs pending migrations under a lock. */
   migrate(): Promise<void>
@@ -104,6 +105,8 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
 
   const hasher = openHasher(options.hasher)
   const events = new EventEmitter()
+  events.on('refreshTokenReused', (session: object) => log.warn(session, 'a used refresh token came back: its session was ended'))
+  const notifier = createNotifier(options.hooks, events, (error) => log.error({ err: error }, 'a listener of app.identity.events failed'))
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
   const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
@@ -117,6 +120,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     describe: options.describe,
     sessions: ender,
     keys,
+    notifier,
   }
   const users = createUserManager(context, options)
   const signIn = createSignInManager({
@@ -132,10 +136,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     reuseGraceSeconds: options.bearer.reuseGraceSeconds,
     sessions: ender,
     secondFactors: createSecondFactors(context, options.twoFactor),
-    onReuse(session) {
-      log.warn(session, 'a used refresh token came back: its session was ended')
-      events.emit('refreshTokenReused', session)
-    },
+    notifier,
   })
   const sessions = createSessionManager(connection, ender)
   const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
@@ -162,6 +163,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     isSessionLive: (sessionId) => isSessionLive(connection, sessionId),
     isHasherBusy: () => hasher.busy,
     serializeCookie: (name, value, attributes) => cookies.serialize(name, value, attributes),
+    mounted: new Set(),
     slot: Symbol('fastify-identity.principal'),
   }
 
@@ -232,7 +234,7 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
   app.decorateRequest(decorator, {
     getter(this: FastifyRequest) { return peek(realm, this) },
   })
-  paintGuardedRoutes(app, realm)
+  watchRoutes(app, realm)
 }
 
 const tidyMilliseconds = 60_000
@@ -248,6 +250,30 @@ function tidyUp(
   }, tidyMilliseconds)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+export interface IdentityRoutesOptions {
+  prefix?: string
+  /** Which realm, by option `decorator` of its registration. Default `'identity'`. */
+  decorator?: string
+  /** `{ register: false }` leaves an endpoint out here. Default: all on. */
+  endpoints?: IdentityOptions['endpoints']
+}
+
+/**
+ * The routes of a registered realm under another prefix; mailed links point to the prefix they were asked under.
+ *
+ * @throws FST_IDENTITY_NOT_REGISTERED where the plugin is not registered in this scope or a parent
+ * @example app.register(identityRoutes, { prefix: '/v2/account' })
+ */
+export const identityRoutes: FastifyPluginCallback<IdentityRoutesOptions> = (scope, { decorator = 'identity', endpoints = {} }, done) => {
+  const realm = findRealm(scope, decorator)
+  if (realm === null) {
+    done(new NotRegistered(decorator))
+    return
+  }
+  mountRoutes(scope, realm, Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>)
+  done()
 }
 
 /** The plugin: `await app.register(identity, { prefix: '/account' })`. */

@@ -7,9 +7,10 @@ import { type Db, inTransaction, type Trx, violatedConstraint } from '../store/d
 import { findTaken, updateUser, type UserRecord } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
+import type { HookName, Notifier } from './hooks.js'
 import { normalizeName } from './names.js'
 import type { SessionEnder } from './session-manager.js'
-import { checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
+import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
 
 export interface AccountContext {
   readonly db: Db
@@ -21,6 +22,7 @@ export interface AccountContext {
   readonly describe: ErrorDescriber
   readonly sessions: SessionEnder
   readonly keys: AccountKeys
+  readonly notifier: Notifier
 }
 
 /** The keys that seal codes, and what stays in the database. */
@@ -35,6 +37,8 @@ export interface ChangeOptions {
   readonly rotateStamp?: boolean
   /** Sessions that end with this change: all of them, or all but the one that makes it. */
   readonly endSessions?: 'all' | { readonly except: string }
+  /** The hook and the event of the change. Default: `userUpdated`. */
+  readonly event?: HookName
   /** What else belongs to the change, in the same transaction. */
   readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
 }
@@ -61,8 +65,9 @@ export async function changeUser(
     concurrencyStamp: newConcurrencyStamp(),
     securityStamp: options.rotateStamp === true ? newStamp() : user.securityStamp,
   }
-  const failures = checkUser(context.userRules, next)
-  if (failures.length > 0) return failed(describe, failures)
+  const errors = await userErrors(context, next, user)
+  if (errors.length > 0) return { succeeded: false, errors }
+  const event = options.event ?? 'userUpdated'
   let ended: readonly string[] = []
   try {
     await inTransaction(db, async (trx) => {
@@ -70,6 +75,7 @@ export async function changeUser(
       if (db.kysely.isTransaction) await refuseTaken({ ...context, db: trx }, user, next)
       if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
+      await context.notifier.hook(event, trx, next)
       ended = options.endSessions === undefined ? [] : await sessions.end(trx, options.endSessions === 'all'
         ? { userId: user.id } : { userId: user.id, except: options.endSessions.except })
     })
@@ -80,6 +86,7 @@ export async function changeUser(
   }
   sessions.ended(ended)
   Object.assign(user, next)
+  context.notifier.emit(event, { userId: user.id })
   return success
 }
 
@@ -113,6 +120,15 @@ export function normalized(user: Pick<UserRecord, 'userName' | 'email'>): Pick<U
     normalizedUserName: normalizeName(user.userName) ?? '',
     normalizedEmail: user.email === null ? null : normalizeName(user.email),
   }
+}
+
+/** What is wrong with a user, in words; the host's own rules are asked when ours are content. */
+export async function userErrors(context: AccountContext, user: UserRecord, before?: UserRecord): Promise<readonly IdentityError[]> {
+  const failures = checkUser(context.userRules, user)
+  const errors = describeAll(context.describe, failures.length === 0 && user.email !== before?.email ? checkAddress(user) : failures)
+  if (errors.length > 0) return errors
+  for (const validator of context.userRules.validators) errors.push(...await validator(user))
+  return errors
 }
 
 /** What is wrong with a password for this user, in words; empty when it may be used. */

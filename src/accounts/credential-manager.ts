@@ -2,6 +2,7 @@
 // Codes are opaque, bound to purpose, user, security stamp and, for a change, the new address; why one is refused is never told.
 import { failed, type IdentityResult, success } from '../errors.js'
 import { clearAttempts, failAttempt, type LockoutLimits, releaseAttempt, reserveAttempt } from '../store/attempts.js'
+import { inTransaction } from '../store/database.js'
 import { confirmUserEmail, findUserById } from '../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../tokens/code.js'
 import { mac, type SealingKey } from '../tokens/seal.js'
@@ -57,7 +58,7 @@ export interface CredentialManager {
 }
 
 export function createCredentialManager(context: AccountContext, lifetimes: CodeLifetimes, limits: LockoutLimits): CredentialManager {
-  const { db, clock, hasher, describe, keys } = context
+  const { db, clock, hasher, describe, keys, notifier } = context
   const seconds = () => Math.floor(clock() / 1000)
 
   function code(purpose: CodePurpose, user: User, data?: string): string {
@@ -72,7 +73,7 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
   async function setPassword(user: User, password: string, options: Parameters<typeof changeUser>[3]): Promise<IdentityResult> {
     const errors = await passwordErrors(context, password, user)
     if (errors.length > 0) return { succeeded: false, errors }
-    return changeUser(context, user, { passwordHash: await hasher.hash(password) }, { rotateStamp: true, ...options })
+    return changeUser(context, user, { passwordHash: await hasher.hash(password) }, { rotateStamp: true, event: 'passwordChanged', ...options })
   }
 
   /** Verifies the current password under the throttle of the user's name: a stolen session is no way around it. */
@@ -107,7 +108,7 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       return setPassword(user, newPassword, { endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId } })
     },
 
-    removePassword: (user) => changeUser(context, user, { passwordHash: null }, { rotateStamp: true, endSessions: 'all' }),
+    removePassword: (user) => changeUser(context, user, { passwordHash: null }, { rotateStamp: true, endSessions: 'all', event: 'passwordChanged' }),
 
     generatePasswordResetToken: (user) => code('resetPassword', user),
 
@@ -116,25 +117,30 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       if (!accepts('resetPassword', user, token, '', lifetimes.resetPasswordSeconds)) return invalid
       const key = attemptKeyOf(keys.vault(), user.userName)
       const stamp = user.securityStamp
-      let result = await setPassword(user, newPassword, { endSessions: 'all', also: (trx) => clearAttempts(trx, key) })
+      let result = await setPassword(user, newPassword, { endSessions: 'all', event: 'passwordReset', also: (trx) => clearAttempts(trx, key) })
       // Something else of the user changed meanwhile: the code is still good if the stamp is the same.
       for (let again = 0; again < 3 && isConcurrencyFailure(result); again++) {
         const current = await findUserById(db, user.id)
         if (current?.securityStamp !== stamp) return invalid
         Object.assign(user, current)
-        result = await setPassword(user, newPassword, { endSessions: 'all', also: (trx) => clearAttempts(trx, key) })
+        result = await setPassword(user, newPassword, { endSessions: 'all', event: 'passwordReset', also: (trx) => clearAttempts(trx, key) })
       }
       return result
     },
 
-    setEmail: (user, email) => changeUser(context, user, { email, emailConfirmed: false }, { rotateStamp: true }),
+    setEmail: (user, email) => changeUser(context, user, { email, emailConfirmed: false }, { rotateStamp: true, event: 'emailChanged' }),
     generateEmailConfirmationToken: (user) => code('confirmEmail', user),
 
     async confirmEmail(user, token) {
-      const confirmed = accepts('confirmEmail', user, token, '', lifetimes.confirmEmailSeconds)
-        && await confirmUserEmail(db, user.id, user.securityStamp)
-      if (!confirmed) return failed(describe, [{ code: 'InvalidToken' }])
-      user.emailConfirmed = true
+      if (!accepts('confirmEmail', user, token, '', lifetimes.confirmEmailSeconds)) return failed(describe, [{ code: 'InvalidToken' }])
+      const confirmed = await (notifier.has('emailConfirmed') ? inTransaction(db, async (trx) => {
+        const written = await confirmUserEmail(trx, user.id, user.securityStamp)
+        if (written !== null) await notifier.hook('emailConfirmed', trx, { ...user, ...written })
+        return written
+      }) : confirmUserEmail(db, user.id, user.securityStamp))
+      if (confirmed === null) return failed(describe, [{ code: 'InvalidToken' }])
+      Object.assign(user, confirmed)
+      notifier.emit('emailConfirmed', { userId: user.id })
       return success
     },
 
@@ -144,7 +150,7 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       if (!accepts('changeEmail', user, token, newEmail, lifetimes.confirmEmailSeconds)) return failed(describe, [{ code: 'InvalidToken' }])
       return changeUser(context, user, {
         email: newEmail, emailConfirmed: true, ...(setUserName ? { userName: newEmail } : {}),
-      }, { rotateStamp: true })
+      }, { rotateStamp: true, event: 'emailChanged' })
     },
   }
 }

@@ -12,6 +12,7 @@ import { isMarkOf, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
 import { attemptKeyOf } from './credential-manager.js'
 import { normalizeName } from './names.js'
+import type { Notifier } from './hooks.js'
 import type { SessionEnder } from './session-manager.js'
 import type { SecondFactors } from './two-factor-manager.js'
 
@@ -54,8 +55,8 @@ export interface SignInDependencies {
   readonly reuseGraceSeconds: number
   readonly sessions: SessionEnder
   readonly secondFactors: SecondFactors
-  /** A refresh token came back after its successor had been used and its time of grace was over. */
-  readonly onReuse: (session: { userId: string, sessionId: string }) => void
+  /** Tells of sign-ins, and of a refresh token that came back after its successor was used and its time of grace was over. */
+  readonly notifier: Notifier
 }
 
 export interface SignInOptions {
@@ -157,33 +158,44 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     return 'missing'
   }
 
+  function told(found: UserWithGrants | null, result: SignInResult): SignInResult {
+    if (result.succeeded) {
+      const { signedIn: { user, sessionId }, method } = result
+      dependencies.notifier.emit('signInSucceeded', { userId: user.id, sessionId, method })
+    } else {
+      dependencies.notifier.emit('signInFailed', { userId: found?.user.id ?? null, reason: result.reason })
+    }
+    return result
+  }
+
   return {
     canSignIn,
 
     async passwordSignIn(userName, password, options = {}) {
       const key = attemptKeyOf(dependencies.vault(), userName)
       const admission = await admitted(key, normalizeName(userName) ?? '')
-      if (admission.state === 'locked') return refused('LockedOut')
+      if (admission.state === 'locked') return told(null, refused('LockedOut'))
       if (admission.state === 'crowded') throw new SignInsCrowded()
       const { found, tracked } = admission
+      const refuse = (reason: SignInFailure) => told(found, refused(reason))
       let settled = !tracked
       const wrong = async () => {
         settled = true
-        return refused(tracked && await failAttempt(db, key, limits) ? 'LockedOut' : 'Failed')
+        return refuse(tracked && await failAttempt(db, key, limits) ? 'LockedOut' : 'Failed')
       }
       try {
         const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
         if (found === null || verdict === 'no') return await wrong()
-        if (!canSignIn(found.user)) return refused('NotAllowed')
-        if (isLockedByHand(found.user, clock())) return refused('LockedOut')
+        if (!canSignIn(found.user)) return refuse('NotAllowed')
+        if (isLockedByHand(found.user, clock())) return refuse('LockedOut')
         const current = verdict === 'yes' ? found : await rehash(found, password)
-        if (current === null) return refused('Failed')
+        if (current === null) return refuse('Failed')
         const method = await secondFactor(found, options)
         if (method === 'wrong') return await wrong()
-        if (method === 'missing') return refused('RequiresTwoFactor')
+        if (method === 'missing') return refuse('RequiresTwoFactor')
         const result = await open(current, method, options.client, tracked ? key : null)
         settled ||= result.succeeded
-        return result
+        return told(found, result)
       } finally {
         // Neither wrong nor complete, or broken off: the reservation goes back. Nobody waits for it: a database that is gone would be
         // waited for twice, and a reservation that stays is forgotten after 15 s.
@@ -216,7 +228,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     const withinGrace = session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
     sessions.ended(await sessions.end(db, { id: sessionId }))
-    dependencies.onReuse({ userId: session.user.id, sessionId })
+    dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
 }

@@ -77,7 +77,9 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
 
   return {
     setTwoFactorEnabled: (user, enabled, { keepSessionId } = {}) => changeUser(context, user, { twoFactorEnabled: enabled }, {
-      rotateStamp: true, endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+      rotateStamp: true,
+      endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+      event: enabled ? 'twoFactorEnabled' : 'twoFactorDisabled',
     }),
     getAuthenticatorKey,
     resetAuthenticatorKey: (user) => changeUser(context, user, {}, {

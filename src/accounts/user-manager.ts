@@ -3,17 +3,16 @@
 import { failed, type IdentityError, type IdentityResult, success } from '../errors.js'
 import type { LockoutLimits } from '../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
-import { deleteUser, findUserByEmail, findUserById, findUserByName, insertUser } from '../store/users.js'
+import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, insertUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
-  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf,
+  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf, userErrors,
 } from './account-context.js'
 import { type CodeLifetimes, createCredentialManager, type CredentialManager } from './credential-manager.js'
 import { normalizeName } from './names.js'
 import { isUuid } from './session-manager.js'
 import { createTwoFactorManager, type TwoFactorManager, type TwoFactorSettings } from './two-factor-manager.js'
 import type { NewUser, User } from './user.js'
-import { checkUser } from './user-validator.js'
 
 export type CreateResult =
   | { readonly succeeded: true, readonly user: User }
@@ -37,6 +36,8 @@ export interface UserBasics {
   findByName(userName: string): Promise<User | null>
   /** By e-mail address, in any letter case of ASCII. @throws Error when several users share it */
   findByEmail(email: string): Promise<User | null>
+  /** The user name of the one user with this address; null for nobody, or several. */
+  findNameByEmail(email: string): Promise<string | null>
   /** What is wrong with a password for this user; empty when it may be used. */
   validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
 }
@@ -69,7 +70,7 @@ export function createUserManager(context: AccountContext, settings: UserSetting
 }
 
 export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics {
-  const { db, clock, hasher, describe, sessions } = context
+  const { db, clock, hasher, describe, sessions, notifier } = context
 
   return {
     async create(given, password, also) {
@@ -79,16 +80,22 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
         if (errors.length > 0) return { succeeded: false, errors }
         user.passwordHash = await hasher.hash(password)
       }
-      const failures = checkUser(context.userRules, user)
-      if (failures.length > 0) return { succeeded: false, errors: describeAll(describe, failures) }
+      const errors = await userErrors(context, user)
+      if (errors.length > 0) return { succeeded: false, errors }
       // The indexes decide, not a look-up: of any number of registrations at once one row is written.
       const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
-      const written = also === undefined ? await write(db) : await inTransaction(db, async (trx) => {
-        const inserted = await write(trx)
-        if (inserted) await also(trx, user)
-        return inserted
+      const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
+      const written = isAlone ? await write(db) : await inTransaction(db, async (trx) => {
+        await notifier.hook('userCreating', trx, user)
+        if (!await write(trx)) return false
+        await also?.(trx, user)
+        await notifier.hook('userCreated', trx, user)
+        return true
       })
-      if (written) return { succeeded: true, user: Object.assign(given, user) }
+      if (written) {
+        notifier.emit('userCreated', { userId: user.id })
+        return { succeeded: true, user: Object.assign(given, user) }
+      }
       return { succeeded: false, errors: describeAll(describe, await duplicatesOf(context, user)) }
     },
 
@@ -96,6 +103,7 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
 
     async delete(user) {
       const ended = await inTransaction(db, async (trx) => {
+        await notifier.hook('userDeleting', trx, user)
         const ids = await sessions.end(trx, { userId: user.id })
         return await deleteUser(trx, user.id, user.concurrencyStamp) ? ids : Promise.reject(new Stale())
       }).catch((error: unknown) => {
@@ -104,12 +112,17 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       })
       if (ended === null) return failed(describe, [{ code: 'ConcurrencyFailure' }])
       sessions.ended(ended)
+      notifier.emit('userDeleted', { userId: user.id })
       return success
     },
 
     findById: async (id) => isUuid(id) ? findUserById(db, id.toLowerCase()) : null,
     findByName: async (userName) => byKey(userName, (key) => findUserByName(db, key)),
     findByEmail: async (email) => byKey(email, (key) => findUserByEmail(db, key)),
+    findNameByEmail: (email) => {
+      const key = normalizeName(email)
+      return key === null || key === '' ? Promise.resolve(null) : findUserNameByEmail(db, key)
+    },
     validatePassword: (password, user) => passwordErrors(context, password, user),
   }
 }

@@ -1,5 +1,5 @@
 // Whether a user may be stored as they are: the reference's UserValidator without its look-ups, which unique indexes do without a race.
-import { isEmail } from '../email/address.js'
+import { isDeliverable, isEmail } from '../email/address.js'
 import type { Failure, IdentityError } from '../errors.js'
 import type { UserRecord } from '../store/users.js'
 
@@ -7,17 +7,21 @@ import type { UserRecord } from '../store/users.js'
 export type PasswordValidator =
   (password: string, user: Readonly<UserRecord>) => readonly IdentityError[] | Promise<readonly IdentityError[]>
 
+/** A further rule on users, asked whenever one is written; answers what it finds wrong. */
+export type UserValidator = (user: Readonly<UserRecord>) => readonly IdentityError[] | Promise<readonly IdentityError[]>
+
 export interface UserRules {
   /** null: any character. Default: ASCII letters, digits and `-._@+`. */
   readonly allowedUserNameCharacters: string | null
   readonly requireUniqueEmail: boolean
+  readonly validators: readonly UserValidator[]
 }
 
 // Not even where any character is allowed: control characters, and halves of surrogate pairs.
 const never = /[\p{Cc}\p{Cs}]/u
 
 /** What is wrong with a user's name and address, in the reference's order. */
-export function checkUser(rules: UserRules, user: Pick<UserRecord, 'userName' | 'email'>): Failure[] {
+export function checkUser(rules: Omit<UserRules, 'validators'>, user: Pick<UserRecord, 'userName' | 'email'>): Failure[] {
   const failures: Failure[] = []
   if (!isUserName(rules, user.userName)) failures.push({ code: 'InvalidUserName', args: [user.userName] })
   if (rules.requireUniqueEmail && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
@@ -26,7 +30,12 @@ export function checkUser(rules: UserRules, user: Pick<UserRecord, 'userName' | 
   return failures
 }
 
-function isUserName({ allowedUserNameCharacters: allowed }: UserRules, name: string): boolean {
+/** An address that no mail could be written to. Asked of a new address only, so that a user who was imported with one can still be changed. */
+export function checkAddress({ email }: Pick<UserRecord, 'email'>): Failure[] {
+  return email === null || email === '' || isDeliverable(email) ? [] : [{ code: 'InvalidEmail', args: [email] }]
+}
+
+function isUserName({ allowedUserNameCharacters: allowed }: Omit<UserRules, 'validators'>, name: string): boolean {
   if (name.trim() === '' || name.length > 256 || never.test(name)) return false
   return allowed === null || Array.from(name).every((character) => allowed.includes(character))
 }

@@ -1,8 +1,13 @@
 // How our routes, and a host's routes with a guard, show themselves in the document of @fastify/swagger. A transform on each of our
 // routes adds the security schemes to the document, so that the host has nothing to declare.
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { isGuard } from './authorize.js'
+import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
+import { anonymousName, guardName, requirementsOf } from './authorize.js'
 import type { Realm } from './realm.js'
+import { readRoutes, type RouteEntry } from './route-table.js'
+
+/** A hook of this name marks the routes of ours, which decide about access themselves. */
+export const ownRouteName = 'identityRoute'
 
 interface TransformInput {
   schema: FastifySchema
@@ -38,25 +43,54 @@ export function documented(realm: Realm, isGuarded: boolean): { swaggerTransform
   }
 }
 
-/** Paints a host's guarded routes: security, 401 and 403. After all schemas are compiled, so that it changes the document only. */
-export function paintGuardedRoutes(instance: FastifyInstance, realm: Realm): void {
-  const guarded: RouteOptions[] = []
-  instance.addHook('onRoute', (route) => {
-    if (hooksOf(route).some(isGuard) && route.config?.identity !== 'own') guarded.push(route)
-  })
+/**
+ * Once all routes are known: paints a host's guarded routes into the document (security, 401 and 403, after all schemas are compiled, so
+ * that it changes the document only), and refuses to start where a guard names an unknown policy or, with `authorization.explicit`,
+ * where a route says nothing about access.
+ *
+ * @throws FST_IDENTITY_UNKNOWN_POLICY, FST_IDENTITY_UNDECIDED_ROUTES
+ */
+export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
+  const { authorization } = realm.options
+  const routes: RouteOptions[] = []
+  instance.addHook('onRoute', (route) => { if (route.config?.identity !== 'own') routes.push(route) })
   instance.addHook('onReady', (done) => {
-    for (const route of guarded) {
-      const schema: FastifySchema & { security?: Security } = route.schema ?? {}
-      const response = (schema.response ?? {}) as Record<string, unknown> // Fastify leaves it unknown
-      route.schema = {
-        ...schema,
-        security: schema.security ?? securityOf(realm),
-        ...(isForeign(response) ? {} : { response: { ...refusals, ...response } }),
+    const table = readRoutes(instance)
+    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(guardName)).map(({ method, url }) => `${method} ${url}`))
+    try {
+      if (authorization.explicit) refuseUndecided(table)
+      for (const route of routes) {
+        const guards = hooksOf(route).map(requirementsOf).filter((rules) => rules !== null)
+        for (const { policy, decorator = 'identity' } of guards) {
+          if (policy !== undefined && decorator === realm.options.decorator && !(policy in authorization.policies)) throw new UnknownPolicy(policy)
+        }
+        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(`${method} ${route.url}`))) paint(route, realm)
       }
+      done()
+    } catch (error) {
+      done(error as Error) // only errors are thrown above
     }
-    done()
   })
 }
+
+function refuseUndecided(table: readonly RouteEntry[]): void {
+  const undecided = table.filter(({ hooks }) => !hooks.some((name) => name === guardName || name === anonymousName || name === ownRouteName))
+  if (undecided.length > 0) throw new UndecidedRoutes(undecided.map(({ method, url }) => `${method} ${url}`).join(', '))
+}
+
+function paint(route: RouteOptions, realm: Realm): void {
+  const schema: FastifySchema & { security?: Security } = route.schema ?? {}
+  const response = (schema.response ?? {}) as Record<string, unknown> // Fastify leaves it unknown
+  // A new object: the host may use its own for other routes.
+  route.schema = {
+    ...schema,
+    security: schema.security ?? securityOf(realm),
+    ...(isForeign(response) ? {} : { response: { ...(Object.keys(response).length === 0 ? unknownAnswer : {}), ...refusals, ...response } }),
+  }
+}
+
+// As @fastify/swagger writes it for a route without a schema.
+const unknownAnswer = { 200: { description: 'Default Response' } }
 
 const refusals = {
   401: { type: 'null', description: 'Nobody is signed in' },

@@ -1,19 +1,11 @@
 // Answers that are no success: RFC 9457 problems with the reference's members, and the empty bodies it sends everywhere else.
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { IdentityError } from '../errors.js'
 import { mapDatabaseError } from '../store/database.js'
 
-const sections: Record<number, [section: string, title: string]> = {
-  400: ['15.5.1', 'Bad Request'],
-  401: ['15.5.2', 'Unauthorized'],
-  403: ['15.5.4', 'Forbidden'],
-  404: ['15.5.5', 'Not Found'],
-  405: ['15.5.6', 'Method Not Allowed'],
-  413: ['15.5.14', 'Content Too Large'],
-  415: ['15.5.16', 'Unsupported Media Type'],
-  500: ['15.6.1', 'Internal Server Error'],
-  503: ['15.6.4', 'Service Unavailable'],
-}
+// The sections of RFC 9110 that the reference names as types; any other status has the type that says nothing (RFC 9457 §4.2.1).
+const sections: Readonly<Record<number, string>> = { 400: '15.5.1', 401: '15.5.2', 403: '15.5.4', 500: '15.6.1', 503: '15.6.4' }
 
 export interface Problem {
   readonly type: string
@@ -25,8 +17,9 @@ export interface Problem {
 }
 
 export function problemOf(status: number, more: Partial<Problem> = {}): Problem {
-  const [section, title] = sections[status] ?? ['15', 'Error']
-  return { type: `https://tools.ietf.org/html/rfc9110#section-${section}`, title, status, ...more }
+  const section = sections[status]
+  const type = section === undefined ? 'about:blank' : `https://tools.ietf.org/html/rfc9110#section-${section}`
+  return { type, title: STATUS_CODES[status] ?? 'Error', status, ...more }
 }
 
 /** Sends a problem. Its content type is exact: Fastify adds a charset to texts and objects, not to bytes. */
@@ -69,7 +62,7 @@ export function answerError(thrown: FastifyError, request: FastifyRequest, reply
   }
   // A host's hook in front of our routes, for example a rate limit: its words are meant for the client.
   if (status >= 400 && status < 500) {
-    void sendProblem(reply, problemOf(status, { title: sections[status]?.[1] ?? 'Error', detail: error.message }))
+    void sendProblem(reply, problemOf(status, { detail: error.message }))
     return
   }
   request.log.error({ err: error }, 'identity: unexpected error')

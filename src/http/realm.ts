@@ -1,4 +1,5 @@
 // What every door shares: one registered realm with its options, its managers and the tickets it can open.
+import type { TObject } from '@sinclair/typebox'
 import type { SerializeOptions } from '@fastify/cookie'
 import type { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -7,10 +8,12 @@ import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
 import type { SessionManager } from '../accounts/session-manager.js'
 import type { SignedIn, SignInManager } from '../accounts/sign-in-manager.js'
+import type { User } from '../accounts/user.js'
 import type { UserManager } from '../accounts/user-manager.js'
 import type { Feed } from '../revocation/feed.js'
 import type { DenyList } from '../revocation/deny-list.js'
 import type { Db } from '../store/database.js'
+import type { Claim } from '../store/users.js'
 import type { Ticket, TicketPurpose } from '../tokens/ticket.js'
 import type { ErrorDescriber } from '../errors.js'
 import type { Clock } from '../clock.js'
@@ -33,6 +36,15 @@ export interface RealmOptions {
     readonly domain: string | null
     readonly path: string
   }
+  readonly authorization: {
+    readonly policies: Readonly<Record<string, (principal: Principal, request: FastifyRequest) => boolean | Promise<boolean>>>
+    readonly explicit: boolean
+  }
+  readonly user: { readonly userNameIsEmail: boolean }
+  /** Fields of the host's own, or null. */
+  readonly profile: TObject | null
+  /** Claims of the host's own for every ticket. */
+  readonly claims: (user: User) => readonly Claim[]
   readonly twoFactor: { readonly rememberMachineSeconds: number }
   readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly securityStamp: { readonly validationSeconds: number }
@@ -65,6 +77,8 @@ export interface Realm {
   isHasherBusy(): boolean
   /** @fastify/cookie's serializer. */
   serializeCookie(name: string, value: string, options: SerializeOptions): string
+  /** The prefixes under which the routes of this realm were mounted. */
+  readonly mounted: Set<string>
   /** The slot on a request that holds who is calling. */
   readonly slot: symbol
 }

@@ -20,19 +20,25 @@ export function tokenPair(realm: Realm, signedIn: SignedIn): TokenPair {
   const now = realm.clock()
   const { accessTokenSeconds, refreshTokenSeconds } = realm.options.bearer
   const key = realm.keys.sealing()
-  const access = ticketOf(signedIn, now, { lifetimeSeconds: accessTokenSeconds })
+  const access = ticketOf(withClaims(realm, signedIn), now, { lifetimeSeconds: accessTokenSeconds })
   return {
     tokenType: 'Bearer',
     accessToken: sealTicket(key, 'access', access),
     // Less than the option says only where the session ends sooner.
     expiresIn: access.expiresAt - access.issuedAt,
-    refreshToken: sealTicket(key, 'refresh', ticketOf(signedIn, now, { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter })),
+    refreshToken: sealTicket(key, 'refresh', ticketOf(withClaims(realm, signedIn), now, { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter })),
   }
+}
+
+/** With the claims that the host adds to every ticket. */
+function withClaims(realm: Realm, signedIn: SignedIn): SignedIn {
+  const added = realm.options.claims(signedIn.user)
+  return added.length === 0 ? signedIn : { ...signedIn, claims: [...signedIn.claims, ...added] }
 }
 
 /** Signs a browser in: a cookie until it closes, or for `cookie.lifetimeSeconds`. */
 export function setCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, signedIn: SignedIn, persistent: boolean): void {
-  writeCookie(realm, request, reply, ticketOf(signedIn, realm.clock(), { lifetimeSeconds: realm.options.cookie.lifetimeSeconds, persistent }))
+  writeCookie(realm, request, reply, ticketOf(withClaims(realm, signedIn), realm.clock(), { lifetimeSeconds: realm.options.cookie.lifetimeSeconds, persistent }))
 }
 
 /** A cookie past half its life gets a new one of the same claims, up to the session's end (the reference's sliding expiration). */
@@ -46,7 +52,7 @@ export function slideCookie(realm: Realm, request: FastifyRequest, reply: Fastif
 /** Claims that were just read from the database, in a new cookie. Without sliding expiration the old end stays. */
 export function renewCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket, signedIn: SignedIn): Ticket {
   const { lifetimeSeconds, slidingExpiration } = realm.options.cookie
-  const fresh = ticketOf(signedIn, realm.clock(), { lifetimeSeconds, persistent: ticket.persistent })
+  const fresh = ticketOf(withClaims(realm, signedIn), realm.clock(), { lifetimeSeconds, persistent: ticket.persistent })
   const renewed = slidingExpiration ? fresh : { ...fresh, expiresAt: ticket.expiresAt }
   writeCookie(realm, request, reply, renewed)
   return renewed

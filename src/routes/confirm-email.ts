@@ -32,7 +32,7 @@ export function confirmEmail(realm: Realm): Door {
       if (user === null) return sendEmpty(reply, 401)
       const result = changedEmail === undefined || changedEmail === ''
         ? await realm.users.confirmEmail(user, code)
-        : await realm.users.changeEmail(user, changedEmail, code, { setUserName: true })
+        : await realm.users.changeEmail(user, changedEmail, code, { setUserName: realm.options.user.userNameIsEmail })
       if (!result.succeeded) return sendEmpty(reply, 401)
       return reply.header('content-type', 'text/plain; charset=utf-8').send('Thank you for confirming your email.')
     },

@@ -28,7 +28,7 @@ export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Rea
   if (scope.prefix !== '') scope.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
   scope.addHook('onRoute', (route) => { route.bodyLimit ??= bodyLimit })
   // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).
-  scope.addHook('onRequest', (_request, reply, done) => {
+  scope.addHook('onRequest', function identityRoute(_request, reply, done) {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })

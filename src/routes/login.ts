@@ -23,7 +23,22 @@ const LoginQuery = Type.Object({
   useSessionCookies: Type.Optional(Type.String({ description: 'true: a cookie until the browser closes instead of tokens' })),
 })
 
+// Where a user name is not the address: either of the two.
+const NamedLoginRequest = Type.Object({
+  userName: Type.Optional(Type.String()),
+  ...Type.Partial(Type.Pick(LoginRequest, ['email'])).properties,
+  ...Type.Omit(LoginRequest, ['email']).properties,
+})
+
 export function login(realm: Realm): Door {
+  const { userNameIsEmail } = realm.options.user
+
+  /** What is looked up as user name: it itself, or the name of who has this address. */
+  async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
+    if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
+    return email === undefined ? null : await realm.users.findNameByEmail(email) ?? email
+  }
+
   return {
     method: 'POST',
     url: '/login',
@@ -33,7 +48,7 @@ export function login(realm: Realm): Door {
     // A full queue answers before the body is read.
     before: (_request, _reply, done) => { done(realm.isHasherBusy() ? new HasherBusy() : undefined) },
     query: LoginQuery,
-    body: LoginRequest,
+    body: userNameIsEmail ? LoginRequest : NamedLoginRequest,
     response: { 200: AccessTokenResponse, 400: invalid, 401: failedSignIn, 403: crossOrigin, ...unreadable, 503: unavailable },
     async handler(request, reply) {
       const query = request.query as Record<string, unknown>
@@ -44,8 +59,11 @@ export function login(realm: Realm): Door {
         return sendProblem(reply, problemOf(400, { detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies' }))
       }
       if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
-      const { email, password, twoFactorCode, twoFactorRecoveryCode } = request.body as Static<typeof LoginRequest> // checked by the route's schema
-      const result = await realm.signIn.passwordSignIn(email, password, {
+      const body = request.body as Static<typeof NamedLoginRequest> // checked by the route's schema
+      const { password, twoFactorCode, twoFactorRecoveryCode } = body
+      const name = await nameOf(body)
+      if (name === null) return sendEmpty(reply, 400)
+      const result = await realm.signIn.passwordSignIn(name, password, {
         client: request.headers['user-agent'],
         twoFactorCode,
         twoFactorRecoveryCode,

@@ -1,10 +1,13 @@
 // POST /register: a new user who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi /register).
 import { type Static, Type } from '@sinclair/typebox'
+import type { User } from '../accounts/user.js'
 import { isEmail } from '../email/address.js'
 import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
+import type { Db } from '../store/database.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
+import { profileFields } from './profile.js'
 import type { Door } from './route.js'
 
 const RegisterRequest = Type.Object({
@@ -14,22 +17,31 @@ const RegisterRequest = Type.Object({
 })
 
 export function register(realm: Realm): Door {
+  const { userNameIsEmail } = realm.options.user
+  const fields = profileFields(realm)
+  const userName = userNameIsEmail ? {} : { userName: Type.Optional(Type.String({ description: 'Default: the e-mail address' })) }
   return {
     method: 'POST',
     url: '/register',
     operationId: 'identityRegister',
     summary: 'Register a user',
-    body: RegisterRequest,
+    body: Type.Object({ ...userName, ...RegisterRequest.properties, ...fields.request }),
     response: { 200: Empty('The user was created'), 400: invalid, ...unreadable, 503: unavailable },
     async handler(request, reply) {
-      const { email, password } = request.body as Static<typeof RegisterRequest> // checked by the route's schema
+      const body = request.body as Static<typeof RegisterRequest> & { userName?: string } // checked by the route's schema
+      const { email, password } = body
       if (email === null || !isEmail(email)) {
         return sendValidationProblem(reply, [{ code: 'InvalidEmail', description: realm.describe('InvalidEmail', [email ?? '']) }])
       }
-      const result = await realm.users.create({ userName: email, email }, password, realm.mail.isOn ? (trx, user) => realm.mail.confirmationLink(
-        trx, user, email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user)) : undefined)
-      if (result.succeeded) realm.mail.written()
-      return result.succeeded ? sendEmpty(reply, 200) : sendValidationProblem(reply, result.errors)
+      const read = fields.read(body, true)
+      if ('errors' in read) return sendValidationProblem(reply, read.errors)
+      const user = { userName: userNameIsEmail ? email : body.userName ?? email, email, profile: read.profile }
+      const mail = realm.mail.isOn ? (trx: Db, created: User) => realm.mail.confirmationLink(
+        trx, created, email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(created)) : undefined
+      const result = await realm.users.create(user, password, mail)
+      if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      realm.mail.written()
+      return sendEmpty(reply, 200)
     },
   }
 }

@@ -31,13 +31,20 @@ interface Answer {
   readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
 }
 
+// Unique in a document with several realms, and with one realm under several prefixes.
+function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, door: Door): string {
+  const name = door.operationId.replace(/^identity/, options.decorator)
+  mounted.add(prefix)
+  return mounted.size === 1 ? name : `${name}_${prefix.replace(/\W+/g, '_')}`
+}
+
 const verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** Hangs doors in a scope. Under a prefix, paths answer in any letter case and with a slash at the end, as the reference's do. */
 export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[]): void {
   for (const door of doors) {
     const schema: FastifySchema = {
-      operationId: door.operationId,
+      operationId: operationId(realm, scope, door),
       summary: door.summary,
       ...(door.description === undefined ? {} : { description: door.description }),
       tags: ['Identity'],

@@ -1,5 +1,6 @@
 // Rows of users and what hangs on them. Every change that must happen once is one conditional statement; nothing here knows a rule.
 import { sql } from 'kysely'
+import type { Profile } from './profile.js'
 import { type Db, table, type Trx } from './database.js'
 
 /** A claim as it is stored and as it travels in a ticket. */
@@ -24,7 +25,7 @@ export interface UserRecord {
   twoFactorEnabled: boolean
   lockoutEnabled: boolean
   lockoutEnd: Date | null
-  profile: Record<string, unknown>
+  profile: Profile
   createdAt: Date
 }
 
@@ -89,6 +90,12 @@ export function findUserByName(db: Db, normalizedName: string): Promise<UserReco
 
 export function findUserByEmail(db: Db, normalizedEmail: string): Promise<UserRecord | null> {
   return findBy(db, 'normalized_email', normalizedEmail)
+}
+
+/** The name of the one user with this address. */
+export async function findUserNameByEmail(db: Db, normalizedEmail: string): Promise<string | null> {
+  const rows = await db.kysely.selectFrom('users').select('user_name').where('normalized_email', '=', normalizedEmail).limit(2).execute()
+  return rows.length === 1 ? rows[0]?.user_name ?? null : null
 }
 
 /** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
@@ -174,11 +181,13 @@ export async function replacePasswordHash(db: Db, id: string, current: string, n
   return updated !== undefined
 }
 
-/** Confirms an address while the stamp is the one that its code was made for. */
-export async function confirmUserEmail(db: Db, id: string, securityStamp: string): Promise<boolean> {
+/** Confirms an address while the stamp is the one that its code was made for; null when it is not. */
+export async function confirmUserEmail(
+  db: Db, id: string, securityStamp: string,
+): Promise<Pick<UserRecord, 'emailConfirmed' | 'concurrencyStamp'> | null> {
   const updated = await db.kysely.updateTable('users').set({ email_confirmed: true, concurrency_stamp: sql`gen_random_uuid()` })
-    .where('id', '=', id).where('security_stamp', '=', securityStamp).returning('id').executeTakeFirst()
-  return updated !== undefined
+    .where('id', '=', id).where('security_stamp', '=', securityStamp).returning('concurrency_stamp').executeTakeFirst()
+  return updated === undefined ? null : { emailConfirmed: true, concurrencyStamp: updated.concurrency_stamp }
 }
 
 /** A user with roles and claims, as a new ticket needs them. */

@@ -61,12 +61,16 @@ test('apostrophes, plus signs and letters of other alphabets stand in the answer
   assert.ok(answer.body.includes("Email 'ü+<&>@@' is invalid."))
 })
 
-test('an address longer than a row is an invalid user name', async () => {
-  const email = `${'a'.repeat(255)}@b`
-  const answer = await send({ email, password: goodPassword })
-  assert.equal(answer.status, 400)
-  assert.deepEqual(Object.keys((answer.json() as { errors: object }).errors), ['InvalidUserName'])
-  expectEmpty(await send({ email: `${'a'.repeat(254)}@b`, password: goodPassword }), 200)
+test('an address longer than a row is an invalid user name, and one that no mail can be written to an invalid address', async () => {
+  const codes = async (email: string) => {
+    const answer = await send({ email, password: goodPassword })
+    assert.equal(answer.status, 400)
+    return Object.keys((answer.json() as { errors: object }).errors)
+  }
+  assert.deepEqual(await codes(`${'a'.repeat(255)}@b`), ['InvalidUserName'])
+  assert.deepEqual(await codes(`${'a'.repeat(65)}@b`), ['InvalidEmail'])
+  assert.deepEqual(await codes('a@b..c'), ['InvalidEmail'])
+  expectEmpty(await send({ email: `${'a'.repeat(64)}@b`, password: goodPassword }), 200)
 })
 
 test('an empty password misses every rule, in the order of the reference', async () => {

@@ -1,6 +1,6 @@
 // GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
 // old one; and the mail that changes the address once its link is followed.
-import { type Static, Type } from '@sinclair/typebox'
+import { type Static, type TObject, Type } from '@sinclair/typebox'
 import type { User } from '../../accounts/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
 import { requireAuthorization } from '../../http/authorize.js'
@@ -8,19 +8,21 @@ import { confirmEmailUrl } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/realm.js'
 import { crossOrigin, Empty, InfoResponse, invalid, unavailable, unreadable } from '../answers.js'
+import { type ProfileFields, profileFields } from '../profile.js'
 import type { Door } from '../route.js'
 
 const nobody = Empty('Nobody is signed in')
 const gone = Empty('The user no longer exists')
 
 export function getInfo(realm: Realm): Door {
+  const fields = profileFields(realm)
   return {
     method: 'GET',
     url: '/manage/info',
     operationId: 'identityGetInfo',
     summary: 'Read the e-mail address of the caller',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
-    response: { 200: InfoResponse, 401: nobody, 404: gone, 503: unavailable },
+    response: { 200: withFields(InfoResponse, fields), 401: nobody, 404: gone, 503: unavailable },
     async handler(request, reply) {
       const user = await realm.users.findById(callerOf(realm, request).userId)
       return user === null ? sendEmpty(reply, 404) : infoOf(user)
@@ -35,6 +37,7 @@ const InfoRequest = Type.Object({
 })
 
 export function postInfo(realm: Realm): Door {
+  const fields = profileFields(realm)
   return {
     method: 'POST',
     url: '/manage/info',
@@ -42,8 +45,8 @@ export function postInfo(realm: Realm): Door {
     summary: 'Change the password, or ask for a change of the e-mail address',
     description: 'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
-    body: InfoRequest,
-    response: { 200: InfoResponse, 400: invalid, 401: nobody, 403: crossOrigin, 404: gone, ...unreadable, 503: unavailable },
+    body: Type.Object({ ...InfoRequest.properties, ...fields.request }),
+    response: { 200: withFields(InfoResponse, fields), 400: invalid, 401: nobody, 403: crossOrigin, 404: gone, ...unreadable, 503: unavailable },
     async handler(request, reply) {
       const { newEmail, newPassword, oldPassword } = request.body as Static<typeof InfoRequest> // checked by the route's schema
       const { userId, sessionId } = callerOf(realm, request)
@@ -52,11 +55,18 @@ export function postInfo(realm: Realm): Door {
       if (isGiven(newEmail) && !(isEmail(newEmail) && isDeliverable(newEmail))) {
         return sendValidationProblem(reply, [{ code: 'InvalidEmail', description: realm.describe('InvalidEmail', [newEmail]) }])
       }
+      const read = fields.read(request.body as object, false)
+      if ('errors' in read) return sendValidationProblem(reply, read.errors)
       if (isGiven(newPassword)) {
         if (!isGiven(oldPassword)) {
           return sendValidationProblem(reply, [{ code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) }])
         }
         const result = await realm.users.changePassword(user, oldPassword, newPassword, { keepSessionId: sessionId })
+        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+      }
+      if (Object.keys(read.profile).length > 0) {
+        user.profile = { ...user.profile, ...read.profile }
+        const result = await realm.users.update(user)
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       }
       if (isGiven(newEmail) && newEmail !== user.email) {
@@ -72,6 +82,11 @@ function isGiven(text: string | null | undefined): text is string {
   return text !== undefined && text !== null && text !== ''
 }
 
-function infoOf({ email, emailConfirmed }: User): Static<typeof InfoResponse> {
-  return { email: email ?? '', isEmailConfirmed: emailConfirmed }
+function withFields(schema: typeof InfoResponse, { response }: ProfileFields): TObject {
+  return Type.Object({ ...schema.properties, ...response })
+}
+
+// The answer's schema lets only the fields of option `profile` out.
+function infoOf({ email, emailConfirmed, profile }: User): Static<typeof InfoResponse> {
+  return { ...profile, email: email ?? '', isEmailConfirmed: emailConfirmed }
 }

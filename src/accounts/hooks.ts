@@ -1,0 +1,65 @@
+// What a host is told of changes: hooks inside the transaction, whose failure undoes the change, and events after commit, whose failure
+// changes nothing.
+import type { EventEmitter } from 'node:events'
+import type { Db, Transaction, Trx } from '../store/database.js'
+import type { User } from './user.js'
+
+/** The changes that hooks and events are named after. */
+export const hookNames = [
+  'userCreating', 'userCreated', 'userUpdated', 'userDeleting', 'passwordChanged', 'passwordReset', 'emailConfirmed', 'emailChanged',
+  'twoFactorEnabled', 'twoFactorDisabled',
+] as const
+
+export type HookName = typeof hookNames[number]
+
+export interface HookEvent {
+  /** The user as it will be; as it is, in `userDeleting`. A copy: changing it changes nothing. */
+  readonly user: User
+  /** The open transaction, for rows of your own that shall commit or roll back together with ours. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  readonly trx: Transaction<any>
+}
+
+/**
+ * Awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500 reaches the client with its
+ * message, any other one as a 500. `userCreating` comes before the row is written, the others after it.
+ */
+export type Hooks = { readonly [Name in HookName]?: (event: HookEvent) => void | Promise<void> }
+
+/** Events of `app.identity.events`, after commit, with the ids of those concerned. Beside the hooks' names (but for `…ing`): */
+export interface IdentityEvents {
+  signInSucceeded: { userId: string, sessionId: string, method: string }
+  /** `userId` is null where there is no such user; what was typed as a name is not told. */
+  signInFailed: { userId: string | null, reason: string }
+  /** A used refresh token came back after its time of grace: the session was ended. */
+  refreshTokenReused: { userId: string, sessionId: string }
+  sessionsEnded: { sessionIds: readonly string[] }
+  userDeleted: { userId: string }
+}
+
+export interface Notifier {
+  /** Calls a hook inside the transaction of its change. */
+  hook(name: HookName, db: Db, user: User): Promise<void>
+  /** Whether there is such a hook, so that a change without one needs no transaction. */
+  has(name: HookName): boolean
+  /** Tells the listeners, after commit. */
+  emit(name: string, details: object): void
+}
+
+export function createNotifier(hooks: Hooks, events: EventEmitter, onError: (error: unknown) => void): Notifier {
+  return {
+    has: (name) => hooks[name] !== undefined,
+    async hook(name, db, user) {
+      const { kysely } = db as Trx // asked for inside a transaction only
+      await hooks[name]?.({ user: { ...user }, trx: kysely.withoutPlugins() })
+    },
+    emit(name, details) {
+      // A listener is no part of what happened.
+      try {
+        events.emit(name, details)
+      } catch (error) {
+        onError(error)
+      }
+    },
+  }
+}

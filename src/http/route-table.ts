@@ -1,0 +1,37 @@
+// Which routes an application has and which guards run on them, also those registered before the plugin and those whose guard is a
+// hook of their scope. Fastify tells only by printRoutes(), whose tree is read here.
+import type { FastifyInstance } from 'fastify'
+
+export interface RouteEntry {
+  readonly method: string
+  readonly url: string
+  /** Names of the functions that run before the handler. */
+  readonly hooks: readonly string[]
+}
+
+/** All routes of the application, once it is ready. */
+export function readRoutes(instance: FastifyInstance): RouteEntry[] {
+  const entries: { method: string, url: string, hooks: string[] }[] = []
+  // The path of each level of the tree; four characters of the drawing are one level.
+  const paths: string[] = []
+  let current: typeof entries = []
+  for (const line of instance.printRoutes({ commonPrefix: false, includeHooks: true }).split('\n')) {
+    const drawing = /^[│├└─\s]*/.exec(line)?.[0] ?? ''
+    const text = line.slice(drawing.length)
+    if (text === '') continue
+    const hooks = /^• \((onRequest|preParsing|preValidation|preHandler)\) (\[.*\])$/.exec(text)
+    if (hooks !== null) {
+      const names = JSON.parse(hooks[2] ?? '[]') as string[] // printRoutes writes a JSON list of names
+      for (const entry of current) entry.hooks.push(...names.map((name) => name.replace(/\(\)$/, '')))
+      continue
+    }
+    if (text.startsWith('•')) continue
+    const [, part = text, methods] = /^(.*?)(?: \(([A-Z, -]+)\))?(?: \{.*\})?$/.exec(text) ?? []
+    const level = Math.floor(drawing.length / 4)
+    paths.length = level
+    paths[level] = part
+    current = (methods ?? '').split(', ').filter((method) => method !== '').map((method) => ({ method, url: paths.slice(1).join(''), hooks: [] }))
+    entries.push(...current)
+  }
+  return entries
+}
