@@ -22,7 +22,8 @@ import { type IdentityOptions, type Operation, operations, type ResolvedOptions,
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
-import { mountRoutes } from './routes/index.js'
+import { mountRoutes, mountStrays } from './routes/index.js'
+import { inAnyCase } from './routes/route.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
 import { migrate, requireMigrated, unreachable } from './store/migrate.js'
@@ -188,12 +189,20 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     await hasher.close()
     await connection.close()
   })
+  let paths: readonly string[] = []
   await app.register(async (scope) => {
     // Where the host has not registered it, @fastify/cookie stays in this scope, so that the host still can.
     if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
     cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
-    mountRoutes(scope, realm, options.endpoints)
+    paths = mountRoutes(scope, realm, options.endpoints)
   }, { prefix: options.prefix })
+  // Without a prefix the host answers for unknown paths.
+  if (!/^\/?$/.test(options.prefix)) {
+    await app.register((strays, _options, done) => {
+      mountStrays(strays, paths)
+      done()
+    }, { prefix: inAnyCase(options.prefix) })
+  }
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {

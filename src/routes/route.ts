@@ -40,8 +40,8 @@ function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, d
 
 const verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Hangs doors in a scope. Under a prefix, paths answer in any letter case and with a slash at the end, as the reference's do. */
-export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[]): void {
+/** Hangs doors in a scope. @returns their whole paths */
+export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[]): readonly string[] {
   for (const door of doors) {
     const schema: FastifySchema = {
       operationId: operationId(realm, scope, door),
@@ -64,7 +64,7 @@ export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[
     scope.route({ ...route, url: door.url, schema, config: { identity: 'own', ...documented(realm, door.guard !== undefined) } })
   }
   refuseOtherVerbs(scope, doors)
-  answerOtherSpellings(scope, doors)
+  return doors.map(({ url }) => scope.prefix.replace(/\/$/, '') + url)
 }
 
 function binding({ body, query, bodyIsOptional }: Door) {
@@ -82,19 +82,34 @@ function binding({ body, query, bodyIsOptional }: Door) {
   }
 }
 
-// The reference answers its paths in any letter case and with a slash at the end; Fastify's router leaves that to the host. A path of
-// ours that is only spelled otherwise goes through the router once more, before anything of the request was read.
-function answerOtherSpellings(scope: FastifyInstance, doors: readonly Door[]): void {
-  const paths = doors.map((door) => (scope.prefix + door.url).split('/'))
-  scope.addHook('onRequest', (request, reply, done) => {
-    const canonical = request.is404 ? canonicalUrl(paths, request.raw.url ?? '') : null
-    if (canonical === null) {
+/** A prefix as a pattern of Fastify's router that matches it in any letter case. */
+export function inAnyCase(prefix: string): string {
+  const caseless = (text: string) => Array.from(text, (character) =>
+    /[a-z]/i.test(character) ? `[${character.toLowerCase()}${character.toUpperCase()}]` : character.replace(/\W/, '\\$&')).join('')
+  return prefix.split('/').map((part, index) => /[:*]/.test(part) || part === '' ? part : `:prefix${index}(^${caseless(part)}$)`).join('/')
+}
+
+/**
+ * Answers what is under the prefix and is no path: 404 without a body. The reference answers its paths in any letter case and with a slash
+ * at the end; Fastify's router leaves that to the host. A path of ours that is only spelled otherwise goes through the router once more,
+ * before anything of the request was read.
+ */
+export function answerOtherSpellings(strays: FastifyInstance, paths: readonly string[]): void {
+  const known = paths.map((path) => path.split('/'))
+  strays.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
+  strays.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
       done()
+      return
+    }
+    const canonical = canonicalUrl(known, request.raw.url ?? '')
+    if (canonical === null) {
+      sendEmpty(reply, 404)
       return
     }
     reply.hijack()
     request.raw.url = canonical
-    scope.routing(request.raw, reply.raw)
+    strays.routing(request.raw, reply.raw)
   })
 }
 
