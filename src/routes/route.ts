@@ -133,7 +133,9 @@ function refuseOtherVerbs(scope: FastifyInstance, doors: readonly Door[]): void 
       exposeHeadRoute: false,
       schema: { hide: true },
       config: { identity: 'own' },
-      handler: (_request, reply) => sendEmpty(reply.header('allow', allowed.join(', ')), 405),
+      // Before the body is read: what it is does not matter any more.
+      onRequest: (_request, reply) => { sendEmpty(reply.header('allow', allowed.join(', ')), 405) },
+      handler: (_request, reply) => reply,
     })
   }
 }

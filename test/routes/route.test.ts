@@ -58,6 +58,21 @@ test('what is no path of ours under the prefix is 404 without a body, whatever i
   expectEmpty(await server.call('POST', '/account/nothing', { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'application/json' } }), 404)
 })
 
+test('another verb on a path of ours is 405 with Allow, before its body is looked at', async () => {
+  const requests = [
+    {}, { json: { a: 1 } }, { payload: '{broken', headers: { 'content-type': 'application/json' } }, { payload: 'x', headers: { 'content-type': 'text/plain' } },
+    { payload: 'x', headers: { 'content-type': ';;;' } }, { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'application/json' } },
+  ]
+  for (const request of requests) {
+    for (const path of posts) {
+      for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(method, `/account${path}`, request), 405, { allow: 'POST' })
+    }
+    expectEmpty(await server.call('PUT', '/account/manage/info', request), 405, { allow: 'GET' })
+    expectEmpty(await server.call('DELETE', '/account/manage/info', request), 405, { allow: 'GET' })
+  }
+  expectEmpty(await server.call('GET', '/ACCOUNT/LOGIN/'), 405, { allow: 'POST' })
+})
+
 test('a header that names another verb changes nothing', async () => {
   const person = await server.register()
   const headers = { 'x-http-method-override': 'POST', 'x-http-method': 'POST', 'x-method-override': 'POST' }
@@ -134,7 +149,7 @@ test('other spellings work over a socket, one after the other on one connection'
       assert.equal(answer.status, 200)
       assert.equal((await answer.json() as { tokenType: string }).tokenType, 'Bearer')
     }
-    const answer = await fetch(`${origin}/account/Login`)
+    const answer = await fetch(`${origin}/account/Login`, { headers: { 'content-type': 'text/plain' } })
     assert.deepEqual([answer.status, answer.headers.get('allow'), await answer.text()], [405, 'POST', ''])
   })
 })
@@ -145,6 +160,7 @@ test('a body that is sent although the answer is already clear does not disturb 
     const big = 'x'.repeat(1_000_000)
     const head = (line: string, type: string) => `${line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: ${big.length}\r\n\r\n`
     assert.equal((await speak(origin, head('POST /account/nothing', 'application/json') + big)).status, 404)
+    assert.equal((await speak(origin, head('PUT /account/login', 'application/json') + big)).status, 405)
     assert.equal((await speak(origin, head('POST /account/login', 'application/json') + big)).status, 413)
     assert.equal((await speak(origin, head('POST /account/login', 'text/plain') + big)).status, 415)
     assert.equal((await speak(origin, head('POST /account/logout', 'application/json') + big)).status, 401)
