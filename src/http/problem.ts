@@ -48,7 +48,8 @@ const retryAfterSeconds = 2
 
 /** The error handler of our own routes; a host's error handler never sees them, and ours never sees a host's. */
 export function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const error = mapDatabaseError(thrown) as FastifyError // an error stays an error
+  // What has a status is no error of the database: Fastify gives 400 to ECONNRESET of a client that went away.
+  const error = (thrown.statusCode === undefined ? mapDatabaseError(thrown) : thrown) as FastifyError // an error stays an error
   const status = error.statusCode ?? 500
   if (status === 503) {
     request.log.warn({ err: error }, 'identity: not available')

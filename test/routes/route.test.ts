@@ -1,5 +1,6 @@
 // How doors hang: spellings of their paths, other verbs, and what lies beside them.
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import { requireAuthorization } from '../../src/index.js'
 import { emptyHeaders, expectChallenge, expectEmpty, goodPassword, headersOf, startApp, type TestApp, withApp } from '../support/app.js'
@@ -67,8 +68,8 @@ test('another verb on a path of ours is 405 with Allow, before its body is looke
     for (const path of posts) {
       for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(method, `/account${path}`, request), 405, { allow: 'POST' })
     }
-    expectEmpty(await server.call('PUT', '/account/manage/info', request), 405, { allow: 'GET' })
-    expectEmpty(await server.call('DELETE', '/account/manage/info', request), 405, { allow: 'GET' })
+    expectEmpty(await server.call('PUT', '/account/manage/info', request), 405, { allow: 'GET, POST' })
+    expectEmpty(await server.call('GET', '/account/manage/sessions/1', request), 405, { allow: 'DELETE' })
   }
   expectEmpty(await server.call('GET', '/ACCOUNT/LOGIN/'), 405, { allow: 'POST' })
 })
@@ -167,6 +168,27 @@ test('a body that is sent although the answer is already clear does not disturb 
   })
 })
 
+test('a client that goes away in the middle of its body is nobody\'s error', async () => {
+  let broken: (error: Error) => void
+  const breaking = new Promise<Error>((resolve) => { broken = resolve })
+  await withApp({
+    before: (app) => {
+      app.addHook('onError', (_request, _reply, error, done) => {
+        broken(error)
+        done()
+      })
+    },
+  }, async (app) => {
+    const { port } = new URL(await app.listen())
+    const socket = connect({ host: '127.0.0.1', port: Number(port) })
+    socket.write('POST /account/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"email":')
+    while (!app.logLines.some((line) => line.includes('incoming request'))) await new Promise((resolve) => setTimeout(resolve, 5))
+    socket.destroy()
+    assert.equal((await breaking).message, 'aborted')
+    assert.deepEqual(app.logLines.filter((line) => /unexpected error|not available/.test(line)), [])
+  })
+})
+
 test('every answer is for this caller only and is what its content type says', async () => {
   const person = await server.register()
   const { accessToken, refreshToken } = await server.signIn(person)
@@ -191,9 +213,9 @@ test('hooks of the host run for our routes, and what they answer stands', () => 
   before: (app) => {
     app.addHook('onRequest', (request, reply, done) => {
       void reply.header('x-host', 'was here')
-      if (request.headers['x-flood'] !== undefined) return void done(Object.assign(new Error('Slow down'), { statusCode: 429 }))
-      if (request.headers['x-broken'] !== undefined) return void done(new Error('secret detail of the host'))
-      done()
+      if (request.headers['x-flood'] !== undefined) done(Object.assign(new Error('Slow down'), { statusCode: 429 }))
+      else if (request.headers['x-broken'] !== undefined) done(new Error('secret detail of the host'))
+      else done()
     })
   },
   after: (app) => app.get('/mine', { onRequest: requireAuthorization() }, () => 'mine'),
