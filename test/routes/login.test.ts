@@ -49,7 +49,8 @@ test('expiresIn never promises more than the session has left', () => withApp({ 
 const modes: [query: string, cookie: 'none' | 'session' | 'persistent'][] = [
   ['', 'none'], ['?useCookies=false', 'none'], ['?useSessionCookies=false', 'none'], ['?useCookies=false&useSessionCookies=false', 'none'],
   ['?useCookies=true', 'persistent'], ['?useCookies=true&useSessionCookies=false', 'persistent'],
-  ['?useSessionCookies=true', 'session'], ['?useCookies=false&useSessionCookies=true', 'session'], ['?useCookies=true&useSessionCookies=true', 'session'],
+  ['?useSessionCookies=true', 'session'], ['?useCookies=false&useSessionCookies=true', 'session'],
+  ['?useCookies=true&useSessionCookies=true', 'session'],
 ]
 
 for (const [query, cookie] of modes) {
@@ -87,7 +88,10 @@ test('the flags are read in any letter case with blanks around them, and nothing
     assert.equal(answer.status, 200)
     assert.deepEqual(answer.setCookies, [])
   }
-  for (const wrong of ['', '1', '0', 'yes', 'no', 'on', 'null', 'truee', 'tr ue', '%00true', 't%C5%97ue', 'true&useCookies=true', 'true&useCookies=false', '"true"', 'true,true']) {
+  for (const wrong of [
+    '', '1', '0', 'yes', 'no', 'on', 'null', 'truee', 'tr ue', '%00true', 't%C5%97ue', 'true&useCookies=true', 'true&useCookies=false',
+    '"true"', 'true,true',
+  ]) {
     expectEmpty(await send(person, `?useCookies=${wrong}`), 400)
     expectEmpty(await send(person, `?useSessionCookies=${wrong}`.replaceAll('useCookies', 'useSessionCookies')), 400)
   }

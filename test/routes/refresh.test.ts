@@ -37,7 +37,8 @@ test('what is no refresh token is challenged, whatever it is instead', async () 
   const { cookie } = await server.signInWithCookie()
   const wrong = [
     null, '', ' ', 'x', 'A'.repeat(200), 'A'.repeat(10_000), accessToken, cookie.slice('identity='.length), `Bearer ${refreshToken}`, `${refreshToken} `,
-    ` ${refreshToken}`, `${refreshToken}=`, refreshToken.slice(0, -1), `${refreshToken}A`, refreshToken.toLowerCase(), 'nul\u0000', 'é'.repeat(150), '🙂',
+    ` ${refreshToken}`, `${refreshToken}=`, refreshToken.slice(0, -1), `${refreshToken}A`, refreshToken.toLowerCase(), 'nul\u0000',
+    'é'.repeat(150), '🙂',
   ]
   for (const token of wrong) expectChallenge(await refresh(token))
   // None of them has used the real one up.
@@ -46,7 +47,10 @@ test('what is no refresh token is challenged, whatever it is instead', async () 
 
 test('a missing member and a wrong type are 400 without a body', async () => {
   const { refreshToken } = await server.signIn()
-  for (const json of [{}, [], null, 'text', 1, { refreshToken: 1 }, { refreshToken: [refreshToken] }, { refreshToken: { a: 1 } }, { refreshToken: true }, { token: refreshToken }]) {
+  for (const json of [
+    {}, [], null, 'text', 1, { refreshToken: 1 }, { refreshToken: [refreshToken] }, { refreshToken: { a: 1 } }, { refreshToken: true },
+    { token: refreshToken },
+  ]) {
     expectEmpty(await server.call('POST', '/account/refresh', { json }), 400)
   }
 })

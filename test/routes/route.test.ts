@@ -16,7 +16,10 @@ const posts = ['/register', '/login', '/refresh', '/logout']
 test('paths answer in any letter case and with a slash at the end', async () => {
   const person = await server.register()
   const { accessToken } = await server.signIn(person)
-  for (const path of ['/account/login', '/Account/Login', '/ACCOUNT/LOGIN', '/account/login/', '/Account/Login/', '/account/LogIn?x=1', '/account/login/?x=/account/login']) {
+  for (const path of [
+    '/account/login', '/Account/Login', '/ACCOUNT/LOGIN', '/account/login/', '/Account/Login/', '/account/LogIn?x=1',
+    '/account/login/?x=/account/login',
+  ]) {
     const answer = await server.call('POST', path, { json: person })
     assert.equal(answer.status, 200, path)
     assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8')
@@ -44,7 +47,11 @@ test('a percent-encoded path is the path that it encodes', async () => {
 })
 
 test('what is no path of ours under the prefix is 404 without a body, whatever it carries', async () => {
-  for (const path of ['/account/', '/account/nothing', '/account/login/more', '/account//login', '/account/login//', '/account/login;x=1', '/account/log in', '/account/.', '/account/..%2flogin', '/account/login%00', '/account/manage', '/account/manage/nothing', '/account/confirmedEmail']) {
+  for (const path of [
+    '/account/', '/account/nothing', '/account/login/more', '/account//login', '/account/login//', '/account/login;x=1',
+    '/account/log in', '/account/.', '/account/..%2flogin', '/account/login%00', '/account/manage', '/account/manage/nothing',
+    '/account/confirmedEmail',
+  ]) {
     for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']) {
       const answer = await server.call(method, path)
       assert.equal(answer.status, 404, `${method} ${path}`)
@@ -61,12 +68,15 @@ test('what is no path of ours under the prefix is 404 without a body, whatever i
 
 test('another verb on a path of ours is 405 with Allow, before its body is looked at', async () => {
   const requests = [
-    {}, { json: { a: 1 } }, { payload: '{broken', headers: { 'content-type': 'application/json' } }, { payload: 'x', headers: { 'content-type': 'text/plain' } },
+    {}, { json: { a: 1 } }, { payload: '{broken', headers: { 'content-type': 'application/json' } },
+    { payload: 'x', headers: { 'content-type': 'text/plain' } },
     { payload: 'x', headers: { 'content-type': ';;;' } }, { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'application/json' } },
   ]
   for (const request of requests) {
     for (const path of posts) {
-      for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(method, `/account${path}`, request), 405, { allow: 'POST' })
+      for (const method of [
+        'GET', 'PUT', 'PATCH', 'DELETE',
+      ]) expectEmpty(await server.call(method, `/account${path}`, request), 405, { allow: 'POST' })
     }
     expectEmpty(await server.call('PUT', '/account/manage/info', request), 405, { allow: 'GET, POST' })
     expectEmpty(await server.call('GET', '/account/manage/sessions/1', request), 405, { allow: 'DELETE' })
@@ -99,7 +109,9 @@ test('unknown paths outside the prefix are the host\'s', async () => {
 
 test('the prefix may be nested, missing, or written with slashes at will', async () => {
   const credentials = { email: 'ann@example.com', password: goodPassword }
-  for (const [prefix, path] of [['', '/login'], ['/', '/login'], ['/account/', '/account/login'], ['account', '/account/login'], ['/a/b/c', '/a/b/c/login']] as const) {
+  for (const [prefix, path] of [
+    ['', '/login'], ['/', '/login'], ['/account/', '/account/login'], ['account', '/account/login'], ['/a/b/c', '/a/b/c/login'],
+  ] as const) {
     await withApp({ identity: { prefix } }, async (app) => {
       assert.equal((await app.call('POST', path.replace('login', 'register'), { json: credentials })).status, 200, prefix)
       assert.equal((await app.call('POST', path, { json: credentials })).status, 200, prefix)
