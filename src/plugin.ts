@@ -2,7 +2,7 @@
 // routes live in a scope inside, because a wrapped plugin ignores its prefix.
 import { fastifyCookie } from '@fastify/cookie'
 import { EventEmitter } from 'node:events'
-import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountContext } from './accounts/account-context.js'
 import { type KeyManager, openKeys } from './accounts/key-manager.js'
@@ -22,8 +22,7 @@ import { type IdentityOptions, type Operation, operations, type ResolvedOptions,
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
-import { mountRoutes, mountStrays } from './routes/index.js'
-import { inAnyCase } from './routes/route.js'
+import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
 import { migrate, requireMigrated, unreachable } from './store/migrate.js'
@@ -189,20 +188,12 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     await hasher.close()
     await connection.close()
   })
-  let paths: readonly string[] = []
   await app.register(async (scope) => {
     // Where the host has not registered it, @fastify/cookie stays in this scope, so that the host still can.
     if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
     cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
-    paths = mountRoutes(scope, realm, options.endpoints)
-  }, { prefix: options.prefix })
-  // Without a prefix the host answers for unknown paths.
-  if (!/^\/?$/.test(options.prefix)) {
-    await app.register((strays, _options, done) => {
-      mountStrays(strays, paths)
-      done()
-    }, { prefix: inAnyCase(options.prefix) })
-  }
+  })
+  await mountUnder(app, realm, options.prefix, options.endpoints)
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
@@ -246,6 +237,8 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
   watchRoutes(app, realm)
 }
 
+const fastifyRange = '>=5.12.2 <7'
+
 const tidyMilliseconds = 60_000
 
 /** Drops what is over, once a minute; each instance does, and none must. */
@@ -275,15 +268,11 @@ export interface IdentityRoutesOptions {
  * @throws FST_IDENTITY_NOT_REGISTERED where the plugin is not registered in this scope or a parent
  * @example app.register(identityRoutes, { prefix: '/v2/account' })
  */
-export const identityRoutes: FastifyPluginCallback<IdentityRoutesOptions> = (scope, { decorator = 'identity', endpoints = {} }, done) => {
-  const realm = findRealm(scope, decorator)
-  if (realm === null) {
-    done(new NotRegistered(decorator))
-    return
-  }
-  mountRoutes(scope, realm, Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>)
-  done()
-}
+export const identityRoutes = fp(async (app: FastifyInstance, { prefix = '', decorator = 'identity', endpoints = {} }: IdentityRoutesOptions) => {
+  const realm = findRealm(app, decorator)
+  if (realm === null) throw new NotRegistered(decorator)
+  await mountUnder(app, realm, prefix, Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>)
+}, { fastify: fastifyRange })
 
 /** The plugin: `await app.register(identity, { prefix: '/account' })`. */
-export const identity = fp(identityPlugin, { name: 'fastify-identity', fastify: '>=5.12.2 <7' })
+export const identity = fp(identityPlugin, { name: 'fastify-identity', fastify: fastifyRange })

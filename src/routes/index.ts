@@ -13,13 +13,31 @@ import { deleteSession, listSessions } from './manage/sessions.js'
 import { refresh } from './refresh.js'
 import { register } from './register.js'
 import { resetPassword } from './reset-password.js'
-import { answerOtherSpellings, type Door, hang } from './route.js'
+import { answerOtherSpellings, type Door, hang, inAnyCase } from './route.js'
 
 type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword'
   | 'resetPassword' | 'twoFactor' | 'info' | 'sessions'
 
+/** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
+export async function mountUnder(
+  app: FastifyInstance, realm: Realm, prefix: string, endpoints: Readonly<Record<Endpoint, boolean>>,
+): Promise<void> {
+  let paths: readonly string[] = []
+  await app.register((scope, _options, done) => {
+    paths = mountRoutes(scope, realm, endpoints)
+    done()
+  }, { prefix })
+  // Without a prefix the host answers for unknown paths.
+  if (/^\/?$/.test(prefix)) return
+  await app.register((strays, _options, done) => {
+    answerAsOurs(strays)
+    answerOtherSpellings(strays, paths)
+    done()
+  }, { prefix: inAnyCase(prefix) })
+}
+
 /** Hangs the doors of a realm in a scope of its own. @returns their paths */
-export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>): readonly string[] {
+function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>): readonly string[] {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
@@ -41,12 +59,6 @@ export function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Rea
     ['sessions', deleteSession(realm)],
   ]
   return hang(scope, realm, doors.filter(([name]) => endpoints[name]).map(([, door]) => door))
-}
-
-/** Answers what lies under the prefix without being a route: other spellings of `paths`, and nothing at all. */
-export function mountStrays(strays: FastifyInstance, paths: readonly string[]): void {
-  answerAsOurs(strays)
-  answerOtherSpellings(strays, paths)
 }
 
 // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).
