@@ -227,8 +227,10 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     if (session === null || counter > session.counter) return null
     const withinGrace = session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
-    sessions.ended(await sessions.end(db, { id: sessionId }))
-    dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
+    const ended = await sessions.end(db, { id: sessionId })
+    sessions.ended(ended)
+    // Of replays at the same moment one ends the session, and tells.
+    if (ended.length > 0) dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
 }
