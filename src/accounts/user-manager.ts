@@ -3,7 +3,7 @@
 import { failed, type IdentityError, type IdentityResult, success } from '../errors.js'
 import type { LockoutLimits } from '../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
-import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, insertUser } from '../store/users.js'
+import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, insertUser, lockUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
   type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf, userErrors,
@@ -103,9 +103,11 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
 
     async delete(user) {
       const ended = await inTransaction(db, async (trx) => {
+        if (!await lockUser(trx, user.id, user.concurrencyStamp)) throw new Stale()
         await notifier.hook('userDeleting', trx, user)
         const ids = await sessions.end(trx, { userId: user.id })
-        return await deleteUser(trx, user.id, user.concurrencyStamp) ? ids : Promise.reject(new Stale())
+        await deleteUser(trx, user.id)
+        return ids
       }).catch((error: unknown) => {
         if (error instanceof Stale) return null
         throw error

@@ -27,23 +27,24 @@ export interface NewSession {
 
 /**
  * Opens a session and forgets the failed attempts of this name, in one statement, if the user's stamp is still the one that was
- * checked: a password reset that overtook this login leaves nothing behind.
+ * checked: a password reset that overtook this login leaves nothing behind. The row is locked for as long as that takes, so that a
+ * change which has not committed yet is waited for, and one that comes later finds this session.
  *
  * @param attemptKey the reserved attempt that succeeded, or null where none was reserved
  */
 export async function openSession(db: Db, session: NewSession, attemptKey: Buffer | null): Promise<boolean> {
-  const { rows } = await sql`
+  const { rows } = await retrying(() => sql`
     with opened as (
       insert into ${table(db, 'sessions')} (id, user_id, created_at, last_seen_at, expires_at, amr, client)
       select ${session.id}::uuid, u.id, ${new Date(session.createdAt)}::timestamptz, ${new Date(session.createdAt)}::timestamptz,
         ${new Date(session.expiresAt)}::timestamptz, ${session.amr}::text[], ${session.client}
       from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
-      returning id),
+      for share of u returning id),
     forgotten as (
       update ${table(db, 'attempts')} set
         pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
       where key = ${attemptKey}::bytea and exists (select 1 from opened))
-    select id from opened`.execute(db.kysely)
+    select id from opened`.execute(db.kysely))
   return rows.length === 1
 }
 

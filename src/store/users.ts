@@ -167,11 +167,16 @@ export async function updateUser(
   return updated !== undefined
 }
 
-/** Deletes a user with everything that hangs on it; sessions are revoked by the caller in the same transaction. */
-export async function deleteUser(trx: Trx, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
-  const deleted = await trx.kysely.deleteFrom('users')
-    .where('id', '=', id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
-  return deleted !== undefined
+/** Holds a user's row until the transaction ends, so that no session opens meanwhile; false when it is gone or was changed. */
+export async function lockUser(trx: Trx, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
+  const locked = await trx.kysely.selectFrom('users').select('id').where('id', '=', id)
+    .where('concurrency_stamp', '=', expectedConcurrencyStamp).forUpdate().executeTakeFirst()
+  return locked !== undefined
+}
+
+/** Deletes a user with everything that hangs on it; the caller has locked the row and revoked its sessions in the same transaction. */
+export async function deleteUser(trx: Trx, id: string): Promise<void> {
+  await trx.kysely.deleteFrom('users').where('id', '=', id).execute()
 }
 
 /** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */

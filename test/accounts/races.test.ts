@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'
-import { openKeyRing } from '../../src/accounts/key-manager.js'
+import pg from 'pg'
+import { openKeys } from '../../src/accounts/key-manager.js'
 import type { IdentityOptions } from '../../src/index.js'
 import { connect, type Connection } from '../../src/store/database.js'
 import { openTicket } from '../../src/tokens/ticket.js'
 import {
-  guarded, heard, login, logout, newcomer, refresh, register, signIn, startTwins, tally, tokensOf, until,
+  guarded, heard, login, logout, newcomer, password, refresh, register, signIn, startTwins, tally, tokensOf, until,
 } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { vectors } from '../support/vectors.js'
@@ -32,7 +33,8 @@ function fifty<T>(twins: readonly FastifyInstance[], ask: (app: FastifyInstance,
 }
 
 async function counterOf(db: Connection, refreshToken: string): Promise<number | undefined> {
-  const keys = await openKeyRing(db, [], 'identity', Date.now)
+  const keys = await openKeys(db, { secrets: [], ring: null, appName: 'identity', openForSeconds: 3600, onError: () => undefined }, Date.now)
+  keys.close()
   return openTicket((id) => keys.find(id), 'refresh', refreshToken, Math.floor(Date.now() / 1000))?.counter
 }
 
@@ -133,3 +135,41 @@ test('20 sign-ins at once with a hash of the reference all succeed and replace i
 async function run(db: Connection, statement: (schema: string) => string): Promise<unknown[]> {
   return (await db.pool!.query<Record<string, unknown>>(statement(db.schema))).rows
 }
+
+for (const moment of ['insert on revocations for each statement', 'delete on users for each row']) {
+  test(`a sign-in while its user is deleted leaves no token that works (before ${moment})`, async (t) => {
+    const { twins: [app, twin], db } = await place(t)
+    await register(app, 'alice@example.com')
+    const alice = await app.identity.users.findByName('alice@example.com')
+    await run(db, (schema) => `
+      create function ${schema}.wait() returns trigger language plpgsql as $$ begin
+        perform pg_sleep(0.5); return case tg_op when 'DELETE' then old end; end $$;
+      create trigger wait before ${moment.replace(' on ', ` on ${schema}.`)} execute function ${schema}.wait()`)
+    const deletion = app.identity.users.delete(alice!)
+    const sleeping = "select 1 from pg_stat_activity where wait_event = 'PgSleep' and query like '%' || $1 || '%'"
+    await until(async () => (await db.pool!.query(sleeping, [`"${db.schema}".`])).rowCount === 1)
+    const answer = await login(twin, 'alice@example.com')
+    assert.deepEqual(await deletion, { succeeded: true })
+    assert.deepEqual([answer.status, answer.body?.detail], [401, 'Failed'])
+    assert.deepEqual(await db.kysely.selectFrom('sessions').selectAll().execute(), [])
+  })
+}
+
+test('a sign-in during a change that ends all sessions leaves no session of before', async (t) => {
+  const { twins: [app], db } = await place(t)
+  await register(app, 'alice@example.com')
+  const change = new pg.Client(await databaseUrl())
+  await change.connect()
+  t.after(() => change.end())
+  // A password reset: another stamp, then no sessions; its commit comes after the sign-in has begun.
+  await change.query(`begin; update ${db.schema}.users set security_stamp = 'another'; delete from ${db.schema}.sessions`)
+  const answer = login(app, 'alice@example.com')
+  const settled = answer.then(() => true)
+  const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%"${db.schema}".%'`
+  const blocked = async () => (await change.query(waiting)).rowCount! > 0
+  await until(async () => await Promise.race([settled, blocked()]))
+  await change.query('commit')
+  assert.equal((await answer).status, 401)
+  assert.deepEqual(await db.kysely.selectFrom('sessions').selectAll().execute(), [])
+  assert.equal((await login(app, 'alice@example.com', password)).status, 200)
+})
