@@ -1,16 +1,26 @@
-// A host's pool whose Postgres fails where a test says: the errors of a real one come when they like.
+// A Postgres client that does something before each statement: the faults of a real server come when they like.
 import pg from 'pg'
 
-/** The statement is not sent where `fault` names a SQLSTATE; the connection stays as it is. The caller ends the pool. */
+/** For `new pg.Pool({ Client })` or option `database: { Client }`. Where `before` throws, the statement is not sent. */
+export function clientThat(before: (text: string, client: pg.Client) => Promise<void> | void): new () => pg.Client {
+  return class extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super(config)
+      const query = this.query.bind(this) as (...given: unknown[]) => unknown
+      this.query = (async (...given: unknown[]) => {
+        const [first] = given as [string | pg.QueryConfig]
+        await before(typeof first === 'string' ? first : first.text, this)
+        return query(...given)
+      }) as unknown as typeof this.query // one of its many forms, the one that a promise is asked of
+    }
+  }
+}
+
+/** A host's pool whose statements fail with a SQLSTATE where `fault` names one. The caller ends the pool. */
 export function faultyPool(connectionString: string, fault: (text: string) => string | null): pg.Pool {
-  const pool = new pg.Pool({ connectionString })
-  pool.on('connect', (client) => {
-    const query = client.query.bind(client) as (...given: unknown[]) => unknown
-    client.query = ((...given: unknown[]) => {
-      const [first] = given as [string | pg.QueryConfig]
-      const state = fault(typeof first === 'string' ? first : first.text)
-      return state === null ? query(...given) : Promise.reject(Object.assign(new Error(`injected ${state}`), { code: state }))
-    }) as typeof client.query // one of its many forms, the one that a promise is asked of
+  const Client = clientThat((text) => {
+    const state = fault(text)
+    if (state !== null) throw Object.assign(new Error(`injected ${state}`), { code: state })
   })
-  return pool
+  return new pg.Pool({ connectionString, Client })
 }
