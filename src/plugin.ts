@@ -89,7 +89,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
       options.bearer.accessTokenSeconds, options.bearer.refreshTokenSeconds, options.cookie.lifetimeSeconds,
       options.twoFactor.rememberMachineSeconds, options.codes.confirmEmailSeconds, options.codes.resetPasswordSeconds,
     ),
-    onError: (error) => log.debug({ err: error }, 'the key ring was not read; it is tried again'),
+    onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
   }, clock)
   app.addHook('onClose', () => keys.close())
   const longestUnvalidatedSeconds = Math.max(options.bearer.accessTokenSeconds, options.securityStamp.validationSeconds)

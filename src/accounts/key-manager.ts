@@ -76,7 +76,8 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
   let loaded: readonly KeyRecord[] = []
   let token = fixed ?? createKeyRing([])
   let vault = createKeyRing([])
-  let version = 0
+  const roots = new Map<string, Uint8Array>()
+  let version = -1
   let reading: Promise<void> | null = null
   let readAt = -Infinity
 
@@ -88,8 +89,20 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
       records = await loadKeys(db)
     }
     if (isSame(records, loaded)) return
-    const keys = await Promise.all(records.map(async (record) => ({ record, key: await unwrap(db, record, secrets) })))
-    const of = (purpose: KeyPurpose) => keys.filter(({ record }) => record.purpose === purpose).map(({ key }) => key)
+    const keys: { purpose: KeyPurpose, key: RingKey }[] = []
+    for (const record of records) {
+      // An instance that knows a newer secret may have wrapped anew what this one has read before.
+      const root = await unwrap(db, record, secrets) ?? roots.get(record.id)
+      if (root === undefined) {
+        // At the start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
+        if (loaded.length === 0) throw new SecretWrong()
+        options.onError(new SecretWrong())
+        continue
+      }
+      roots.set(record.id, root)
+      keys.push({ purpose: record.purpose, key: { ...asRingKey(record), root } })
+    }
+    const of = (purpose: KeyPurpose) => keys.filter((one) => one.purpose === purpose).map(({ key }) => key)
     token = fixed ?? createKeyRing(of('token'), appName, token)
     vault = createKeyRing(of('vault'), appName, vault)
     loaded = records
@@ -183,14 +196,15 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
   return keys
 }
 
-// A key that was made without a secret, or under an older one, is wrapped under the newest as soon as it is read.
-async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Promise<RingKey> {
+// A key that was made without a secret, or under an older one, is wrapped under the newest as soon as it is read. Null: under another one.
+async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Promise<Uint8Array | null> {
   const id = Number.parseInt(record.id, 16)
-  const opened = record.wrapped ? unwrapRoot(secrets, id, record.root) : { root: record.root, secretIndex: -1 }
-  if (opened === null) throw new SecretWrong()
+  const opened = record.wrapped ? unwrapRoot(secrets, id, record.root) : { root: Uint8Array.from(record.root), secretIndex: -1 }
   const [newest] = secrets
-  if (newest !== undefined && opened.secretIndex !== 0) await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
-  return { ...asRingKey(record), root: opened.root }
+  if (opened !== null && newest !== undefined && opened.secretIndex !== 0) {
+    await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
+  }
+  return opened?.root ?? null
 }
 
 function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): RingKey {
