@@ -7,7 +7,7 @@ import pg from 'pg'
 import { DatabaseUnavailable } from '../../src/errors.js'
 import type { DatabaseOption, User } from '../../src/index.js'
 import { mapDatabaseError } from '../../src/store/database.js'
-import { login, logout, newcomer, refresh, register, startApp } from '../support/app.js'
+import { login, logout, newcomer, refresh, register, startApp } from '../support/instances.js'
 import { clientThat } from '../support/faulty-pool.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
