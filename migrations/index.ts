@@ -1,6 +1,12 @@
 // The migrations by name, for our own runner and for a host's migrator. A released migration is never changed; a new one is added.
-import type { Migration } from 'kysely'
+import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
+
+/** What Kysely calls a Migration: not imported, because 0.29 has moved the name. */
+export interface IdentityMigration {
+  up(db: Kysely<unknown>): Promise<void>
+  down(db: Kysely<unknown>): Promise<void>
+}
 
 /**
  * The migrations that create and change our tables.
@@ -8,7 +14,7 @@ import { createIdentity } from './0001-identity.js'
  * @param schema the Postgres schema of the tables, as in option `schema`; default `'identity'`
  * @example new Migrator({ db, provider: { getMigrations: async () => migrations() } })
  */
-export function migrations(schema = 'identity'): Record<string, Migration> {
+export function migrations(schema = 'identity'): Record<string, IdentityMigration> {
   return {
     '0001-identity': createIdentity(schema),
   }

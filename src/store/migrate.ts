@@ -1,8 +1,9 @@
 // Runs or checks our migrations with Kysely's migrator, whose lock lets any number of processes start at once.
-import { Migrator, sql } from 'kysely'
+import { sql } from 'kysely'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnreachable, MigrationsPending } from '../errors.js'
 import { type Connection, type Db, sqlState, table } from './database.js'
+import { loadMigrator } from './migrator.js'
 
 /** Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more. */
 export async function migrate(connection: Connection): Promise<void> {
@@ -47,6 +48,7 @@ async function executedMigrations(db: Db): Promise<string[]> {
 const tries = 10
 
 async function runPending(db: Db): Promise<void> {
+  const Migrator = await loadMigrator()
   const migrator = new Migrator({
     db: db.kysely,
     provider: { getMigrations: () => Promise.resolve(migrations(db.schema)) },
