@@ -237,7 +237,8 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
   watchRoutes(app, realm)
 }
 
-const fastifyRange = '>=5.12.2 <7'
+// The release 5.12.2, which package.json asks for, calls itself 5.12.1 at run time.
+const fastifyRange = '>=5.12.1 <7'
 
 const tidyMilliseconds = 60_000
 
