@@ -52,7 +52,9 @@ export function twoFactor(realm: Realm): Door {
       }
       if (resetSharedKey === true || await users.getAuthenticatorKey(user) === null) {
         const result = await users.resetAuthenticatorKey(user)
-        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+        // Of two first requests at once the other one may have made the key.
+        const isMade = !result.succeeded && resetSharedKey !== true && await users.getAuthenticatorKey(user) !== null
+        if (!result.succeeded && !isMade) return sendValidationProblem(reply, result.errors)
       }
       const isFirst = enable === true && await users.countRecoveryCodes(user) === 0
       const codes = resetRecoveryCodes === true || isFirst ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes) : null
