@@ -15,8 +15,8 @@ export function authenticatorOf(sharedKey: string, clock: () => number): Authent
 }
 
 /** Six digits that are none of the codes which any window of a test accepts. */
-export function wrongCode({ code }: Authenticator): string {
-  const near = new Set(Array.from({ length: 41 }, (_, index) => code(index - 20)))
+export function wrongCode(phone: Authenticator): string {
+  const near = new Set(Array.from({ length: 41 }, (_, index) => phone.code(index - 20)))
   for (let number = 0; ; number++) {
     const text = String(number).padStart(6, '0')
     if (!near.has(text)) return text
