@@ -36,6 +36,8 @@ export async function forgetTotpSteps(db: Db, userId: string): Promise<void> {
 }
 
 export async function replaceRecoveryCodes(trx: Trx, userId: string, hashes: readonly Buffer[]): Promise<void> {
+  // One after the other: beside another replacement, a delete alone would not see the codes that the other one is writing.
+  await trx.kysely.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute()
   await trx.kysely.deleteFrom('recovery_codes').where('user_id', '=', userId).execute()
   if (hashes.length === 0) return
   await trx.kysely.insertInto('recovery_codes').values(hashes.map((hash) => ({ user_id: userId, code_hash: hash }))).execute()
