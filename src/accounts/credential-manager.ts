@@ -9,6 +9,7 @@ import { mac, type SealingKey } from '../tokens/seal.js'
 import { isMarkOf } from '../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from './account-context.js'
 import { normalizeName } from './names.js'
+import { inTurn } from './turns.js'
 import type { User } from './user.js'
 
 export interface CodeLifetimes {
@@ -80,7 +81,7 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
   async function proves(user: User, password: string): Promise<boolean> {
     if (!user.lockoutEnabled) return await hasher.verify(user.passwordHash, password) !== 'no'
     const key = attemptKeyOf(keys.vault(), user.userName)
-    if (!await reserveAttempt(db, key, limits)) return false
+    if ((await inTurn(() => reserveAttempt(db, key, limits))).state === 'locked') return false
     let counted = false
     try {
       const right = await hasher.verify(user.passwordHash, password) !== 'no'

@@ -1,7 +1,6 @@
 // Who may come in: password sign-in, and the refresh of a session. The order of checks is the reference's, with its two leaks closed:
 // an unknown user costs what a known one costs, and NotAllowed is told only to who knows the password.
 import type { Clock } from '../clock.js'
-import { SignInsCrowded } from '../errors.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
 import { admitAttempt, failAttempt, type FoundUser, type LockoutLimits, releaseAttempt } from '../store/attempts.js'
 import type { Db } from '../store/database.js'
@@ -14,6 +13,7 @@ import { attemptKeyOf } from './credential-manager.js'
 import { normalizeName } from './names.js'
 import type { Notifier } from './hooks.js'
 import type { SessionEnder } from './session-manager.js'
+import { inTurn } from './turns.js'
 import type { SecondFactors } from './two-factor-manager.js'
 
 /** The reference's SignInResult in the words that its clients see. */
@@ -86,20 +86,8 @@ export interface SignInManager {
   validate(ticket: Ticket): Promise<SignedIn | null>
 }
 
-// How long a sign-in waits for others of the same name that are being verified, before it gives up with 503 (security D8).
-const crowdedWaits = 150
-const crowdedMilliseconds = 13
-
 export function createSignInManager(dependencies: SignInDependencies): SignInManager {
   const { db, clock, hasher, limits, rules, sessions } = dependencies
-
-  async function admitted(key: Buffer, normalizedName: string) {
-    for (let wait = 0; ; wait++) {
-      const admission = await admitAttempt(db, key, normalizedName, limits, dependencies.lockoutForNewUsers)
-      if (admission.state !== 'crowded' || wait === crowdedWaits) return admission
-      await new Promise((resolve) => setTimeout(resolve, crowdedMilliseconds))
-    }
-  }
 
   function canSignIn(user: UserRecord): boolean {
     return (!rules.requireConfirmedEmail || user.emailConfirmed)
@@ -173,9 +161,8 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
 
     async passwordSignIn(userName, password, options = {}) {
       const key = attemptKeyOf(dependencies.vault(), userName)
-      const admission = await admitted(key, normalizeName(userName) ?? '')
+      const admission = await inTurn(() => admitAttempt(db, key, normalizeName(userName) ?? '', limits, dependencies.lockoutForNewUsers))
       if (admission.state === 'locked') return told(null, refused('LockedOut'))
-      if (admission.state === 'crowded') throw new SignInsCrowded()
       const { found, tracked } = admission
       const refuse = (reason: SignInFailure) => told(found, refused(reason))
       let settled = !tracked

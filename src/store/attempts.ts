@@ -48,10 +48,14 @@ function reservation(db: Db, key: Buffer, limits: LockoutLimits, condition: RawB
     returning 1`
 }
 
-/** Reserves one attempt for a name; false while it is locked or as many run as may still fail. */
-export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
-  const { rows } = await reservation(db, key, limits, sql`true`).execute(db.kysely)
-  return rows.length === 1
+/** Reserves one attempt for a name, unless it is locked, or as many run as may still fail. */
+export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<{ readonly state: 'admitted' | 'locked' | 'crowded' }> {
+  const { rows: [row] } = await retrying(() => sql<{ admitted: boolean, locked: boolean | null }>`
+    with admitted as (${reservation(db, key, limits, sql`true`)})
+    select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked
+    from (select 1) as one left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
+  if (row?.admitted === true) return { state: 'admitted' }
+  return { state: row?.locked === true ? 'locked' : 'crowded' }
 }
 
 /**

@@ -13,6 +13,7 @@ export interface Reply {
   readonly status: number
   readonly headers: Headers
   readonly body: string
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names the answer it expects
   json<T>(): T
 }
 
@@ -24,7 +25,8 @@ async function send(origin: string, method: string, path: string, json: unknown,
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),
   })
   const body = await answer.text()
-  return { status: answer.status, headers: answer.headers, body, json: <T>() => JSON.parse(body) as T } // the caller names the answer it expects
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- as above
+  return { status: answer.status, headers: answer.headers, body, json: <T>() => JSON.parse(body) as T }
 }
 
 export class Browser {

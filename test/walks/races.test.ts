@@ -231,6 +231,15 @@ test('fifty wrong old passwords: five are looked at, then the name is locked', a
   assert.equal(await countedFailures() - before, 5)
 })
 
+test('a right old password is not called wrong because others are being looked at', async () => {
+  const person = await one.register()
+  const { accessToken } = await one.signIn(person)
+  const answers = await race(parallel, (app, index) => index % 10 === 9
+    ? app.call('POST', '/account/manage/info', { token: accessToken, json: { oldPassword: person.password, newPassword: 'short' } })
+    : login(app, person))
+  assert.deepEqual(tally(answers), { 200: parallel - 5, '400 PasswordTooShort+PasswordRequiresNonAlphanumeric+PasswordRequiresDigit+PasswordRequiresUpper': 5 })
+})
+
 test('new recovery codes asked for by fifty at once leave ten, all of one answer', async () => {
   const person = await secured()
   const answers = await race(parallel, (app) => app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetRecoveryCodes: true } }))
