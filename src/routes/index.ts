@@ -13,7 +13,7 @@ import { deleteSession, listSessions } from './manage/sessions.js'
 import { refresh } from './refresh.js'
 import { register } from './register.js'
 import { resetPassword } from './reset-password.js'
-import { answerOtherSpellings, type Door, hang, inAnyCase } from './route.js'
+import { answerOtherSpellings, type Door, hang } from './route.js'
 
 type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword'
   | 'resetPassword' | 'twoFactor' | 'info' | 'sessions'
@@ -33,7 +33,7 @@ export async function mountUnder(
     answerAsOurs(strays)
     answerOtherSpellings(strays, paths)
     done()
-  }, { prefix: inAnyCase(prefix) })
+  }, { prefix })
 }
 
 /** Hangs the doors of a realm in a scope of its own. @returns their paths */

@@ -82,17 +82,10 @@ function binding({ body, query, bodyIsOptional }: Door) {
   }
 }
 
-/** A prefix as a pattern of Fastify's router that matches it in any letter case. */
-export function inAnyCase(prefix: string): string {
-  const caseless = (text: string) => Array.from(text, (character) =>
-    /[a-z]/i.test(character) ? `[${character.toLowerCase()}${character.toUpperCase()}]` : character.replace(/\W/, '\\$&')).join('')
-  return prefix.split('/').map((part, index) => /[:*]/.test(part) || part === '' ? part : `:prefix${index}(^${caseless(part)}$)`).join('/')
-}
-
 /**
  * Answers what is under the prefix and is no path: 404 without a body. The reference answers its paths in any letter case and with a slash
  * at the end; Fastify's router leaves that to the host. A path of ours that is only spelled otherwise goes through the router once more,
- * before anything of the request was read.
+ * before anything of the request was read. The prefix is the host's and answers as the host's router spells it.
  */
 export function answerOtherSpellings(strays: FastifyInstance, paths: readonly string[]): void {
   const known = paths.map((path) => path.split('/'))

@@ -139,7 +139,7 @@ test('down and up again give the same tables', async (t) => {
   assert.ok(before.length > 100)
   const steps = Object.values(migrations())
   const kysely = db.kysely as Kysely<unknown> // a migration knows no tables
-  for (const step of steps.toReversed()) await step.down?.(kysely)
+  for (const step of steps.toReversed()) await step.down(kysely)
   const left = await structure(db)
   assert.deepEqual(left.filter((row) => !(row as { name: string }).name.startsWith('migrations')), [])
   for (const step of steps) await step.up(kysely)
