@@ -1,8 +1,9 @@
 // A host with the plugin for one test: a schema of its own in a real Postgres, a clock that stands still until it is moved, every log
 // line kept from level trace on, and callers that speak HTTP to it. Nothing of ours is replaced.
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import identity, { type IdentityOptions } from '../../src/index.js'
@@ -11,7 +12,7 @@ import { databaseUrl, uniqueSchema } from './postgres.js'
 export interface AppOptions {
   /** Options of the plugin. Prefix `/account`, a schema of its own and a cheap hasher unless it says otherwise. */
   readonly identity?: IdentityOptions
-  readonly server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>
+  readonly server?: Omit<FastifyHttpOptions<Server>, 'logger' | 'loggerInstance'>
   /** What the host registers before the plugin. */
   readonly before?: (app: FastifyInstance) => unknown
   /** What the host registers after it: routes, mostly. */
