@@ -116,15 +116,17 @@ async function whileStale(
   return live ? principalOf(realm, credential, ticket) : refuse(realm, request, reply, credential)
 }
 
-// The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests of a session.
+// The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests that come meanwhile.
 async function validate(
   realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket,
 ): Promise<Principal | null> {
   const { sessionId } = ticket
-  let asking = realm.validating.get(sessionId)
+  // Not for all cookies of a session: one of before a change of password must not share the verdict on one of after it.
+  const question = `${sessionId} ${ticket.stamp}`
+  let asking = realm.validating.get(question)
   if (asking === undefined) {
-    asking = realm.signIn.validate(ticket).finally(() => realm.validating.delete(sessionId))
-    realm.validating.set(sessionId, asking)
+    asking = realm.signIn.validate(ticket).finally(() => realm.validating.delete(question))
+    realm.validating.set(question, asking)
   }
   try {
     const signedIn = await asking

@@ -64,7 +64,7 @@ export interface Realm {
   readonly opened: TicketCache
   /** The principal of a ticket that is kept, so that it is built once. */
   readonly principals: WeakMap<Ticket, Principal>
-  /** Cookies of a session that are being validated now. */
+  /** Validations under way, by session and stamp. */
   readonly validating: Map<string, Promise<SignedIn | null>>
   readonly denyList: DenyList
   readonly feed: Feed

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { type Principal, requireAuthorization } from '../../src/index.js'
+import { findRealm } from '../../src/http/realm.js'
+import { openTicket, sealTicket } from '../../src/tokens/ticket.js'
 import { type Answer, expectChallenge, headersOf, pairOf, startApp, type TestApp, type Tokens, withApp } from '../support/app.js'
 import { speak } from '../support/raw-http.js'
 import { byteFlips, respellings, truncations } from '../support/tampering.js'
@@ -351,6 +353,21 @@ test('many requests with a cookie that is due are all let in, and all with the s
     assert.equal(seenBy(answer).name, 'ann')
     assert.equal(answer.setCookies.length, 1)
   }
+}))
+
+test('a cookie of before a change of stamp is not let in beside one of after it', () => withApp({ after: routes, identity: { securityStamp: { validationSeconds: 0 } } }, async (app) => {
+  const { cookie } = await app.signInWithCookie()
+  // The same session's cookie as it was under another stamp: only a change of password with its own session kept makes one.
+  const realm = findRealm(app.app, 'identity')!
+  const ticket = openTicket((id) => realm.keys.find(id), 'cookie', valueOf(cookie), Math.floor(app.clock() / 1000))!
+  const older = `identity=${sealTicket(realm.keys.sealing(), 'cookie', { ...ticket, stamp: 'AAAAAAAAAAA' })}`
+  expectCleared(await me({ cookie: older }, app))
+  const [fresh, stale] = await Promise.all([me({ cookie }, app), me({ cookie: older }, app)])
+  assert.equal(fresh.status, 200)
+  expectCleared(stale)
+  const [staleFirst, freshSecond] = await Promise.all([me({ cookie: older }, app), me({ cookie }, app)])
+  expectCleared(staleFirst)
+  assert.equal(freshSecond.status, 200)
 }))
 
 test('changed roles show in an access token at its refresh only', () => withApp({ after: routes }, async (app) => {
