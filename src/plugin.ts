@@ -51,7 +51,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * Who is calling. Behind `requireAuthorization()` never null. On a route without a guard it is what the ticket says by itself:
-     * null for nobody, and for a cookie whose user is due to be read again.
+     * null for nobody, for a cookie whose user is due to be read again, and for a cookie in an unsafe request of another site.
      */
     readonly identity: Principal | null
   }

@@ -6,6 +6,7 @@ import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
 import { mapDatabaseError } from '../store/database.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
+import { isSameOrigin } from './cross-origin.js'
 import type { Realm, Slotted } from './realm.js'
 import { clearCookie, readCookie, renewCookie, slideCookie } from './session.js'
 
@@ -28,6 +29,8 @@ export function peek(realm: Realm, request: FastifyRequest): Principal | null {
   const credential = readCredential(realm, request)
   const ticket = credential && openKnown(realm, credential)
   if (credential === null || ticket === null || realm.denyList.has(ticket.sessionId)) return null
+  // A guard would refuse it. A handler that decides by itself must not be led to act for whom another site has sent.
+  if (credential.scheme === 'cookie' && !isSameOrigin(realm, request)) return null
   const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, ticket)
   return unsure ? null : principalOf(realm, credential, ticket)
 }

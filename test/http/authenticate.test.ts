@@ -428,3 +428,15 @@ test('a route without a guard does not see a cookie whose user is due to be read
   const [renewed = ''] = (await me({ cookie }, app)).setCookies
   assert.equal(seenBy(await who({ cookie: pairOf(renewed) }, app)).scheme, 'cookie')
 }))
+
+test('a route without a guard does not see the cookie of a request that another site has made', async () => {
+  const { cookie } = await server.signInWithCookie()
+  const { accessToken } = await server.signIn()
+  for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { origin: 'https://evil.example' }, { 'sec-fetch-site': 'same-site' }]) {
+    assert.equal(seenBy(await who({ cookie, headers }, server, 'POST')).scheme, null)
+    // What only reads is shown by SameSite, and a token is nothing that a browser adds by itself.
+    assert.equal(seenBy(await who({ cookie, headers })).scheme, 'cookie')
+    assert.equal(seenBy(await who({ token: accessToken, headers }, server, 'POST')).scheme, 'bearer')
+  }
+  assert.equal(seenBy(await who({ cookie, headers: { 'sec-fetch-site': 'same-origin' } }, server, 'POST')).scheme, 'cookie')
+})
