@@ -45,7 +45,8 @@ class TicketPrincipal implements Principal {
     this.roles = ticket.roles
     this.amr = ticket.amr
     this.authenticatedAt = ticket.authenticatedAt * 1000
-    this.claims = Object.freeze(claimsOf(ticket))
+    // One principal serves all requests with its ticket.
+    this.claims = Object.freeze(claimsOf(ticket).map((claim) => Object.freeze(claim)))
     Object.freeze(this)
   }
 

@@ -440,3 +440,37 @@ test('a route without a guard does not see the cookie of a request that another 
   }
   assert.equal(seenBy(await who({ cookie, headers: { 'sec-fetch-site': 'same-origin' } }, server, 'POST')).scheme, 'cookie')
 })
+
+test('the principal is one object per request, frozen to its last claim, with the names of the reference in their order', () => withApp({
+  after: (app) => app.get('/me', { onRequest: requireAuthorization() }, (request) => {
+    const principal = request.identity!
+    assert.equal(request.identity, principal)
+    for (const thing of [principal, principal.claims, principal.roles, principal.amr, ...principal.claims]) assert.ok(Object.isFrozen(thing))
+    assert.throws(() => { (request as { identity: unknown }).identity = null }, TypeError)
+    assert.ok(principal.isInRole('Admin') && !principal.isInRole('admin'))
+    assert.ok(principal.hasClaim('colour') && principal.hasClaim('colour', 'blue') && !principal.hasClaim('colour', 'Blue') && !principal.hasClaim('toString'))
+    assert.deepEqual(principal.findFirst('colour'), { type: 'colour', value: 'blue' })
+    assert.deepEqual(principal.findAll('colour').map(({ value }) => value), ['blue', 'green'])
+    assert.equal(principal.findFirst('nothing'), null)
+    return { ...principal, claims: principal.claims.map(({ type, value }) => `${type}=${value}`) }
+  }),
+}, async (app) => {
+  const person = await app.register()
+  const [user] = await app.sql('select id from users')
+  await app.sql("insert into roles values ('00000000-0000-7000-8000-000000000001', 'Admin', 'ADMIN', '00000000-0000-7000-8000-000000000001')")
+  await app.sql("insert into user_roles values ($1, '00000000-0000-7000-8000-000000000001')", [user!.id])
+  for (const [index, colour] of ['blue', 'green'].entries()) {
+    await app.sql("insert into user_claims values ($1, $2, 'colour', $3)", [`00000000-0000-7000-8000-00000000000${index}`, user!.id, colour])
+  }
+  const { accessToken } = await app.signIn(person)
+  const [session] = await app.sql('select id from sessions')
+  const seconds = app.clock() / 1000
+  assert.deepEqual((await me({ token: accessToken }, app)).json(), {
+    userId: user!.id, userName: person.email, email: person.email, sessionId: session!.id, scheme: 'bearer', roles: ['Admin'], amr: ['pwd'],
+    authenticatedAt: app.clock(),
+    claims: [
+      `sub=${String(user!.id)}`, `name=${person.email}`, `email=${person.email}`, 'colour=blue', 'colour=green', 'role=Admin', 'amr=pwd',
+      `auth_time=${seconds}`, `sid=${String(session!.id)}`,
+    ],
+  })
+}))
