@@ -22,15 +22,20 @@ export function authenticate(realm: Realm, request: FastifyRequest, reply: Fasti
   return slots[realm.slot] = answer
 }
 
-/** Who is calling, as far as it can be told without asking the database: for routes without a guard. */
+/**
+ * Who is calling, as far as it can be told without asking the database: for routes without a guard. Nobody, where another site has sent our
+ * cookie: a guard refuses that, and a handler that decides by itself must not be led to act.
+ */
 export function peek(realm: Realm, request: FastifyRequest): Principal | null {
   const known = (request as unknown as Slotted)[realm.slot]
-  if (known !== undefined) return known
+  const principal = known === undefined ? glimpse(realm, request) : known
+  return principal?.scheme === 'cookie' && !isSameOrigin(realm, request) ? null : principal
+}
+
+function glimpse(realm: Realm, request: FastifyRequest): Principal | null {
   const credential = readCredential(realm, request)
   const ticket = credential && openKnown(realm, credential)
   if (credential === null || ticket === null || realm.denyList.has(ticket.sessionId)) return null
-  // A guard would refuse it. A handler that decides by itself must not be led to act for whom another site has sent.
-  if (credential.scheme === 'cookie' && !isSameOrigin(realm, request)) return null
   const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, ticket)
   return unsure ? null : principalOf(realm, credential, ticket)
 }

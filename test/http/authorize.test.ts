@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { test } from 'node:test'
-import identity, { requireAuthorization } from '../../src/index.js'
+import identity, { allowAnonymous, requireAuthorization } from '../../src/index.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { type Answer, headersOf, type TestApp, withApp } from '../support/app.js'
 
@@ -243,4 +243,23 @@ test('an error of the host\'s own readToken is the host\'s, and opens nothing', 
   const ours = await app.call('GET', '/account/manage/info')
   assert.equal(ours.status, 500)
   assert.equal(ours.headers['content-type'], 'application/problem+json')
+}))
+
+test('allowAnonymous() shows who is calling, renews what is due, and shows no cookie that another site has sent', () => withApp({
+  after: (app) => app.route({
+    method: ['GET', 'POST'], url: '/who', onRequest: allowAnonymous(), handler: (request) => ({ scheme: request.identity?.scheme ?? null }),
+  }),
+}, async (app) => {
+  const { cookie } = await app.signInWithCookie()
+  const { accessToken } = await app.signIn()
+  assert.deepEqual((await app.call('GET', '/who')).json(), { scheme: null })
+  assert.deepEqual((await app.call('GET', '/who', { token: 'nonsense', cookie })).json(), { scheme: null })
+  assert.deepEqual((await app.call('GET', '/who', { token: accessToken })).json(), { scheme: 'bearer' })
+  assert.deepEqual((await app.call('POST', '/who', { cookie })).json(), { scheme: 'cookie' })
+  const headers = { origin: 'https://evil.example' }
+  assert.deepEqual((await app.call('POST', '/who', { cookie, headers })).json(), { scheme: null })
+  assert.deepEqual((await app.call('GET', '/who', { cookie, headers })).json(), { scheme: 'cookie' })
+  app.clock.advance(1800)
+  const renewed = await app.call('GET', '/who', { cookie })
+  assert.deepEqual([renewed.json(), renewed.setCookies.length], [{ scheme: 'cookie' }, 1])
 }))
