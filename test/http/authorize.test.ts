@@ -22,8 +22,9 @@ function expectNotRegistered(answer: { statusCode: number, body: string }, decor
 const named = (answer: Answer) => (answer.json() as { name: string }).name
 const me = (app: FastifyInstance, url = '/me') => app.get(url, { onRequest: requireAuthorization() }, (request) => ({ name: request.identity!.userName }))
 
-test('a guard without the plugin is an error, never an open door', async () => {
+test('a guard without the plugin is an error, never an open door', async (t) => {
   const app = Fastify()
+  t.after(() => app.close())
   me(app)
   app.get('/late', { preHandler: [requireAuthorization()] }, () => 'open')
   app.register((scope, _options, done) => {
@@ -34,7 +35,6 @@ test('a guard without the plugin is an error, never an open door', async () => {
   for (const url of ['/me', '/late', '/nested']) {
     for (const headers of [{}, { authorization: 'Bearer x' }, { cookie: 'identity=x' }]) expectNotRegistered(await app.inject({ url, headers }))
   }
-  await app.close()
 })
 
 test('a route that was there before the plugin is guarded all the same', () => withApp({
@@ -56,8 +56,9 @@ test('a route that was there before the plugin is guarded all the same', () => w
   }
 }))
 
-test('a plugin in a scope guards what is in that scope; beside it a guard is an error', async () => {
+test('a plugin in a scope guards what is in that scope; beside it a guard is an error', async (t) => {
   const app = Fastify()
+  t.after(() => app.close())
   me(app, '/outside')
   await app.register(async (scope) => {
     await scope.register(identity, { database: await databaseUrl(), schema: uniqueSchema(), prefix: '/account' })
@@ -70,7 +71,6 @@ test('a plugin in a scope guards what is in that scope; beside it a guard is an 
   assert.equal((await app.inject({ method: 'POST', url: '/api/account/login', payload: {} })).statusCode, 400)
   assert.equal((await app.inject({ method: 'POST', url: '/api/Account/LOGIN/', payload: {} })).statusCode, 400)
   assert.equal((await app.inject({ method: 'POST', url: '/account/login', payload: {} })).statusCode, 404)
-  await app.close()
 })
 
 test('the plugin of a parent guards nested scopes and prefixes, one by one and all at once', () => withApp({
@@ -169,8 +169,9 @@ test('a cookie that is renewed is renewed once, however many guards ask', () => 
   for (const answer of answers) assert.deepEqual([answer.status, answer.setCookies.length], [200, 1])
 }))
 
-test('two realms in sibling scopes know their own people only', async () => {
+test('two realms in sibling scopes know their own people only', async (t) => {
   const app = Fastify()
+  t.after(() => app.close())
   for (const name of ['users', 'staff']) {
     await app.register(async (scope) => {
       await scope.register(identity, {
@@ -193,7 +194,6 @@ test('two realms in sibling scopes know their own people only', async () => {
     assert.equal((await app.inject({ url: `/${realm}/me`, cookies: { [realm]: value } })).statusCode, 200)
     assert.equal((await app.inject({ url: `/${other}/me`, cookies: { [realm]: value, [other]: value } })).statusCode, 401)
   }
-  await app.close()
 })
 
 test('two realms in one scope go by their decorators', () => withApp({
