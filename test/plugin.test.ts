@@ -103,6 +103,7 @@ const hosts: Record<string, AppOptions> = {
     },
   },
   'reads nothing at all': { before: (app) => { app.removeAllContentTypeParsers() } },
+  'writes answers its own way': { before: (app) => { app.setReplySerializer((payload) => JSON.stringify({ data: payload })) } },
   'takes bodies of ten bytes': { server: { bodyLimit: 10 } },
   'takes bodies of a gigabyte, and poisoned ones': { server: { bodyLimit: 2 ** 30, onProtoPoisoning: 'ignore', onConstructorPoisoning: 'ignore' } },
   'has schemas of all the names that we might use': {

@@ -41,6 +41,8 @@ function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<R
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
+  // A host's serializer for all replies would come before the compiled ones; null, which Fastify's types forget, takes it away here.
+  scope.setReplySerializer(null as unknown as () => string)
   scope.addHook('onRoute', (route) => { route.bodyLimit ??= bodyLimit })
   answerAsOurs(scope)
   const doors: [Endpoint, Door][] = [
