@@ -1,7 +1,7 @@
 // Gathers every option: its type, its default, its check. What leaves here is a frozen copy with nothing left to decide.
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyRequest, RegisterOptions } from 'fastify'
 import type { Clock } from './clock.js'
 import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from './errors.js'
 import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
@@ -223,8 +223,12 @@ export interface IdentityOptions {
   clock?: Clock
 }
 
+/** What Fastify itself takes at any registration, and a wrapped plugin must pass on. */
+export type RouteLogging = Pick<RegisterOptions, 'logLevel' | 'logSerializers'>
+
 export interface ResolvedOptions {
   readonly prefix: string
+  readonly routeLogging: RouteLogging
   readonly schema: string
   readonly migrate: 'auto' | 'check' | 'off'
   readonly secrets: readonly string[]
@@ -286,7 +290,7 @@ const nameCharacters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123
  * @throws FST_IDENTITY_INVALID_OPTION, naming the option and the remedy
  * @throws FST_IDENTITY_SECRET_MISSING in production without a root secret
  */
-export function resolveOptions(given: IdentityOptions, environment: NodeJS.ProcessEnv): ResolvedOptions {
+export function resolveOptions(given: IdentityOptions & RouteLogging, environment: NodeJS.ProcessEnv): ResolvedOptions {
   checkShape(optionsSchema, given, '')
   const { password = {}, bearer = {}, cookie = {}, csrf = true } = given
   const { hasher = {}, validators = [], ...rules } = password
@@ -304,6 +308,7 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
   const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
   const resolved: ResolvedOptions = {
     prefix: given.prefix ?? '',
+    routeLogging: defined({ logLevel: given.logLevel, logSerializers: given.logSerializers }),
     schema: given.schema ?? 'identity',
     migrate: given.migrate ?? 'auto',
     secrets: readSecrets(given.secret, environment, given.keys !== undefined),

@@ -18,7 +18,7 @@ import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
 import { findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
-import { type IdentityOptions, type Operation, operations, type ResolvedOptions, resolveOptions } from './options.js'
+import { type IdentityOptions, type Operation, operations, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
@@ -193,7 +193,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
     cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
   })
-  await mountUnder(app, realm, options.prefix, options.endpoints)
+  await mountUnder(app, realm, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
@@ -269,10 +269,13 @@ export interface IdentityRoutesOptions {
  * @throws FST_IDENTITY_NOT_REGISTERED where the plugin is not registered in this scope or a parent
  * @example app.register(identityRoutes, { prefix: '/v2/account' })
  */
-export const identityRoutes = fp(async (app: FastifyInstance, { prefix = '', decorator = 'identity', endpoints = {} }: IdentityRoutesOptions) => {
+export const identityRoutes = fp(async (
+  app: FastifyInstance, { prefix = '', decorator = 'identity', endpoints = {}, ...logging }: IdentityRoutesOptions & RouteLogging,
+) => {
   const realm = findRealm(app, decorator)
   if (realm === null) throw new NotRegistered(decorator)
-  await mountUnder(app, realm, prefix, Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>)
+  const mounted = Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>
+  await mountUnder(app, realm, mounted, { ...logging, prefix })
 }, { fastify: fastifyRange })
 
 /** The plugin: `await app.register(identity, { prefix: '/account' })`. */

@@ -1,7 +1,7 @@
 // The plugin in hosts of every kind: what a host sets for itself changes nothing for our routes, and ours nothing for the host's.
 import { fastifyCookie } from '@fastify/cookie'
 import assert from 'node:assert/strict'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginOptions } from 'fastify'
 import pg from 'pg'
 import { test } from 'node:test'
 import identity, { requireAuthorization } from '../src/index.js'
@@ -185,6 +185,21 @@ test('a Set-Cookie header that the host has written stays beside ours, in either
   const logout = await app.call('POST', '/account/logout', { cookie: pairOf(answer.setCookies[1]!) })
   assert.deepEqual(logout.setCookies.map((text) => text.slice(0, text.indexOf('='))), ['before', 'identity'])
 }))
+
+test('options may come from a function, as everywhere in Fastify, and a route\'s log level from the registration', async (t) => {
+  const lines: string[] = []
+  const database = await databaseUrl()
+  const schema = uniqueSchema()
+  const app = Fastify({ logger: { level: 'info', stream: { write(line: string) { lines.push(line) } } } })
+  t.after(() => app.close())
+  await app.register(identity, (): FastifyPluginOptions => ({ prefix: '/account', database, schema, logLevel: 'silent' }))
+  app.get('/mine', () => 'mine')
+  lines.length = 0
+  assert.equal((await app.inject({ method: 'POST', url: '/account/login', payload: {} })).statusCode, 400)
+  assert.deepEqual(lines, [])
+  await app.inject('/mine')
+  assert.equal(lines.length, 2)
+})
 
 test('a pool that the host hands in is used and not closed', async (t) => {
   const pool = new pg.Pool({ connectionString: await databaseUrl(), max: 3 })

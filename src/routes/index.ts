@@ -1,5 +1,5 @@
 // The prefixed inside: our own parser, validator, serializer and error handler, so that a host's settings neither weaken nor break it.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RegisterOptions } from 'fastify'
 import { bodyLimit, checkOnly, readJsonOnly, writeOnly } from '../http/json.js'
 import { answerError } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
@@ -20,20 +20,20 @@ type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | '
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
 export async function mountUnder(
-  app: FastifyInstance, realm: Realm, prefix: string, endpoints: Readonly<Record<Endpoint, boolean>>,
+  app: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>, where: RegisterOptions & { readonly prefix: string },
 ): Promise<void> {
   let paths: readonly string[] = []
   await app.register((scope, _options, done) => {
     paths = mountRoutes(scope, realm, endpoints)
     done()
-  }, { prefix })
+  }, where)
   // Without a prefix the host answers for unknown paths.
-  if (/^\/?$/.test(prefix)) return
+  if (/^\/?$/.test(where.prefix)) return
   await app.register((strays, _options, done) => {
     answerAsOurs(strays)
     answerOtherSpellings(strays, paths)
     done()
-  }, { prefix })
+  }, where)
 }
 
 /** Hangs the doors of a realm in a scope of its own. @returns their paths */
