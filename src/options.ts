@@ -152,7 +152,7 @@ export interface UserSettings extends Omit<Static<typeof userSchema>, 'validator
 export interface AuthorizationOptions {
   /** Rules of the application by name, for `requireAuthorization('name')`. */
   policies?: Readonly<Record<string, Policy>>
-  /** true: the application does not get ready while a route has neither `requireAuthorization` nor `allowAnonymous`. Default false. */
+  /** true: the application does not get ready while a route has neither `requireAuthorization` nor `allowAnonymous`; OPTIONS needs none. Default false. */
   explicit?: boolean
 }
 

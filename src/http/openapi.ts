@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
 import { anonymousName, guardName, requirementsOf } from './authorize.js'
 import type { Realm } from './realm.js'
-import { readRoutes, type RouteEntry } from './route-table.js'
+import { readRoutes, type RouteEntry, routeKey } from './route-table.js'
 
 /** A hook of this name marks the routes of ours, which decide about access themselves. */
 export const ownRouteName = 'identityRoute'
@@ -56,7 +56,7 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   instance.addHook('onRoute', (route) => { if (route.config?.identity !== 'own') routes.push(route) })
   instance.addHook('onReady', (done) => {
     const table = readRoutes(instance)
-    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(guardName)).map(({ method, url }) => `${method} ${url}`))
+    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(guardName)).map(({ method, url }) => routeKey(method, url)))
     try {
       if (authorization.explicit) refuseUndecided(table)
       for (const route of routes) {
@@ -64,7 +64,7 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
         for (const { policy, decorator = 'identity' } of guards) {
           if (policy !== undefined && decorator === realm.options.decorator && !(policy in authorization.policies)) throw new UnknownPolicy(policy)
         }
-        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(`${method} ${route.url}`))) paint(route, realm)
+        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(route, realm)
       }
       done()
     } catch (error) {
@@ -74,7 +74,8 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
 }
 
 function refuseUndecided(table: readonly RouteEntry[]): void {
-  const undecided = table.filter(({ hooks }) => !hooks.some((name) => name === guardName || name === anonymousName || name === ownRouteName))
+  // A browser asks with OPTIONS what it may do, without credentials: a guard would only break CORS.
+  const undecided = table.filter(({ method, hooks }) => method !== 'OPTIONS' && !hooks.some((name) => name === guardName || name === anonymousName || name === ownRouteName))
   if (undecided.length > 0) throw new UndecidedRoutes(undecided.map(({ method, url }) => `${method} ${url}`).join(', '))
 }
 

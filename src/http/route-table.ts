@@ -9,14 +9,17 @@ export interface RouteEntry {
   readonly hooks: readonly string[]
 }
 
-/** All routes of the application, once it is ready. */
+/**
+ * All routes of the application, once it is ready. Parameters that share a place are told by all their names: `/users/:id|:user`.
+ * The tree is printed letter by letter, as the router keeps it: grouped by whole paths it drops wildcards that resemble each other.
+ */
 export function readRoutes(instance: FastifyInstance): RouteEntry[] {
   const entries: { method: string, url: string, hooks: string[] }[] = []
   // The path of each level of the tree; four characters of the drawing are one level.
   const paths: string[] = []
   let current: typeof entries = []
-  for (const line of instance.printRoutes({ commonPrefix: false, includeHooks: true }).split('\n')) {
-    const drawing = /^[│├└─\s]*/.exec(line)?.[0] ?? ''
+  for (const line of instance.printRoutes({ includeHooks: true }).split('\n')) {
+    const drawing = /^(?:│ {3}|├── |└── | {4})*/.exec(line)?.[0] ?? ''
     const text = line.slice(drawing.length)
     if (text === '') continue
     const hooks = /^• \((onRequest|preParsing|preValidation|preHandler)\) (\[.*\])$/.exec(text)
@@ -27,11 +30,16 @@ export function readRoutes(instance: FastifyInstance): RouteEntry[] {
     }
     if (text.startsWith('•')) continue
     const [, part = text, methods] = /^(.*?)(?: \(([A-Z, -]+)\))?(?: \{.*\})?$/.exec(text) ?? []
-    const level = Math.floor(drawing.length / 4)
+    const level = drawing.length / 4
     paths.length = level
-    paths[level] = part
+    paths[level] = part === '(empty root node)' ? '' : part
     current = (methods ?? '').split(', ').filter((method) => method !== '').map((method) => ({ method, url: paths.slice(1).join(''), hooks: [] }))
     entries.push(...current)
   }
   return entries
+}
+
+/** What a route is known by, whether `url` is the one it was registered with or the one that the tree tells. */
+export function routeKey(method: string, url: string): string {
+  return `${method} ${url.replaceAll('::', ':').replace(/:\w+(?:\|:\w+)*/g, ':')}`
 }
