@@ -1,6 +1,7 @@
 // The door: `import identity, { requireAuthorization } from 'fastify-identity'`.
 export { identity as default, identity, type Identity, identityRoutes, type IdentityRoutesOptions } from './plugin.js'
-export { allowAnonymous, type Guard, type Policy, requireAuthorization, type Requirements } from './http/authorize.js'
+export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
+export type { Requirements } from './http/requirements.js'
 export type { AuthorizationOptions, BearerOptions, CookieOptions, IdentityOptions, Operation, PasswordSettings, UserSettings } from './options.js'
 export type { Principal, Scheme } from './accounts/principal.js'
 export type { SessionManager } from './accounts/session-manager.js'

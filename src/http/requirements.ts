@@ -1,0 +1,69 @@
+// What a guard asks of a caller: its parts, their check when the guard is made, and the answer for one request.
+import { Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../accounts/principal.js'
+import { InvalidOption, UnknownPolicy } from '../errors.js'
+import type { Realm } from './realm.js'
+
+/** What a caller must have, all of it; of a list, any. */
+export interface Requirements {
+  /** Any of these roles. Compared exactly. */
+  readonly roles?: readonly string[]
+  /** Claims by type: with this value, any of these values, or any value at all (`true`). Compared exactly. */
+  readonly claims?: Readonly<Record<string, string | readonly string[] | true>>
+  /** A policy of option `authorization.policies` by its name. */
+  readonly policy?: string
+  /** Any of these methods of authentication: `mfa` asks for a second factor. */
+  readonly amr?: readonly string[]
+  /** How long ago the credentials may have been proved, in seconds; a refresh proves nothing anew. */
+  readonly maxAgeSeconds?: number
+  /** Which realm is asked, by option `decorator`. Default `'identity'`. */
+  readonly decorator?: string
+}
+
+const names = () => Type.Array(Type.String(), { minItems: 1 })
+
+const requirementsSchema = Type.Object({
+  roles: Type.Optional(names()),
+  claims: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), names(), Type.Literal(true)]), { minProperties: 1 })),
+  policy: Type.Optional(Type.String({ minLength: 1 })),
+  amr: Type.Optional(names()),
+  maxAgeSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+  decorator: Type.Optional(Type.String({ minLength: 1 })),
+}, { additionalProperties: false })
+
+/**
+ * A copy of what a guard is given. A part that is misspelled, empty or undefined would ask for nothing, so that it is refused.
+ *
+ * @throws FST_IDENTITY_INVALID_OPTION, naming the part
+ */
+export function settled(given: Requirements | string): Requirements {
+  const rules: unknown = typeof given === 'string' ? { policy: given } : given
+  const error = Value.Errors(requirementsSchema, rules).First()
+  if (error !== undefined) {
+    const part = ['requireAuthorization', ...error.path.split('/').slice(1)].join('.')
+    if (error.message === 'Unexpected property') throw new InvalidOption(part, 'is unknown', `Known here: ${Object.keys(requirementsSchema.properties).join(', ')}`)
+    throw new InvalidOption(part, 'is wrong', error.message)
+  }
+  const checked = rules as Requirements // the schema says so
+  const missing = Object.entries(checked).find(([, part]) => part === undefined)
+  if (missing !== undefined) throw new InvalidOption(`requireAuthorization.${missing[0]}`, 'is undefined', 'Leave it out, or give it a value')
+  return structuredClone(checked)
+}
+
+/** Whether a caller has what a guard asks; the policy is asked last, and only about who has the rest. */
+export function meets(realm: Realm, rules: Requirements, principal: Principal, request: FastifyRequest): boolean | Promise<boolean> {
+  const { roles, claims = {}, amr, maxAgeSeconds, policy } = rules
+  if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return false
+  if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return false
+  if (maxAgeSeconds !== undefined && realm.clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
+  const isClaimed = Object.entries(claims).every(([type, wanted]) => wanted === true ? principal.hasClaim(type)
+    : [wanted].flat().some((value) => principal.hasClaim(type, value)))
+  if (!isClaimed) return false
+  if (policy === undefined) return true
+  const { policies } = realm.options.authorization
+  const rule = Object.hasOwn(policies, policy) ? policies[policy] : undefined
+  if (rule === undefined) throw new UnknownPolicy(policy)
+  return rule(principal, request)
+}
