@@ -52,19 +52,28 @@ export function documented(realm: Realm, isGuarded: boolean): { swaggerTransform
  */
 export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   const { authorization } = realm.options
-  const routes: RouteOptions[] = []
-  instance.addHook('onRoute', (route) => { if (route.config?.identity !== 'own') routes.push(route) })
+  // Only a document that shows one of our routes before has our security schemes; one without would break at their names.
+  const hadSwagger = instance.hasDecorator('swagger')
+  let isDeclared = false
+  const routes: { route: RouteOptions, isDeclared: boolean }[] = []
+  instance.addHook('onRoute', (route) => {
+    if (route.config?.identity !== 'own') routes.push({ route, isDeclared })
+    else isDeclared = hadSwagger
+  })
   instance.addHook('onReady', (done) => {
+    if (!hadSwagger && instance.hasDecorator('swagger')) {
+      instance.log.warn('@fastify/swagger was registered after fastify-identity, whose routes its document lacks: register it before')
+    }
     const table = readRoutes(instance)
     const guarded = new Set(table.filter(({ hooks }) => hooks.includes(guardName)).map(({ method, url }) => routeKey(method, url)))
     try {
       if (authorization.explicit) refuseUndecided(table)
-      for (const route of routes) {
+      for (const { route, isDeclared } of routes) {
         const guards = hooksOf(route).map(requirementsOf).filter((rules) => rules !== null)
         for (const { policy, decorator = 'identity' } of guards) {
-          if (policy !== undefined && decorator === realm.options.decorator && !(policy in authorization.policies)) throw new UnknownPolicy(policy)
+          if (policy !== undefined && decorator === realm.options.decorator && !Object.hasOwn(authorization.policies, policy)) throw new UnknownPolicy(policy)
         }
-        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(route, realm)
+        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(route, isDeclared ? securityOf(realm) : null)
       }
       done()
     } catch (error) {
@@ -79,13 +88,13 @@ function refuseUndecided(table: readonly RouteEntry[]): void {
   if (undecided.length > 0) throw new UndecidedRoutes(undecided.map(({ method, url }) => `${method} ${url}`).join(', '))
 }
 
-function paint(route: RouteOptions, realm: Realm): void {
+function paint(route: RouteOptions, ours: Security | null): void {
   const schema: FastifySchema & { security?: Security } = route.schema ?? {}
   const response = (schema.response ?? {}) as Record<string, unknown> // Fastify leaves it unknown
   // A new object: the host may use its own for other routes.
   route.schema = {
     ...schema,
-    security: schema.security ?? securityOf(realm),
+    ...(schema.security === undefined && ours !== null ? { security: ours } : {}),
     ...(isForeign(response) ? {} : { response: { ...(Object.keys(response).length === 0 ? unknownAnswer : {}), ...refusals, ...response } }),
   }
 }
