@@ -71,8 +71,6 @@ export async function changeUser(
   let ended: readonly string[] = []
   try {
     await inTransaction(db, async (trx) => {
-      // Inside a host's transaction a violated index would end it, so that the names are looked up first.
-      if (db.kysely.isTransaction) await refuseTaken({ ...context, db: trx }, user, next)
       if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
       await context.notifier.hook(event, trx, next)
@@ -81,7 +79,8 @@ export async function changeUser(
     })
   } catch (error) {
     if (error instanceof Refused) return failed(describe, error.failures)
-    if (violatedConstraint(error) === null) throw error
+    // A hook's own rows have indexes too.
+    if (!userIndexes.has(violatedConstraint(error) ?? '')) throw error
     return failed(describe, await duplicatesOf(context, next))
   }
   sessions.ended(ended)
@@ -90,23 +89,17 @@ export async function changeUser(
   return success
 }
 
-async function refuseTaken(context: AccountContext, user: UserRecord, next: UserRecord): Promise<void> {
-  if (next.normalizedUserName === user.normalizedUserName && next.normalizedEmail === user.normalizedEmail) return
-  const duplicates = await duplicatesOf(context, next, [])
-  if (duplicates.length > 0) throw new Refused(duplicates)
-}
+const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 'users_unique_email'])
 
 /** Which of a user's names stand in the way; an index said that one does. */
-export async function duplicatesOf(
-  context: AccountContext, user: UserRecord,
-  otherwise: readonly Failure[] = [{ code: 'DuplicateUserName', args: [user.userName] }],
-): Promise<readonly Failure[]> {
+export async function duplicatesOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
   const taken = await findTaken(context.db, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
   const found: Failure[] = [
     ...(taken.name ? [{ code: 'DuplicateUserName', args: [user.userName] } as const] : []),
     ...(taken.email ? [{ code: 'DuplicateEmail', args: [user.email ?? ''] } as const] : []),
   ]
-  return found.length > 0 ? found : otherwise
+  // Whoever had the name has gone meanwhile.
+  return found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }]
 }
 
 /** What the unique index of addresses holds for this user: nothing unless option user.requireUniqueEmail is set. */

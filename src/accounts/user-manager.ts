@@ -44,7 +44,10 @@ export interface UserBasics {
 
 /** `app.identity.users`. */
 export interface UserManager extends UserBasics, CredentialManager, TwoFactorManager {
-  /** The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. */
+  /**
+   * The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. Hooks are called in it; events
+   * are not told, since nobody here knows whether the host commits. Sessions that end are refused within a second after it has.
+   */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
   withTransaction(trx: Transaction<any>): UserManager
 }
@@ -65,6 +68,7 @@ export function createUserManager(context: AccountContext, settings: UserSetting
       db: within(context.db, trx),
       // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
       sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
+      notifier: { ...context.notifier, emit: () => undefined },
     }, settings),
   }
 }
@@ -85,13 +89,13 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       // The indexes decide, not a look-up: of any number of registrations at once one row is written.
       const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
       const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
-      const written = isAlone ? await write(db) : await inTransaction(db, async (trx) => {
+      const written = isAlone ? await write(db) : await unlessRefused(inTransaction(db, async (trx) => {
         await notifier.hook('userCreating', trx, user)
-        if (!await write(trx)) return false
+        if (!await write(trx)) throw new Refused()
         await also?.(trx, user)
         await notifier.hook('userCreated', trx, user)
         return true
-      })
+      })) ?? false
       if (written) {
         notifier.emit('userCreated', { userId: user.id })
         return { succeeded: true, user: Object.assign(given, user) }
@@ -102,16 +106,13 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
     update: (user) => changeUser(context, user, {}),
 
     async delete(user) {
-      const ended = await inTransaction(db, async (trx) => {
-        if (!await lockUser(trx, user.id, user.concurrencyStamp)) throw new Stale()
+      const ended = await unlessRefused(inTransaction(db, async (trx) => {
+        if (!await lockUser(trx, user.id, user.concurrencyStamp)) throw new Refused()
         await notifier.hook('userDeleting', trx, user)
         const ids = await sessions.end(trx, { userId: user.id })
         await deleteUser(trx, user.id)
         return ids
-      }).catch((error: unknown) => {
-        if (error instanceof Stale) return null
-        throw error
-      })
+      }))
       if (ended === null) return failed(describe, [{ code: 'ConcurrencyFailure' }])
       sessions.ended(ended)
       notifier.emit('userDeleted', { userId: user.id })
@@ -129,8 +130,15 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
   }
 }
 
-/** Rolls a transaction back whose row was changed by someone else meanwhile. */
-class Stale extends Error {}
+/** Rolls a transaction back, with what hooks wrote in it, where a name was taken or the row was changed by someone else meanwhile. */
+class Refused extends Error {}
+
+async function unlessRefused<T>(work: Promise<T>): Promise<T | null> {
+  return work.catch((error: unknown) => {
+    if (error instanceof Refused) return null
+    throw error
+  })
+}
 
 function byKey(text: string, find: (key: string) => Promise<User | null>): Promise<User | null> {
   const key = normalizeName(text)

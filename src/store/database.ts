@@ -130,11 +130,24 @@ const tries = 3
 
 /**
  * Runs `work` in one transaction, again (3 times at most, with jitter) when the database asks for it (SQLSTATE 40001, 40P01).
- * Inside an open transaction `work` joins it.
+ * Inside an open transaction `work` joins it, behind a savepoint: what throws leaves nothing of itself there either.
  */
 export async function inTransaction<T>(db: Db, work: (trx: Trx) => Promise<T>): Promise<T> {
-  if (db.kysely.isTransaction) return work(db as Trx)
+  if (db.kysely.isTransaction) return behindSavepoint(db as Trx, work)
   return retrying(() => db.kysely.transaction().execute((kysely) => work({ schema: db.schema, now: () => db.now(), kysely })))
+}
+
+async function behindSavepoint<T>(trx: Trx, work: (trx: Trx) => Promise<T>): Promise<T> {
+  await sql`savepoint fastify_identity`.execute(trx.kysely)
+  try {
+    const result = await work(trx)
+    await sql`release savepoint fastify_identity`.execute(trx.kysely)
+    return result
+  } catch (error) {
+    // A connection that is gone has rolled back by itself; what happened first is what is told.
+    await sql`rollback to savepoint fastify_identity`.execute(trx.kysely).catch(() => undefined)
+    throw error
+  }
 }
 
 /** Runs one statement, again when a cluster asks for it. Only for statements that may run twice. */
