@@ -54,11 +54,14 @@ export function createNotifier(hooks: Hooks, events: EventEmitter, onError: (err
       await hooks[name]?.({ user: { ...user }, trx: kysely.withoutPlugins() })
     },
     emit(name, details) {
-      // A listener is no part of what happened.
-      try {
-        events.emit(name, details)
-      } catch (error) {
-        onError(error)
+      // A listener is no part of what happened: neither what it throws nor what it rejects later reaches anybody but the log.
+      for (const listener of events.rawListeners(name)) {
+        try {
+          const answer: unknown = Reflect.apply(listener, events, [details])
+          if (answer instanceof Promise) answer.catch(onError)
+        } catch (error) {
+          onError(error)
+        }
       }
     },
   }
