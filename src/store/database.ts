@@ -54,8 +54,8 @@ export function connect(
     const kysely = (option as Kysely<Tables>).withoutPlugins().withSchema(schema)
     return { ...ours, kysely, pool: null, withoutTimeLimits: (work) => work({ ...ours, kysely }), close: () => Promise.resolve() }
   }
-  const owned = !isPool(option)
-  const pool = owned ? new pg.Pool({ ...limits, ...poolConfig(option, environment) }) : option
+  const { pool, config } = isPool(option) ? { pool: option, config: null } : openPool({ ...limits, ...poolConfig(option, environment) })
+  const owned = config !== null
   // What a pool does with connections that die idle; a host's own listener is enough.
   const listens = owned || pool.listenerCount('error') === 0
   if (listens) pool.on('error', onError)
@@ -66,7 +66,7 @@ export function connect(
     pool,
     async withoutTimeLimits(work) {
       if (!owned) return work({ ...ours, kysely: over(guardPool(pool, onError, 0), schema) })
-      const patient = new pg.Pool({ ...pool.options, ...noLimits, max: 2 })
+      const patient = new pg.Pool({ ...config, ...noLimits, max: 2 })
       patient.on('error', onError)
       try {
         return await work({ ...ours, kysely: over(guardPool(patient, onError), schema) })
@@ -83,6 +83,11 @@ export function connect(
 
 function isPool(option: string | pg.Pool | pg.PoolConfig | undefined): option is pg.Pool {
   return typeof option === 'object' && 'connect' in option && typeof option.connect === 'function'
+}
+
+// The settings stay beside the pool: in its own options the password is hidden from whoever copies them.
+function openPool(config: pg.PoolConfig): { pool: pg.Pool, config: pg.PoolConfig } {
+  return { pool: new pg.Pool(config), config }
 }
 
 function poolConfig(option: string | pg.PoolConfig | undefined, environment: NodeJS.ProcessEnv): pg.PoolConfig {
