@@ -59,17 +59,17 @@ export function connect(
   // What a pool does with connections that die idle; a host's own listener is enough.
   const listens = owned || pool.listenerCount('error') === 0
   if (listens) pool.on('error', onError)
-  const kysely = over(guardPool(pool, onError), schema)
+  const kysely = over(guardPool(pool, onError, { isOurs: owned }), schema)
   return {
     ...ours,
     kysely,
     pool,
     async withoutTimeLimits(work) {
-      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, onError, 0), schema) })
+      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, onError, { queryTimeout: 0 }), schema) })
       const patient = new pg.Pool({ ...config, ...noLimits, max: 2 })
       patient.on('error', onError)
       try {
-        return await work({ ...ours, kysely: over(guardPool(patient, onError), schema) })
+        return await work({ ...ours, kysely: over(guardPool(patient, onError, { isOurs: true }), schema) })
       } finally {
         await patient.end()
       }

@@ -25,21 +25,29 @@ export interface GuardedConnection {
   release(): void
 }
 
+export interface GuardOptions {
+  /** Milliseconds that an answer may take; 0 for ever. Default: what the pool says, else 3,500. */
+  readonly queryTimeout?: number
+  /** Whether the pool is ours: its limits are then set again by each transaction, and not sent where a pooler refuses them. */
+  readonly isOurs?: boolean
+}
+
 /**
  * Puts bounds and listeners around a pool's connections. Limits that the pool sets itself stay.
  *
  * @param onError hears of connections that are lost while in use; a pool tells nobody, and a client without a listener ends the process
- * @param queryTimeout milliseconds that an answer may take; 0 for ever
  */
 export function guardPool(
-  pool: pg.Pool, onError: (error: Error) => void, queryTimeout = pool.options.query_timeout ?? limits.query_timeout,
+  pool: pg.Pool, onError: (error: Error) => void,
+  { isOurs = false, queryTimeout = pool.options.query_timeout ?? limits.query_timeout }: GuardOptions = {},
 ): GuardedPool {
+  const begin = isOurs ? beginWithin(pool.options) : 'begin'
   const answeredAt = new WeakMap<pg.PoolClient, number>()
   let silentAt = -Infinity
 
   async function checkOut(): Promise<pg.PoolClient> {
     for (;;) {
-      const client = await connectInTime(pool)
+      const client = await (isOurs ? connectAnyhow(pool) : connectInTime(pool))
       // It last spoke before another one fell silent, and would be as silent: a new connection is the faster way to find out.
       if ((answeredAt.get(client) ?? Infinity) > silentAt) return client
       client.release(true)
@@ -56,7 +64,8 @@ export function guardPool(
           // The rollback after a loss need not wait for the same silence.
           if (broken !== null) throw broken
           try {
-            const result = await client.query({ text, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
+            const sent = text === 'begin' ? begin : text
+            const result = await client.query({ text: sent, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
             answeredAt.set(client, performance.now())
             return result
           } catch (error) {
@@ -71,6 +80,33 @@ export function guardPool(
         },
       }
     },
+  }
+}
+
+const serverLimits = ['statement_timeout', 'idle_in_transaction_session_timeout'] as const
+
+/**
+ * The limits once more, in the same message that begins a transaction. A pooler may have refused them for the connection, or dropped them;
+ * that a revocation commits within 15 s of its note hangs on them.
+ */
+function beginWithin(options: pg.PoolConfig): string {
+  const set = serverLimits.map((name) => [name, Number(options[name])] as const).filter(([, limit]) => limit > 0)
+  return ['begin', ...set.map(([name, limit]) => `set local ${name} = ${limit}`)].join('; ')
+}
+
+/**
+ * PgBouncer refuses a connection that begins with a setting it does not know, unless its ignore_startup_parameters names it. The settings
+ * are then left out; a statement outside a transaction is still given up by `query_timeout`.
+ */
+async function connectAnyhow(pool: pg.Pool): Promise<pg.PoolClient> {
+  for (;;) {
+    try {
+      return await connectInTime(pool)
+    } catch (error) {
+      const refused = serverLimits.find((name) => error instanceof Error && error.message === `unsupported startup parameter: ${name}`)
+      if (refused === undefined) throw error
+      pool.options[refused] = undefined
+    }
   }
 }
 
