@@ -8,6 +8,7 @@ import { findTaken, updateUser, type UserRecord } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
 import type { HookName, Notifier } from './hooks.js'
+import { isLockedByHand } from './lockout.js'
 import { normalizeName } from './names.js'
 import type { SessionEnder } from './session-manager.js'
 import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
@@ -52,18 +53,20 @@ class Refused extends Error {
 
 /**
  * Writes changed members of a user where nobody else has changed the row since it was read, and brings the object up to date. The
- * user is validated as a whole, as in the reference.
+ * user is validated as a whole, as in the reference. Whom `lockoutEnd` keeps out gets another stamp and loses every session.
  */
 export async function changeUser(
   context: AccountContext, user: UserRecord, changes: Partial<UserRecord>, options: ChangeOptions = {},
 ): Promise<IdentityResult> {
   const { db, describe, sessions } = context
   const changed = { ...user, ...changes }
+  const isLocked = isLockedByHand(changed, context.clock())
+  const endSessions = isLocked ? 'all' : options.endSessions
   const next = {
     ...changed,
     ...normalized(changed),
     concurrencyStamp: newConcurrencyStamp(),
-    securityStamp: options.rotateStamp === true ? newStamp() : user.securityStamp,
+    securityStamp: isLocked || options.rotateStamp === true ? newStamp() : user.securityStamp,
   }
   const errors = await userErrors(context, next, user)
   if (errors.length > 0) return { succeeded: false, errors }
@@ -74,8 +77,8 @@ export async function changeUser(
       if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
       await context.notifier.hook(event, trx, next)
-      ended = options.endSessions === undefined ? [] : await sessions.end(trx, options.endSessions === 'all'
-        ? { userId: user.id } : { userId: user.id, except: options.endSessions.except })
+      ended = endSessions === undefined ? [] : await sessions.end(trx, endSessions === 'all'
+        ? { userId: user.id } : { userId: user.id, except: endSessions.except })
     })
   } catch (error) {
     if (error instanceof Refused) return failed(describe, error.failures)

@@ -10,6 +10,7 @@ import type { SealingKey } from '../tokens/seal.js'
 import { isMarkOf, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
 import { attemptKeyOf } from './credential-manager.js'
+import { isLockedByHand } from './lockout.js'
 import { normalizeName } from './names.js'
 import type { Notifier } from './hooks.js'
 import type { SessionEnder } from './session-manager.js'
@@ -193,16 +194,17 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     async refresh(ticket) {
       const { sessionId, counter } = ticket
       const moved = dependencies.rotateRefreshTokens ? await rotateSession(db, sessionId, counter) : await touchSession(db, sessionId)
-      const session = moved ?? await healed(ticket)
-      if (session === null || !isMarkOf(ticket.stamp, session.user.securityStamp)) return null
-      return asSignedIn(sessionId, session)
+      return continued(ticket, moved ?? await healed(ticket))
     },
 
     async validate(ticket) {
-      const session = await touchSession(db, ticket.sessionId)
-      if (session === null || !isMarkOf(ticket.stamp, session.user.securityStamp)) return null
-      return asSignedIn(ticket.sessionId, session)
+      return continued(ticket, await touchSession(db, ticket.sessionId))
     },
+  }
+
+  function continued({ sessionId, stamp }: Ticket, session: LiveSession | null): SignedIn | null {
+    if (session === null || !isMarkOf(stamp, session.user.securityStamp) || isLockedByHand(session.user, clock())) return null
+    return asSignedIn(sessionId, session)
   }
 
   // The counter was not where the token says. One behind within the time of grace: an answer was lost, or a second tab was faster, and
@@ -228,10 +230,6 @@ function refused(reason: SignInFailure): SignInResult {
 
 function isGiven(code: string | null | undefined): code is string {
   return code !== undefined && code !== null && code !== ''
-}
-
-function isLockedByHand(user: UserRecord, now: number): boolean {
-  return user.lockoutEnabled && user.lockoutEnd !== null && user.lockoutEnd.getTime() >= now
 }
 
 function asSignedIn(sessionId: string, session: LiveSession): SignedIn {

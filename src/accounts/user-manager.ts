@@ -27,7 +27,11 @@ export interface UserBasics {
    * @returns PasswordTooShort and its like · InvalidUserName · InvalidEmail · DuplicateUserName · DuplicateEmail
    */
   create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
-  /** Writes changed members of `user`. Rotates no stamp. @returns ConcurrencyFailure when the row was changed by someone else */
+  /**
+   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now keeps the user out.
+   *
+   * @returns ConcurrencyFailure when the row was changed by someone else
+   */
   update(user: User): Promise<IdentityResult>
   /** Deletes the user with all that belongs to them; their sessions end at once. */
   delete(user: User): Promise<IdentityResult>
