@@ -1,0 +1,49 @@
+// One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and orders of the host's
+// administrator by message. Real time, and argon2id at its cheapest.
+import Fastify from 'fastify'
+import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'
+import { cheapHasher } from './instances.js'
+
+export interface Order {
+  readonly id: number
+  readonly name: keyof typeof orders
+  readonly about: string
+}
+
+const given = JSON.parse(process.env.IDENTITY_OPTIONS ?? '{}') as IdentityOptions // written by processes.ts
+const app = Fastify({ forceCloseConnections: true })
+await app.register(identity, { ...given, password: { hasher: cheapHasher } })
+app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
+
+async function userOf(name: string): Promise<User> {
+  const user = await app.identity.users.findByName(name)
+  if (user === null) throw new Error('There is no such user')
+  return user
+}
+
+const orders = {
+  /** What the mail of /forgotPassword would bring. */
+  async resetCode(email: string) {
+    const user = await userOf(email)
+    await app.identity.users.confirmEmail(user, app.identity.users.generateEmailConfirmationToken(user))
+    return app.identity.users.generatePasswordResetToken(await userOf(email))
+  },
+  async deleteUser(email: string) { return app.identity.users.delete(await userOf(email)) },
+  async lock(email: string) {
+    const user = await userOf(email)
+    user.lockoutEnd = new Date(Date.now() + 3_600_000)
+    return app.identity.users.update(user)
+  },
+  revokeSession: (sessionId: string) => app.identity.sessions.revoke(sessionId),
+  async revokeSessions(email: string) { return app.identity.sessions.revokeAll((await userOf(email)).id) },
+  listKeys: () => app.identity.keys.list(),
+  rotateKeys: (seconds: string) => app.identity.keys.rotate({ activateAfterSeconds: Number(seconds) }),
+  revokeKey: (id: string) => app.identity.keys.revoke(id),
+  revokeKeys: () => app.identity.keys.revokeAll(),
+}
+
+process.on('message', ({ id, name, about }: Order) => {
+  orders[name](about).then((answer) => process.send?.({ id, answer }), (error: unknown) => process.send?.({ id, error: String(error) }))
+})
+process.on('disconnect', () => void app.close().then(() => process.exit(0)))
+process.send?.({ url: await app.listen({ host: '127.0.0.1', port: 0 }) })
