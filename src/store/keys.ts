@@ -55,9 +55,10 @@ export async function rewrapKey(db: Db, id: string, current: Buffer, next: Buffe
   await sql`update ${table(db, 'keys')} set root = ${next}, wrapped = true where id = ${id} and root = ${current}`.execute(db.kysely)
 }
 
-/** Sets when a key opens no more, unless that is set already. */
+/** Sets when a key opens no more, never to an earlier time than is set already. */
 export async function retireKey(db: Db, id: string, retiresAt: number): Promise<void> {
-  await sql`update ${table(db, 'keys')} set retires_at = ${new Date(retiresAt)} where id = ${id} and retires_at is null`.execute(db.kysely)
+  const at = sql`${new Date(retiresAt)}::timestamptz`
+  await sql`update ${table(db, 'keys')} set retires_at = ${at} where id = ${id} and coalesce(retires_at, '-infinity') < ${at}`.execute(db.kysely)
 }
 
 /** Revokes one token key, or all of them; answers how many were revoked now. */

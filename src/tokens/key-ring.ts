@@ -45,8 +45,7 @@ export function createKeyRing(keys: readonly RingKey[], appName = '', previous?:
   if (byId.size !== slots.length) throw new TypeError('Two keys of the ring have the same id')
   return Object.freeze({
     sealing(now: number) {
-      const usable = slots.filter((slot) => isUsable(slot, now))
-      const slot = usable.findLast(({ activatesAt }) => activatesAt <= now) ?? usable[0]
+      const slot = sealingOf(slots.filter((one) => isUsable(one, now)), now)
       if (!slot) throw new Error('The key ring holds no key that may seal')
       return slot.sealing
     },
@@ -74,16 +73,23 @@ export interface NextKey {
   readonly retirements: readonly { readonly id: number, readonly retiresAt: number }[]
 }
 
-/** The key that is due now, or null. Where no key may seal (the first start, all revoked) it is due and activates at once. */
+/**
+ * The key that is due now, or null. Where no key may seal (the first start, all revoked) it is due and activates at once; where only keys
+ * are left that retire (their successor was revoked), it is due too, and the one that seals meanwhile stays for its last tokens.
+ */
 export function nextKey(keys: readonly RingKey[], now: number, options: RotationOptions): NextKey | null {
   const { rotationSeconds = 90 * 86_400, activationDelaySeconds = 60, openForSeconds } = options
-  const usable = keys.filter((key) => isUsable(key, now))
-  if (usable.length === 0) return { activatesAt: now, retirements: [] }
-  const newest = Math.max(...usable.map((key) => key.activatesAt))
-  if (now < newest + rotationSeconds * 1000) return null
+  const usable = keys.filter((key) => isUsable(key, now)).sort(byAge)
+  const newest = usable.at(-1)
+  if (newest === undefined) return { activatesAt: now, retirements: [] }
+  if (usable.some((key) => key.retiresAt === null) && now < newest.activatesAt + rotationSeconds * 1000) return null
   const activatesAt = now + activationDelaySeconds * 1000
   const retiresAt = activatesAt + openForSeconds * 1000
-  return { activatesAt, retirements: usable.filter((key) => key.retiresAt === null).map(({ id }) => ({ id, retiresAt })) }
+  const sealing = sealingOf(usable, now)
+  return {
+    activatesAt,
+    retirements: usable.filter((key) => key.retiresAt === null || (key === sealing && key.retiresAt < retiresAt)).map(({ id }) => ({ id, retiresAt })),
+  }
 }
 
 export function newRootKey(): { id: number, root: Uint8Array } {
@@ -146,6 +152,11 @@ function timesOf({ activatesAt, retiresAt, revokedAt }: RingKey): KeyTimes {
 
 function isUsable({ retiresAt, revokedAt }: KeyTimes, now: number): boolean {
   return revokedAt === null && (retiresAt === null || now < retiresAt)
+}
+
+/** Of usable keys by age. */
+function sealingOf<T extends KeyTimes>(usable: readonly T[], now: number): T | undefined {
+  return usable.findLast(({ activatesAt }) => activatesAt <= now) ?? usable[0]
 }
 
 function byAge(a: RingKey, b: RingKey): number {

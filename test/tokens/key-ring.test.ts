@@ -156,6 +156,44 @@ test('following nextKey for years, there is always a key that seals, and its tok
   assert.equal(keys.length, 11)
 })
 
+test('where only keys that retire are left, the next one is due, and the one that seals stays until its tokens have expired', () => {
+  const keys = [
+    ringKey(1, { retiresAt: 20 * day }), ringKey(2, { activatesAt: 5 * day, retiresAt: 15 * day }), ringKey(3, { activatesAt: 9 * day, revokedAt: 10 * day }),
+  ]
+  assert.deepEqual(nextKey(keys, 10 * day, rotation), {
+    activatesAt: 10 * day + 60_000,
+    retirements: [{ id: 2, retiresAt: 40 * day + 60_000 }],
+  })
+  const next = ringKey(4, { activatesAt: 10 * day + 60_000 })
+  assert.equal(nextKey([...keys, next], 10 * day + 1, rotation), null)
+  // A key that opens for longer than its successor needs is not shortened.
+  const late = [ringKey(1, { retiresAt: 90 * day })]
+  assert.deepEqual(nextKey(late, 10 * day, rotation)?.retirements, [])
+})
+
+test('whichever keys are revoked meanwhile, there is a key that seals, and tokens of the others open for their whole life', () => {
+  let keys: RingKey[] = []
+  let issued: { token: string, keyId: number, until: number }[] = []
+  for (let now = 0; now < 1000 * day; now += day) {
+    if (now % (93 * day) === 92 * day) {
+      // The newest key; at first while its predecessor still opens.
+      const { id } = keys.at(-1)!
+      keys = keys.map((key) => key.id === id ? { ...key, revokedAt: now } : key)
+      issued = issued.filter(({ keyId }) => keyId !== id)
+    }
+    const next = nextKey(keys, now, rotation)
+    if (next) {
+      const retiresAt = new Map(next.retirements.map((retirement) => [retirement.id, retirement.retiresAt]))
+      keys = keys.map((key) => ({ ...key, retiresAt: retiresAt.get(key.id) ?? key.retiresAt }))
+      keys.push({ ...newRootKey(), createdAt: now, activatesAt: next.activatesAt, retiresAt: null, revokedAt: null })
+    }
+    const ring = createKeyRing(keys)
+    const sealing = ring.sealing(now)
+    issued.push({ token: seal(sealing, 'access', 'text'), keyId: sealing.id, until: now + 30 * day })
+    for (const { token } of issued.filter(({ until }) => now < until)) assert.ok(open((id) => ring.find(id, now), 'access', token))
+  }
+})
+
 test('a new root key has 32 random bytes and a random id', () => {
   const made = Array.from({ length: 100 }, newRootKey)
   for (const { id, root } of made) {
