@@ -98,6 +98,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   const feed = startFeed({
     poll: (seconds) => findRevoked(connection, seconds),
     found: (ids) => ender.ended(ids),
+    ping: () => ping(connection),
     firstSeconds: longestUnvalidatedSeconds + 60,
   })
   app.addHook('onClose', () => feed.stop())
@@ -176,7 +177,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     events,
     async migrate() { await migrate(connection) },
     async healthCheck() {
-      const database = await isSessionLive(connection, '00000000-0000-0000-0000-000000000000').then(() => true, () => false)
+      const database = await ping(connection).then(() => true, () => false)
       const revocations = feed.state() !== 'blind'
       return { ok: database && revocations, database, revocations }
     },
@@ -204,6 +205,11 @@ async function prepareDatabase(connection: Connection, { migrate: mode }: Resolv
   } catch (error) {
     throw error instanceof Error && 'code' in error && error.code === 'FST_IDENTITY_DATABASE_UNAVAILABLE' ? unreachable(error) : error
   }
+}
+
+/** Asks what a request would ask. */
+function ping(connection: Connection): Promise<unknown> {
+  return isSessionLive(connection, '00000000-0000-0000-0000-000000000000')
 }
 
 function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {

@@ -149,6 +149,6 @@ async function validate(
 /** While the database is gone what is not known to be revoked is served, for a bounded time. */
 function orServe(realm: Realm, error: unknown): true {
   if (!(mapDatabaseError(error) instanceof DatabaseUnavailable)) throw error
-  if (realm.feed.state() === 'blind') throw new RevocationUnknown()
+  if (!realm.feed.mayTrust()) throw new RevocationUnknown()
   return true
 }

@@ -5,18 +5,24 @@ export interface FeedOptions {
   /** The ids revoked within the last so many seconds of the database's clock. */
   poll(seconds: number): Promise<readonly string[]>
   found(sessionIds: readonly string[]): void
+  /** Whether a request could ask the database for itself: rejects when it does not answer. */
+  ping(): Promise<unknown>
   /** How far back the first question goes: no ticket that needs no validation is older. */
   firstSeconds: number
   /** Monotonic milliseconds. */
   monotonic?: () => number
   intervalMilliseconds?: number
+  /** How long an answer is waited for before the feed counts as failing; a later one still counts. */
+  patienceMilliseconds?: number
 }
 
-/** `fresh`: nothing that ended a second ago is unknown. `stale`: ask the database. `down`: it does not answer; `blind`: for too long. */
+/** `fresh`: nothing that ended lately is unknown. `stale`: ask the database. `down`: it does not answer either; `blind`: for too long. */
 export type FeedState = 'fresh' | 'stale' | 'down' | 'blind'
 
 export interface Feed {
   state(): FeedState
+  /** Whether a request whose own question failed may be served on trust: for a minute after the last good question. */
+  mayTrust(): boolean
   /** Asks now, also after the feed was stopped; rejects when the database does not answer. */
   refresh(): Promise<void>
   stop(): void
@@ -28,25 +34,38 @@ const blindMilliseconds = 60_000
 
 /** Starts asking at once. Its timer keeps no process alive. */
 export function startFeed(options: FeedOptions): Feed {
-  const { monotonic = () => performance.now(), intervalMilliseconds = 500 } = options
+  // Two waits in a row end before the feed is stale, so that no request waits for a database that is gone.
+  const { monotonic = () => performance.now(), intervalMilliseconds = 500, patienceMilliseconds = 2_000 } = options
   let lastGood = monotonic()
   let answered = false
   let failing = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
 
-  async function refresh(): Promise<void> {
+  async function poll(): Promise<void> {
     const asked = monotonic()
-    const seconds = answered ? (asked - lastGood) / 1000 + overlapSeconds : options.firstSeconds
+    options.found(await options.poll(answered ? (asked - lastGood) / 1000 + overlapSeconds : options.firstSeconds))
+    answered = true
+    failing = false
+    lastGood = Math.max(lastGood, asked)
+  }
+
+  async function refresh(): Promise<void> {
     try {
-      options.found(await options.poll(seconds))
-      answered = true
-      failing = false
-      lastGood = Math.max(lastGood, asked)
+      await inTime(poll())
     } catch (error) {
-      failing = true
+      // A question that fails alone (a locked table, a statement that is too slow) leaves requests theirs.
+      failing = await inTime(options.ping()).then(() => false, () => true)
       throw error
     }
+  }
+
+  function inTime<T>(answer: Promise<T>): Promise<T> {
+    let limit: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      limit = setTimeout(() => reject(new Error('The database has not answered in time')), patienceMilliseconds).unref()
+    })
+    return Promise.race([answer, late]).finally(() => clearTimeout(limit))
   }
 
   function schedule(): void {
@@ -59,14 +78,17 @@ export function startFeed(options: FeedOptions): Feed {
   }
   schedule()
 
+  const age = () => monotonic() - lastGood
+  const mayTrust = () => age() <= blindMilliseconds
+
   return {
     refresh,
     state() {
-      const age = monotonic() - lastGood
-      if (age <= staleMilliseconds) return 'fresh'
+      if (age() <= staleMilliseconds) return 'fresh'
       if (!failing) return 'stale'
-      return age <= blindMilliseconds ? 'down' : 'blind'
+      return mayTrust() ? 'down' : 'blind'
     },
+    mayTrust,
     stop() {
       stopped = true
       clearTimeout(timer)

@@ -8,7 +8,7 @@ import { databaseUrl, uniqueSchema } from './postgres.js'
 export const password = 'Correct-horse-1'
 export const cheapHasher = { memoryKiB: 8, iterations: 1, maxConcurrent: 2, maxQueue: 1000, maxWaitSeconds: 60 }
 
-/** An instance with the routes at the root and a guarded `/guarded`; closed at the end of the test. */
+/** An instance with the routes at the root, a guarded `/guarded` and a route `/open` without a guard; closed at the end of the test. */
 export async function startApp(t: TestContext, options: IdentityOptions = {}): Promise<FastifyInstance> {
   const app = Fastify()
   t.after(() => app.close())
@@ -19,6 +19,7 @@ export async function startApp(t: TestContext, options: IdentityOptions = {}): P
     password: { hasher: cheapHasher, ...options.password },
   })
   app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
+  app.get('/open', (request) => ({ userId: request.identity?.userId ?? null }))
   await app.ready()
   return app
 }

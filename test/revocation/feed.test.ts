@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { startFeed } from '../../src/revocation/feed.js'
+
+/** A feed by a clock of the test's own, asked by hand. */
+function place(t: TestContext) {
+  const world = { now: 0, asked: [] as number[], poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve() }
+  const found: string[] = []
+  const feed = startFeed({
+    poll(seconds) {
+      world.asked.push(seconds)
+      return world.poll()
+    },
+    ping: () => world.ping(),
+    found: (ids) => found.push(...ids),
+    firstSeconds: 3660,
+    monotonic: () => world.now,
+    intervalMilliseconds: 1_000_000,
+    patienceMilliseconds: 20,
+  })
+  // A feed keeps no process alive, nor this test.
+  const awake = setInterval(() => undefined, 1000)
+  t.after(() => {
+    feed.stop()
+    clearInterval(awake)
+  })
+  const gone = () => Promise.reject(new Error('gone'))
+  return { world, feed, found, gone, silent: () => new Promise<never>(() => undefined) }
+}
+
+test('the first question goes back as far as a ticket may be, later ones overlap the last good one by 15 seconds', async (t) => {
+  const { world, feed, gone } = place(t)
+  await feed.refresh()
+  world.now = 500
+  await feed.refresh()
+  world.now = 1000
+  world.poll = gone
+  await assert.rejects(feed.refresh())
+  world.now = 4500
+  world.poll = () => Promise.resolve([])
+  await feed.refresh()
+  assert.deepEqual(world.asked, [3660, 15.5, 15.5, 19])
+})
+
+test('a first question that failed is asked again in full', async (t) => {
+  const { world, feed, gone } = place(t)
+  world.poll = gone
+  await assert.rejects(feed.refresh())
+  world.now = 500
+  world.poll = () => Promise.resolve(['a'])
+  await feed.refresh()
+  assert.deepEqual(world.asked, [3660, 3660])
+})
+
+test('a feed is fresh for 5 seconds after its last good question began', async (t) => {
+  const { world, feed } = place(t)
+  world.now = 1000
+  await feed.refresh()
+  world.now = 6000
+  assert.equal(feed.state(), 'fresh')
+  world.now = 6001
+  assert.equal(feed.state(), 'stale')
+  await feed.refresh()
+  assert.equal(feed.state(), 'fresh')
+})
+
+test('a feed that fails alone is stale for as long as it fails: a request can ask for itself', async (t) => {
+  const { world, feed, gone } = place(t)
+  world.poll = gone
+  await assert.rejects(feed.refresh())
+  assert.equal(feed.state(), 'fresh')
+  world.now = 5001
+  assert.equal(feed.state(), 'stale')
+  world.now = 1_000_000
+  await assert.rejects(feed.refresh())
+  assert.equal(feed.state(), 'stale')
+})
+
+test('a feed without a database is down, and blind a minute after its last good question', async (t) => {
+  const { world, feed, gone } = place(t)
+  world.poll = gone
+  world.ping = gone
+  await assert.rejects(feed.refresh())
+  world.now = 5000
+  assert.equal(feed.state(), 'fresh')
+  world.now = 5001
+  assert.equal(feed.state(), 'down')
+  world.now = 60_000
+  assert.deepEqual([feed.state(), feed.mayTrust()], ['down', true])
+  world.now = 60_001
+  assert.deepEqual([feed.state(), feed.mayTrust()], ['blind', false])
+  world.poll = () => Promise.resolve(['a'])
+  await feed.refresh()
+  assert.equal(feed.state(), 'fresh')
+})
+
+test('a database that says nothing at all is gone, not slow', async (t) => {
+  const { world, feed, silent } = place(t)
+  world.poll = silent
+  world.ping = silent
+  await assert.rejects(feed.refresh(), /not answered in time/)
+  world.now = 5001
+  assert.equal(feed.state(), 'down')
+})
+
+test('an answer that comes late still counts, from when it was asked for', async (t) => {
+  const { world, feed, found } = place(t)
+  let answer: (ids: string[]) => void = () => undefined
+  world.poll = () => new Promise((resolve) => { answer = resolve })
+  world.now = 3000
+  await assert.rejects(feed.refresh(), /not answered in time/)
+  answer(['a'])
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(found, ['a'])
+  world.now = 8000
+  assert.equal(feed.state(), 'fresh')
+  world.now = 8001
+  assert.equal(feed.state(), 'stale')
+})
+
+test('a feed asks by itself, also after a failure, until it is stopped', async (t) => {
+  let asked = 0
+  const feed = startFeed({
+    poll: () => ++asked % 2 === 0 ? Promise.resolve([]) : Promise.reject(new Error('gone')),
+    ping: () => Promise.resolve(),
+    found: () => undefined,
+    firstSeconds: 1,
+    intervalMilliseconds: 1,
+  })
+  t.after(() => feed.stop())
+  while (asked < 5) await new Promise((resolve) => setTimeout(resolve, 2))
+  feed.stop()
+  const before = asked
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  // One may have been under way.
+  assert.ok(asked <= before + 1)
+})
