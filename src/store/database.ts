@@ -110,8 +110,15 @@ function over(pool: GuardedPool, schema: string): Kysely<Tables> {
   const asked = {
     async connect() {
       const connection = await pool.connect().catch((error: unknown) => { throw mapDatabaseError(error) })
+      let isInTransaction = false
       return {
-        query: (text: string, values: unknown[]) => connection.query(text, values).catch((error: unknown) => { throw mapDatabaseError(error) }),
+        query(text: string, values: unknown[]) {
+          const once = () => connection.query(text, values).catch((error: unknown) => { throw mapDatabaseError(error) })
+          const isControl = /^(begin|start transaction|savepoint|release|rollback|commit)/.test(text)
+          if (isControl) isInTransaction = !/^(rollback|commit)$/.test(text)
+          // Of a transaction only the whole may be tried again.
+          return isControl || isInTransaction ? once() : retrying(once)
+        },
         release: () => connection.release(),
       }
     },
@@ -155,7 +162,7 @@ async function behindSavepoint<T>(trx: Trx, work: (trx: Trx) => Promise<T>): Pro
   }
 }
 
-/** Runs one statement, again when a cluster asks for it. Only for statements that may run twice. */
+/** Runs work again when the database undid it and asks for that (SQLSTATE 40001, 40P01). */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,0 +1,58 @@
+// How often Postgres is asked, counted on the wire: the budget of security R30.
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { type Answer, guarded, info, login, logout, newcomer, refresh, register, startApp, tokensOf } from '../support/instances.js'
+import { databaseUrl } from '../support/postgres.js'
+import { startTcpProxy } from '../support/tcp-proxy.js'
+
+// What asks by itself: the feed, twice a second, and once a minute the tidying.
+const isOwn = (text: string) => /^\s*select session_id as id from .*"revocations"/.test(text) || /^\s*delete from .* where \(?(expires_at|revoked_at|pending_at) </.test(text)
+
+async function place(t: TestContext) {
+  const proxy = await startTcpProxy(await databaseUrl())
+  t.after(() => proxy.close())
+  const app = await startApp(t, { database: proxy.url })
+  return {
+    app,
+    cost: async (asked: () => Promise<Answer>, status = 200) => {
+      proxy.forget()
+      const answer = await asked()
+      assert.equal(answer.status, status, answer.text)
+      return proxy.statements.filter((text) => !isOwn(text)).length
+    },
+  }
+}
+
+test('an authenticated request asks nothing', async (t) => {
+  const { app, cost } = await place(t)
+  const { accessToken } = await newcomer(app, 'alice@example.com')
+  for (let time = 0; time < 20; time++) assert.equal(await cost(() => guarded(app, accessToken)), 0)
+  assert.equal(await cost(() => guarded(app, 'garbage'), 401), 0)
+})
+
+test('a registration asks twice at most, a sign-in twice, whether it succeeds or not', async (t) => {
+  const { app, cost } = await place(t)
+  assert.ok(await cost(() => register(app, 'alice@example.com')) <= 2)
+  assert.ok(await cost(() => register(app, 'alice@example.com'), 400) <= 2)
+  assert.equal(await cost(() => login(app, 'alice@example.com')), 2)
+  assert.equal(await cost(() => login(app, 'alice@example.com', 'Wrong-horse-1'), 401), 2)
+  assert.equal(await cost(() => login(app, 'nobody@example.com', 'Wrong-horse-1'), 401), 2)
+})
+
+test('a refresh asks once, a repeated one twice, a garbled one not at all', async (t) => {
+  const { app, cost } = await place(t)
+  const { refreshToken } = await newcomer(app, 'alice@example.com')
+  assert.equal(await cost(() => refresh(app, refreshToken)), 1)
+  assert.equal(await cost(() => refresh(app, refreshToken)), 2)
+  assert.equal(await cost(() => refresh(app, 'garbage'), 401), 0)
+})
+
+test('a logout asks once, the page about oneself once', async (t) => {
+  const { app, cost } = await place(t)
+  const { accessToken } = await newcomer(app, 'alice@example.com')
+  const next = tokensOf(await login(app, 'alice@example.com'))
+  assert.equal(await cost(() => info(app, accessToken)), 1)
+  assert.equal(await cost(() => logout(app, accessToken)), 1)
+  assert.equal(await cost(() => logout(app, accessToken), 401), 0)
+  assert.equal(await cost(() => guarded(app, next.accessToken)), 0)
+})
