@@ -112,7 +112,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     const letter = letterOf(mail)
     if (letter === null || mail.kind === 'nothing') {
       if (letter === null) log.warn({ mail: mail.id }, 'a mail of another key ring was dropped')
-      await deleteMail(db, mail.id)
+      await noted(() => deleteMail(db, mail.id))
       return
     }
     try {
@@ -120,10 +120,23 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     } catch (error) {
       const waitSeconds = error instanceof DeliveryFailed && error.permanent ? null : nextAttemptSeconds(mail.attempts, mail.ageSeconds)
       log.warn({ mail: mail.id, kind: mail.kind, attempts: mail.attempts, reason: reasonOf(error), again: waitSeconds }, 'a mail was not delivered')
-      await (waitSeconds === null ? failMail(db, mail.id) : postponeMail(db, mail.id, waitSeconds))
+      await noted(() => waitSeconds === null ? failMail(db, mail.id) : postponeMail(db, mail.id, waitSeconds))
       return
     }
-    await deleteMail(db, mail.id)
+    await noted(() => deleteMail(db, mail.id))
+  }
+
+  // What became of a mail is written down whatever it takes: one that was sent must not go out again because the database was away.
+  async function noted(write: () => Promise<void>): Promise<void> {
+    for (let pause = 100; ; pause = Math.min(pause * 2, lookMilliseconds)) {
+      try {
+        await write()
+        return
+      } catch (error) {
+        if (stopped) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause).unref())
+    }
   }
 
   async function send(kind: Kind, { user, to, content }: Letter): Promise<void> {
@@ -169,11 +182,13 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
       while (!stopped) {
         wake()
         await looking
-        await Promise.all(running)
         const seconds = await nextDueSeconds(db)
         if (seconds === null) return
-        // Not due yet, or in the hands of another instance.
-        await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(seconds * 1000, 10), 250)))
+        // Being sent here or by another instance, or not due yet.
+        const pause = running.size > 0 ? 250 : Math.min(Math.max(seconds * 1000, 10), 250)
+        let waiting: NodeJS.Timeout | undefined
+        await Promise.race([...running, new Promise((resolve) => { waiting = setTimeout(resolve, pause) })])
+        clearTimeout(waiting)
       }
     },
 
