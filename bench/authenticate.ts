@@ -1,139 +1,116 @@
-// What does a guard cost? The example's GET /weatherforecast with requireAuthorization() and a bearer token, beside the same route without
-// a guard, in interleaved rounds: npm run bench [-- --rounds 5 --seconds 5 --connections 50]. Read the ratio; the absolute figures are the
-// machine's. One token is sent again and again, as a client does within its hour; both routes get it, so that the requests are alike.
-import { fork } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { cpus } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import autocannon from 'autocannon'
-import { startPostgres } from '../examples/postgres.js'
+// What does it cost to know who is calling? A guarded GET beside the same route without a guard, and beside what others do.
+// Seen before: as many tokens as connections, sent again and again. New: no token comes twice.
+import { type Measured, credentialFiles, measure, type Tool } from './support/loads.js'
+import { type Chart, type Finding, median, type Report, spread } from './support/report.js'
+import { beside, inRounds, type Runner, type Settings } from './support/rounds.js'
+import { contenderOf, proveGuard, rivalOf, type Server, startServer } from './support/servers.js'
+import { hasWrk } from './support/wrk.js'
 
-interface Measured {
-  readonly perSecond: number
-  readonly p50: number
-  readonly p99: number
-  readonly cpuMicros: number
+const connections = 50
+const serverCore = 0
+const loadCore = 1
+// More than a server answers in one measurement, so that a token has long been forgotten when it comes again.
+const distinct = 120_000
+
+interface Entry {
+  readonly name: string
+  readonly module: string
+  readonly variant?: string
+  readonly tokens?: 'new'
 }
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '5' },
-    connections: { type: 'string', default: '50' },
-  },
-})
-const rounds = Number(values.rounds)
-const seconds = Number(values.seconds)
-const connections = Number(values.connections)
+const bare = 'bare route'
+const seen = 'fastify-identity, bearer, seen before'
+const fresh = 'fastify-identity, bearer, each new'
+const jwtCached = '@fastify/jwt HS256, its cache hits'
+const secureSession = '@fastify/secure-session'
+const betterAuthCached = 'better-auth, its cookie cache'
 
-const postgres = process.env.DATABASE_URL === undefined ? await startPostgres({ persistent: false }) : null
-const server = fork(fileURLToPath(import.meta.resolve('./authenticate-server.js')), {
-  env: { ...process.env, DATABASE_URL: postgres?.url ?? process.env.DATABASE_URL, NODE_ENV: 'development' },
-})
-try {
-  await compare(server)
-} finally {
-  if (server.connected) server.disconnect()
-  if (server.exitCode === null) await once(server, 'exit')
-  await postgres?.stop()
-}
+const entries: readonly Entry[] = [
+  { name: bare, module: contenderOf('bare') },
+  { name: seen, module: contenderOf('identity') },
+  { name: 'fastify-identity, cookie, seen before', module: contenderOf('identity'), variant: 'cookie' },
+  { name: fresh, module: contenderOf('identity'), tokens: 'new' },
+  { name: 'fastify-identity, cookie, each new', module: contenderOf('identity'), variant: 'cookie', tokens: 'new' },
+  { name: secureSession, module: rivalOf('secure-session') },
+  { name: jwtCached, module: rivalOf('fastify-jwt'), variant: 'cached' },
+  { name: '@fastify/jwt HS256', module: rivalOf('fastify-jwt') },
+  { name: 'jose JWE A256GCM', module: rivalOf('jose') },
+  { name: '@fastify/session, in memory', module: rivalOf('session') },
+  { name: betterAuthCached, module: rivalOf('better-auth'), variant: 'cached' },
+  { name: 'better-auth', module: rivalOf('better-auth') },
+]
 
-async function compare(child: ChildProcess): Promise<void> {
-  const url = await nextMessage<string>(child)
-  const token = await signIn(url)
-  await proveGuard(url, token)
-
-  const measure = (path: string, duration: number) => load(child, `${url}${path}`, token, duration)
-  await measure('/bare', 2)
-  await measure('/weatherforecast', 2)
-  const bare: Measured[] = []
-  const guarded: Measured[] = []
-  for (let round = 0; round < rounds; round++) {
-    bare.push(await measure('/bare', seconds))
-    guarded.push(await measure('/weatherforecast', seconds))
-  }
-  report(bare, guarded)
-}
-
-async function signIn(url: string): Promise<string> {
-  const credentials = { email: `bench-${Date.now()}@example.com`, password: 'Forecast-42' }
-  await post(`${url}/account/register`, credentials)
-  const response = await post(`${url}/account/login`, credentials)
-  const { accessToken } = await response.json() as { accessToken: string }
-  return accessToken
-}
-
-async function post(url: string, body: unknown): Promise<Response> {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`)
-  return response
-}
-
-// A guard that lets everybody in is fast.
-async function proveGuard(url: string, token: string): Promise<void> {
-  const middle = token.length >> 1
-  const mangled = token.slice(0, middle) + (token[middle] === 'A' ? 'B' : 'A') + token.slice(middle + 1)
-  for (const [path, sent, expected] of [
-    ['/weatherforecast', '', 401], ['/weatherforecast', mangled, 401], ['/weatherforecast', token, 200], ['/bare', '', 200],
-  ] as const) {
-    const { status } = await fetch(`${url}${path}`, { headers: sent === '' ? {} : { authorization: `Bearer ${sent}` } })
-    if (status !== expected) throw new Error(`${path} answered ${status} where ${expected} was due`)
-  }
-}
-
-async function load(child: ChildProcess, url: string, token: string, duration: number): Promise<Measured> {
-  const before = await cpuMicros(child)
-  const result = await autocannon({ url, connections, duration, headers: { authorization: `Bearer ${token}` } })
-  const after = await cpuMicros(child)
-  const failed = result.non2xx + result.errors + result.timeouts
-  if (failed > 0) throw new Error(`${url}: ${failed} requests were not answered with 200`)
-  return {
-    perSecond: result.requests.total / result.duration,
-    p50: result.latency.p50,
-    p99: result.latency.p99,
-    cpuMicros: (after - before) / result.requests.total,
-  }
-}
-
-async function cpuMicros(child: ChildProcess): Promise<number> {
-  child.send('cpu')
-  const { user, system } = await nextMessage<NodeJS.CpuUsage>(child)
-  return user + system
-}
-
-async function nextMessage<T>(child: ChildProcess): Promise<T> {
-  const settled = new AbortController()
-  const { signal } = settled
-  const message = once(child, 'message', { signal })
-  const death = once(child, 'exit', { signal }).then(() => { throw new Error('The server ended before it answered') })
+export async function authenticate(settings: Settings): Promise<Report> {
+  const files = await credentialFiles()
+  const servers: Server[] = []
+  const started: { name: string, server: Server, file: string }[] = []
   try {
-    // What arrives over IPC is what authenticate-server.ts sends.
-    const [answer] = await Promise.race([message, death]) as [T]
-    return answer
+    const ours = await startServer(contenderOf('identity'), settings)
+    servers.push(ours)
+    // The bare route is sent a header of the same length and ignores it.
+    const ignored = await files.write(await ours.credentials(connections))
+    for (const { name, module, variant, tokens } of entries) {
+      const server = await startServer(module, { ...settings, ...(variant === undefined ? {} : { variant }) }, serverCore)
+      servers.push(server)
+      const credentials = await server.credentials(connections)
+      for (const credential of credentials.slice(0, 2)) await proveGuard(name, server, credential)
+      const file = tokens === 'new' ? await files.write(await server.credentials(settings.isQuick ? distinct / 4 : distinct))
+        : credentials.length === 0 ? ignored : await files.write(credentials)
+      started.push({ name, server, file })
+    }
+    const reports = new Map<Tool, Map<string, Measured[]>>()
+    for (const tool of hasWrk ? ['wrk', 'autocannon'] as const : ['autocannon'] as const) {
+      const runners = started.map(({ name, server, file }): Runner<Measured> => ({
+        name, run: (seconds) => measure(server, { kind: 'get', url: `${server.url}/guarded`, connections, seconds, file }, tool, loadCore),
+      }))
+      reports.set(tool, await inRounds(runners, settings))
+    }
+    return report(reports)
   } finally {
-    settled.abort()
-    await Promise.allSettled([message, death])
+    await Promise.all(servers.map((server) => server.stop()))
+    await files.remove()
   }
 }
 
-function report(bare: readonly Measured[], guarded: readonly Measured[]): void {
-  const row = (name: string, list: readonly Measured[]) => [
-    name, ...([['perSecond', 0], ['p50', 0], ['p99', 0], ['cpuMicros', 1]] as const).map(([key, digits]) => median(list.map((one) => one[key])).toFixed(digits)),
+function report(reports: Map<Tool, Map<string, Measured[]>>): Report {
+  const [main] = reports.values()
+  const results = main!
+  const added = (name: string) => beside(results, name, bare, (one, other) => one.cpuMicros - other.cpuMicros)
+  const share = (tool: Tool, name: string) => beside(reports.get(tool)!, name, bare, (one, other) => one.perSecond / other.perSecond)
+  const figure = (name: string, key: 'perSecond' | 'p50' | 'p99' | 'cpuMicros', digits: number) => median(results.get(name)!.map((one) => one[key])).toFixed(digits)
+  const tools = [...reports.keys()]
+  const table = [
+    [`GET, ${connections} connections`, 'req/s', 'p50 ms', 'p99 ms', 'CPU µs', 'CPU µs above bare', ...tools.map((tool) => `of bare, ${tool}`)],
+    ...entries.map(({ name }) => [
+      name, figure(name, 'perSecond', 0), figure(name, 'p50', 2), figure(name, 'p99', 2), figure(name, 'cpuMicros', 1), spread(added(name), 1),
+      ...tools.map((tool) => median(share(tool, name)).toFixed(2)),
+    ]),
   ]
-  const ratios = guarded.map((one, round) => one.perSecond / bare[round]!.perSecond)
-  const added = median(guarded.map((one, round) => one.cpuMicros - bare[round]!.cpuMicros))
-  const table = [['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req'], row('bare', bare), row('guarded', guarded)]
-  for (const cells of table) console.log(cells.map((cell, column) => (column === 0 ? cell.padEnd(10) : cell.padStart(12))).join(''))
-  console.log(`\nguarded / bare, same round: ${median(ratios).toFixed(3)} (${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)})`)
-  console.log(`CPU of a guard: ${added.toFixed(1)} µs a request`)
-  console.log(`${rounds} rounds of ${seconds} s, ${connections} connections, medians; ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, `
-    + `Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`)
-}
-
-function median(list: readonly number[]): number {
-  const sorted = list.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  // How many times as much as ours the other one costs above the bare route, round by round.
+  const times = (name: string, other: string) => added(other).map((cost, round) => cost / added(name)[round]!)
+  const findings: Finding[] = [
+    {
+      what: 'authenticated GET, token seen before: server CPU above the bare route', target: '≤ 4 µs',
+      measured: spread(added(seen), 1, ' µs'), isMet: median(added(seen)) <= 4,
+    },
+    ...tools.map((tool) => {
+      const least = tool === 'wrk' ? 0.9 : 0.83
+      return { what: `… its throughput under ${tool}, of the bare route's`, target: `≥ ${least.toFixed(2)}`, measured: spread(share(tool, seen), 2), isMet: median(share(tool, seen)) >= least }
+    }),
+    ...[[jwtCached, ''], [secureSession, ' (stretch)']].map(([name = '', note = '']) => ({
+      what: `authenticated GET, every token new: CPU above bare, beside ${name}${note}`, target: `< ${spread(added(name), 1, ' µs')}`,
+      measured: spread(added(fresh), 1, ' µs'), isMet: median(added(fresh)) < median(added(name)),
+    })),
+    ...[[fresh, 15], [seen, 100]].map(([name, least]) => ({
+      what: `${name as string}: times less CPU above bare than ${betterAuthCached}`, target: `≥ ${least as number}`,
+      measured: spread(times(name as string, betterAuthCached), 0), isMet: median(times(name as string, betterAuthCached)) >= (least as number),
+    })),
+  ]
+  const chart: Chart = {
+    title: 'Server CPU that authenticating a request adds, µs (shorter is better)',
+    unit: 'µs',
+    bars: entries.slice(1).map(({ name }) => ({ name, value: median(added(name)), isOurs: name.startsWith('fastify-identity') })),
+  }
+  return { title: 'Authenticating a request', table, findings, charts: [chart] }
 }

@@ -1,0 +1,53 @@
+// wrk, where it is installed (Debian: apt-get install wrk): a load that costs so little that the server is the limit.
+import { execFile, spawnSync } from 'node:child_process'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { canPin } from './child.js'
+import type { Load, Loaded } from './loads.js'
+
+export const hasWrk = spawnSync('wrk', ['--version']).error === undefined
+
+// Requests are made before the clock runs; the answers' latencies are in microseconds.
+const script = `
+local requests, turn = {}, 0
+function init(args)
+  local header
+  for line in io.lines(args[1]) do
+    if header then requests[#requests + 1] = wrk.format("GET", nil, { [header] = line }) else header = line end
+  end
+end
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\n{"requests":%d,"micros":%d,"p50":%d,"p99":%d,"bad":%d,"unanswered":%d}\\n', summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), e.status, e.connect + e.read + e.write + e.timeout))
+end`
+
+export async function wrk(load: Load, core: number | null): Promise<Loaded> {
+  if (load.kind !== 'get') throw new Error('wrk does not know which answer belongs to which connection')
+  const file = join(tmpdir(), `bench-${process.pid}.lua`)
+  await writeFile(file, script)
+  const pinned = core !== null && canPin ? ['taskset', '-c', String(core)] : []
+  const [command, ...rest] = [
+    ...pinned, 'wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '30s', '-s', file, load.url, '--', load.file,
+  ]
+  try {
+    const { stdout } = await promisify(execFile)(command, rest)
+    const { requests, micros, p50, p99, bad, unanswered } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>
+    return {
+      requests: requests!,
+      perSecond: requests! / micros! * 1e6,
+      p50: p50! / 1000,
+      p99: p99! / 1000,
+      statuses: { 200: requests! - bad!, ...(bad! > 0 ? { others: bad! } : {}) },
+      unanswered: unanswered!,
+    }
+  } finally {
+    await rm(file)
+  }
+}
