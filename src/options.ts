@@ -49,8 +49,8 @@ const passwordSchema = Type.Object({
   hasher: Type.Optional(Type.Unknown()),
 }, closed)
 
-// The hasher checks the values itself; here only misspelled names are found.
-const hasherSchema = Type.Object(Object.fromEntries(
+// The hasher checks the values itself; here only misspelled names are found. Exported, like optionsSchema, for the test of the README.
+export const hasherSchema = Type.Object(Object.fromEntries(
   ['memoryKiB', 'iterations', 'parallelism', 'maxConcurrent', 'maxQueue', 'maxWaitSeconds'].map((name) => [name, Type.Optional(Type.Unknown())]),
 ), closed)
 
@@ -93,7 +93,7 @@ const twoFactorSchema = Type.Object({
   rememberMachineSeconds: seconds(),
 }, closed)
 
-const optionsSchema = Type.Object({
+export const optionsSchema = Type.Object({
   prefix: Type.Optional(Type.String()),
   logLevel: Type.Optional(Type.Unknown()),
   logSerializers: Type.Optional(Type.Unknown()),
