@@ -6,7 +6,7 @@ export type { AuthorizationOptions, BearerOptions, CookieOptions, IdentityOption
 export type { Principal, Scheme } from './accounts/principal.js'
 export type { SessionManager } from './accounts/session-manager.js'
 export type { SignInFailure, SignInManager, SignInMethod, SignInOptions, SignInResult, SignedIn } from './accounts/sign-in-manager.js'
-export type { HookEvent, HookName, Hooks, IdentityEvents } from './accounts/hooks.js'
+export type { ChangeName, HookEvent, HookName, Hooks, IdentityEmitter, IdentityEvents } from './accounts/hooks.js'
 export type { CodeLifetimes, CredentialManager } from './accounts/credential-manager.js'
 export type { KeyInfo, KeyManager } from './accounts/key-manager.js'
 export type { MailManager } from './accounts/mail-manager.js'

@@ -6,10 +6,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { AccountContext } from './accounts/account-context.js'
 import { type KeyManager, openKeys } from './accounts/key-manager.js'
-import { createNotifier } from './accounts/hooks.js'
+import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
 import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
-import { createSessionEnder, createSessionManager, type SessionManager } from './accounts/session-manager.js'
+import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
 import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
 import { createSecondFactors } from './accounts/two-factor-manager.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
@@ -36,8 +36,8 @@ export interface Identity {
   readonly sessions: SessionManager
   readonly keys: KeyManager
   readonly mail: MailManager
-  /** Everything worth an audit line, after commit. See `HookName` and `IdentityEvents`. */
-  readonly events: EventEmitter
+  /** Everything worth an audit line, after commit. */
+  readonly events: IdentityEmitter
   /** Runs pending migrations under a lock. */
   migrate(): Promise<void>
   /** Whether the database answers and revocations are known; never throws. */
@@ -105,9 +105,17 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   await feed.refresh()
 
   const hasher = openHasher(options.hasher)
-  const events = new EventEmitter()
-  events.on('refreshTokenReused', (session: object) => log.warn(session, 'a used refresh token came back: its session was ended'))
+  const events: IdentityEmitter = new EventEmitter()
+  events.on('refreshTokenReused', (session) => log.warn(session, 'a used refresh token came back: its session was ended'))
   const notifier = createNotifier(options.hooks, events, (error) => log.error({ err: error }, 'a listener of app.identity.events failed'))
+  // The feed hears of these sessions too, and of those of other instances: only what was ended here is told here.
+  const ownEnder: SessionEnder = {
+    end: (db, selection) => ender.end(db, selection),
+    ended(sessionIds) {
+      ender.ended(sessionIds)
+      if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
+    },
+  }
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
   const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
@@ -119,7 +127,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     passwordValidators: options.passwordValidators,
     userRules: options.user,
     describe: options.describe,
-    sessions: ender,
+    sessions: ownEnder,
     keys,
     notifier,
   }
@@ -135,11 +143,11 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     absoluteSeconds: options.sessions.absoluteSeconds,
     rotateRefreshTokens: options.bearer.rotateRefreshTokens,
     reuseGraceSeconds: options.bearer.reuseGraceSeconds,
-    sessions: ender,
+    sessions: ownEnder,
     secondFactors: createSecondFactors(context, options.twoFactor),
     notifier,
   })
-  const sessions = createSessionManager(connection, ender)
+  const sessions = createSessionManager(connection, ownEnder)
   const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
   const realm: Realm = {
     options,

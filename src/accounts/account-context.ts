@@ -7,7 +7,7 @@ import { type Db, inTransaction, type Trx, violatedConstraint } from '../store/d
 import { findTaken, updateUser, type UserRecord } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
-import type { HookName, Notifier } from './hooks.js'
+import type { ChangeName, Notifier } from './hooks.js'
 import { isLockedByHand } from './lockout.js'
 import { normalizeName } from './names.js'
 import type { SessionEnder } from './session-manager.js'
@@ -39,7 +39,7 @@ export interface ChangeOptions {
   /** Sessions that end with this change: all of them, or all but the one that makes it. */
   readonly endSessions?: 'all' | { readonly except: string }
   /** The hook and the event of the change. Default: `userUpdated`. */
-  readonly event?: HookName
+  readonly event?: ChangeName
   /** What else belongs to the change, in the same transaction. */
   readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
 }

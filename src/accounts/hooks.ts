@@ -26,16 +26,23 @@ export interface HookEvent {
  */
 export type Hooks = { readonly [Name in HookName]?: (event: HookEvent) => void | Promise<void> }
 
-/** Events of `app.identity.events`, after commit, with the ids of those concerned. Beside the hooks' names (but for `…ing`): */
-export interface IdentityEvents {
-  signInSucceeded: { userId: string, sessionId: string, method: string }
+/** The changes that have an event of the hook's name. */
+export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
+
+/** What `app.identity.events` tells, after commit, with the ids of those concerned. */
+export interface IdentityEvents extends Record<ChangeName, { readonly userId: string }> {
+  readonly userDeleted: { readonly userId: string }
+  readonly signInSucceeded: { readonly userId: string, readonly sessionId: string, readonly method: string }
   /** `userId` is null where there is no such user; what was typed as a name is not told. */
-  signInFailed: { userId: string | null, reason: string }
+  readonly signInFailed: { readonly userId: string | null, readonly reason: string }
   /** A used refresh token came back after its time of grace: the session was ended. */
-  refreshTokenReused: { userId: string, sessionId: string }
-  sessionsEnded: { sessionIds: readonly string[] }
-  userDeleted: { userId: string }
+  readonly refreshTokenReused: { readonly userId: string, readonly sessionId: string }
+  /** Ended before their time on this instance: by a logout, an administrator, or a change of what proved who signed in. */
+  readonly sessionsEnded: { readonly sessionIds: readonly string[] }
 }
+
+/** `app.identity.events`. A listener that throws or rejects is logged and harms nobody. */
+export type IdentityEmitter = EventEmitter<{ [Name in keyof IdentityEvents]: [event: IdentityEvents[Name]] }>
 
 export interface Notifier {
   /** Calls a hook inside the transaction of its change. */
@@ -43,21 +50,21 @@ export interface Notifier {
   /** Whether there is such a hook, so that a change without one needs no transaction. */
   has(name: HookName): boolean
   /** Tells the listeners, after commit. */
-  emit(name: string, details: object): void
+  emit<Name extends keyof IdentityEvents>(name: Name, event: IdentityEvents[Name]): void
 }
 
-export function createNotifier(hooks: Hooks, events: EventEmitter, onError: (error: unknown) => void): Notifier {
+export function createNotifier(hooks: Hooks, events: IdentityEmitter, onError: (error: unknown) => void): Notifier {
   return {
     has: (name) => hooks[name] !== undefined,
     async hook(name, db, user) {
       const { kysely } = db as Trx // asked for inside a transaction only
       await hooks[name]?.({ user: { ...user }, trx: kysely.withoutPlugins() })
     },
-    emit(name, details) {
+    emit(name, event) {
       // A listener is no part of what happened: neither what it throws nor what it rejects later reaches anybody but the log.
       for (const listener of events.rawListeners(name)) {
         try {
-          const answer: unknown = Reflect.apply(listener, events, [details])
+          const answer: unknown = Reflect.apply(listener, events, [event])
           if (answer instanceof Promise) answer.catch(onError)
         } catch (error) {
           onError(error)
