@@ -3,7 +3,7 @@
 import { failed, type IdentityError, type IdentityResult, success } from '../errors.js'
 import type { LockoutLimits } from '../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
-import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, insertUser, lockUser } from '../store/users.js'
+import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, findUsersByEmail, insertUser, lockUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
   type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf, userErrors,
@@ -40,6 +40,8 @@ export interface UserBasics {
   findByName(userName: string): Promise<User | null>
   /** By e-mail address, in any letter case of ASCII. @throws Error when several users share it */
   findByEmail(email: string): Promise<User | null>
+  /** The users who share an address: those who have confirmed it first, then the oldest; ten at most. */
+  findAllByEmail(email: string): Promise<readonly User[]>
   /** The user name of the one user with this address; null for nobody, or several. */
   findNameByEmail(email: string): Promise<string | null>
   /** What is wrong with a password for this user; empty when it may be used. */
@@ -126,6 +128,10 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
     findById: async (id) => isUuid(id) ? findUserById(db, id.toLowerCase()) : null,
     findByName: async (userName) => byKey(userName, (key) => findUserByName(db, key)),
     findByEmail: async (email) => byKey(email, (key) => findUserByEmail(db, key)),
+    findAllByEmail: (email) => {
+      const key = normalizeName(email)
+      return key === null || key === '' ? Promise.resolve([]) : findUsersByEmail(db, key, mostOfOneAddress)
+    },
     findNameByEmail: (email) => {
       const key = normalizeName(email)
       return key === null || key === '' ? Promise.resolve(null) : findUserNameByEmail(db, key)
@@ -133,6 +139,9 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
     validatePassword: (password, user) => passwordErrors(context, password, user),
   }
 }
+
+// A shared address is a family's, or one that strangers register again and again: each mail to it goes out at most so often.
+const mostOfOneAddress = 10
 
 /** Rolls a transaction back, with what hooks wrote in it, where a name was taken or the row was changed by someone else meanwhile. */
 class Refused extends Error {}

@@ -1,11 +1,12 @@
 // POST /resendConfirmationEmail and POST /forgotPassword: always 200 with an empty body, after the same work whether or not there is
-// such a user. Mail goes to the stored address, never to the one that was typed.
+// such a user. Mail goes to the stored address, never to the one that was typed; of users who share one, each gets a mail of their own.
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/user.js'
 import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
+import type { Db } from '../store/database.js'
 import { Empty, malformed, unavailable, unreadable } from './answers.js'
 import type { Door } from './route.js'
 
@@ -21,10 +22,8 @@ export function resendConfirmationEmail(realm: Realm): Door {
     summary: 'Send another confirmation mail',
     body: MailRequest,
     response,
-    handler: (request, reply) => answer(realm, request, reply, async (user) => realm.mailLater(async (db, mail) => {
-      if (user === null || user.email === null) await mail.nothing(db)
-      else await mail.confirmationLink(db, user, user.email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user))
-    })),
+    handler: (request, reply) => answer(realm, request, reply, () => true, (db, user) => realm.mail.confirmationLink(
+      db, user, user.email ?? '', confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user))),
   }
 }
 
@@ -37,17 +36,19 @@ export function forgotPassword(realm: Realm): Door {
     description: 'Only confirmed addresses get one.',
     body: MailRequest,
     response,
-    handler: (request, reply) => answer(realm, request, reply, async (user) => realm.mailLater(async (db, mail) => {
-      if (user === null || !user.emailConfirmed) await mail.nothing(db)
-      else await mail.passwordReset(db, user, realm.users.generatePasswordResetToken(user))
-    })),
+    handler: (request, reply) => answer(realm, request, reply, (user) => user.emailConfirmed, (db, user) => realm.mail.passwordReset(
+      db, user, realm.users.generatePasswordResetToken(user))),
   }
 }
 
 async function answer(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, write: (user: User | null) => Promise<void>,
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, isMeant: (user: User) => boolean, write: (db: Db, user: User) => Promise<void>,
 ): Promise<FastifyReply> {
   const { email } = request.body as Static<typeof MailRequest> // checked by the route's schema
-  await write(await realm.users.findByEmail(email))
+  const users = (await realm.users.findAllByEmail(email)).filter(isMeant)
+  await realm.mailLater(async (db, mail) => {
+    if (users.length === 0) await mail.nothing(db)
+    for (const user of users) await write(db, user)
+  })
   return sendEmpty(reply, 200)
 }

@@ -23,12 +23,14 @@ export function resetPassword(realm: Realm): Door {
     response: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
     async handler(request, reply) {
       const { email, resetCode, newPassword } = request.body as Static<typeof ResetPasswordRequest> // checked by the route's schema
-      const user = await realm.users.findByEmail(email)
-      if (user === null || !user.emailConfirmed) {
-        return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
+      // Of users who share an address the code names one.
+      for (const user of await realm.users.findAllByEmail(email)) {
+        if (!user.emailConfirmed) continue
+        const result = await realm.users.resetPassword(user, resetCode, newPassword)
+        if (result.succeeded) return sendEmpty(reply, 200)
+        if (!result.errors.some(({ code }) => code === 'InvalidToken')) return sendValidationProblem(reply, result.errors)
       }
-      const result = await realm.users.resetPassword(user, resetCode, newPassword)
-      return result.succeeded ? sendEmpty(reply, 200) : sendValidationProblem(reply, result.errors)
+      return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
     },
   }
 }

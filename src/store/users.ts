@@ -92,6 +92,14 @@ export function findUserByEmail(db: Db, normalizedEmail: string): Promise<UserRe
   return findBy(db, 'normalized_email', normalizedEmail)
 }
 
+/** The users who share an address: those who have confirmed it first, then the oldest; at most `limit`. */
+export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: number): Promise<UserRecord[]> {
+  const { rows } = await sql<UserRecord>`
+    select ${userColumns} from ${table(db, 'users')} u where u.normalized_email = ${normalizedEmail}
+    order by u.email_confirmed desc, u.id limit ${limit}`.execute(db.kysely)
+  return rows.map(toUser)
+}
+
 /** The name of the one user with this address. */
 export async function findUserNameByEmail(db: Db, normalizedEmail: string): Promise<string | null> {
   const rows = await db.kysely.selectFrom('users').select('user_name').where('normalized_email', '=', normalizedEmail).limit(2).execute()

@@ -109,6 +109,7 @@ test('no request waits for a sender that does not answer', async (t) => {
 const failures: [what: string, fail: () => Promise<void>][] = [
   ['rejects', () => Promise.reject(new Error('the relay is down'))],
   ['throws', () => { throw new TypeError('not even a promise') }],
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what a careless sender does
   ['rejects with no error', () => Promise.reject(undefined)],
   // eslint-disable-next-line @typescript-eslint/only-throw-error -- what a careless sender does
   ['throws a text', () => { throw 'broken' }],
