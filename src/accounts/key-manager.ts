@@ -3,7 +3,7 @@
 // in the database and never turns.
 import type { Clock } from '../clock.js'
 import { KeysAreStatic, SecretWrong } from '../errors.js'
-import type { Db } from '../store/database.js'
+import { type Db, inTransaction } from '../store/database.js'
 import { insertKey, type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../store/keys.js'
 import { createKeyRing, newRootKey, nextKey, type RingKey, staticKey, unwrapRoot, wrapRoot } from '../tokens/key-ring.js'
 import type { SealingKey } from '../tokens/seal.js'
@@ -20,6 +20,7 @@ export interface KeyInfo {
 
 /** `app.identity.keys`. */
 export interface KeyManager {
+  /** The keys of tokens and codes, oldest first. Those of option `keys` in the order given, since 1970. */
   list(): Promise<readonly KeyInfo[]>
   /**
    * Makes a new key, which seals after `activateAfterSeconds` (default 15: every instance has read it five times by then). Tokens of older
@@ -71,21 +72,30 @@ const manualDelaySeconds = 15
 export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promise<Keys & { manager: KeyManager, close(): void }> {
   const { appName } = options
   const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
-  const fixed = options.ring === null ? null
-    : createKeyRing(options.ring.map(({ id, secret }, position) => staticKey(id, secret, position)), appName)
+  const given = options.ring?.map(({ id, secret }, position) => staticKey(id, secret, position)) ?? null
+  const fixed = given === null ? null : createKeyRing(given, appName)
   let loaded: readonly KeyRecord[] = []
   let token = fixed ?? createKeyRing([])
   let vault = createKeyRing([])
   const roots = new Map<string, Uint8Array>()
   let version = -1
+  let last: Promise<unknown> = Promise.resolve()
   let reading: Promise<void> | null = null
   let readAt = -Infinity
 
-  async function read(): Promise<void> {
+  // One reading after the other: what an older one has found never replaces what a newer one has.
+  function read(): Promise<void> {
+    const following = last.then(readNow)
+    last = following.catch(() => undefined)
+    return following
+  }
+
+  async function readNow(): Promise<void> {
     let records = await loadKeys(db)
     for (const purpose of ['token', 'vault'] as const) {
       if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && fixed !== null)) continue
-      await addKey(purpose, 1, clock())
+      const now = clock()
+      await addKey(db, purpose, 1, now, now)
       records = await loadKeys(db)
     }
     if (isSame(records, loaded)) return
@@ -110,16 +120,16 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
   }
 
   // Of two instances with the same number in mind one wins; the other finds its key.
-  async function addKey(purpose: KeyPurpose, generation: number, activatesAt: number): Promise<void> {
+  function addKey(place: Db, purpose: KeyPurpose, generation: number, createdAt: number, activatesAt: number): Promise<boolean> {
     const { id, root } = newRootKey()
     const [secret] = secrets
-    await insertKey(db, {
+    return insertKey(place, {
       id: hex(id),
       purpose,
       generation,
       root: secret === undefined ? Buffer.from(root) : wrapRoot(secret, id, root),
       wrapped: secret !== undefined,
-      createdAt: clock(),
+      createdAt,
       activatesAt,
       retiresAt: null,
       revokedAt: null,
@@ -134,12 +144,16 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
   async function turn(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
     if (fixed !== null) return
     const records = tokenKeys()
-    const next = nextKey(records.map(asRingKey), clock(), {
+    const now = clock()
+    const next = nextKey(records.map(asRingKey), now, {
       ...(rotationSeconds === undefined ? {} : { rotationSeconds }), activationDelaySeconds: delaySeconds, openForSeconds: options.openForSeconds,
     })
     if (next === null) return
-    await addKey('token', Math.max(0, ...records.map(({ generation }) => generation)) + 1, next.activatesAt)
-    for (const { id, retiresAt } of next.retirements) await retireKey(db, hex(id), retiresAt)
+    const generation = Math.max(0, ...records.map((record) => record.generation)) + 1
+    await inTransaction(db, async (trx) => {
+      if (!await addKey(trx, 'token', generation, now, next.activatesAt)) return
+      for (const { id, retiresAt } of next.retirements) await retireKey(trx, hex(id), retiresAt)
+    })
     await read()
   }
 
@@ -151,6 +165,7 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
 
   const manager: KeyManager = {
     async list() {
+      if (given !== null) return given.map((key) => infoOf({ ...key, id: hex(key.id), activatesAt: 0 }))
       await read()
       return tokenKeys().map(infoOf)
     },
@@ -211,7 +226,7 @@ function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: K
   return { id: Number.parseInt(id, 16), root, createdAt, activatesAt, retiresAt, revokedAt }
 }
 
-function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): KeyInfo {
+function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo): KeyInfo {
   return { id, createdAt, activatesAt, retiresAt, revokedAt }
 }
 

@@ -1,16 +1,24 @@
 // A Postgres client that does something before each statement: the faults of a real server come when they like.
 import pg from 'pg'
 
-/** For `new pg.Pool({ Client })` or option `database: { Client }`. Where `before` throws, the statement is not sent. */
-export function clientThat(before: (text: string, client: pg.Client) => Promise<void> | void): new () => pg.Client {
+/**
+ * For `new pg.Pool({ Client })` or option `database: { Client }`. Where `before` throws, the statement is not sent; the answer is handed
+ * out when `after` is done.
+ */
+export function clientThat(
+  before: (text: string, client: pg.Client) => Promise<void> | void, after: (text: string) => Promise<void> | void = () => undefined,
+): new () => pg.Client {
   return class extends pg.Client {
     constructor(config?: pg.ClientConfig) {
       super(config)
       const query = this.query.bind(this) as (...given: unknown[]) => unknown
       this.query = (async (...given: unknown[]) => {
         const [first] = given as [string | pg.QueryConfig]
-        await before(typeof first === 'string' ? first : first.text, this)
-        return query(...given)
+        const text = typeof first === 'string' ? first : first.text
+        await before(text, this)
+        const answer = await query(...given)
+        await after(text)
+        return answer
       }) as unknown as typeof this.query // one of its many forms, the one that a promise is asked of
     }
   }
