@@ -3,6 +3,9 @@
 
 const lowerCase = /[a-z]+/g
 
+// The three characters that NFC turns into ASCII: Greek question mark, Greek varia, Kelvin sign. They stay what they are.
+const asciiInDisguise = /([\u037e\u1fef\u212a])/
+
 /**
  * The key under which a user name, an e-mail address or a role is unique.
  *
@@ -10,6 +13,6 @@ const lowerCase = /[a-z]+/g
  */
 export function normalizeName(text: string): string | null {
   if (text.length > 256 || text.includes('\0') || !text.isWellFormed()) return null
-  const composed = text.normalize('NFC')
+  const composed = text.split(asciiInDisguise).map((part) => asciiInDisguise.test(part) ? part : part.normalize('NFC')).join('')
   return composed.length > 256 ? null : composed.replace(lowerCase, (letters) => letters.toUpperCase())
 }
