@@ -10,7 +10,7 @@ import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
 import type { ChangeName, Notifier } from './hooks.js'
 import { isLockedByHand } from './lockout.js'
 import { normalizeName } from './names.js'
-import type { SessionEnder } from './session-manager.js'
+import { isUuid, type SessionEnder } from './session-manager.js'
 import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
 
 export interface AccountContext {
@@ -70,10 +70,15 @@ export async function changeUser(
   }
   const errors = await userErrors(context, next, user)
   if (errors.length > 0) return { succeeded: false, errors }
+  if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
   const event = options.event ?? 'userUpdated'
   let ended: readonly string[] = []
   try {
     await inTransaction(db, async (trx) => {
+      // An address that was taken before addresses had to be unique is in no index.
+      const isNew = uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
+      const taken = isNew ? await takenOf({ ...context, db: trx }, next) : []
+      if (taken.length > 0) throw new Refused(taken)
       if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
       await context.notifier.hook(event, trx, next)
@@ -96,13 +101,18 @@ const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 
 
 /** Which of a user's names stand in the way; an index said that one does. */
 export async function duplicatesOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
+  const found = await takenOf(context, user)
+  // Whoever had the name has gone meanwhile.
+  return found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }]
+}
+
+/** Which of a user's names somebody else has. */
+export async function takenOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
   const taken = await findTaken(context.db, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
-  const found: Failure[] = [
+  return [
     ...(taken.name ? [{ code: 'DuplicateUserName', args: [user.userName] } as const] : []),
     ...(taken.email ? [{ code: 'DuplicateEmail', args: [user.email ?? ''] } as const] : []),
   ]
-  // Whoever had the name has gone meanwhile.
-  return found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }]
 }
 
 /** What the unique index of addresses holds for this user: nothing unless option user.requireUniqueEmail is set. */

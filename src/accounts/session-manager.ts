@@ -51,7 +51,7 @@ export function createSessionManager(db: Db, ender: SessionEnder): SessionManage
       && await endNow({ id: sessionId.toLowerCase(), ...(userId === undefined ? {} : { userId }) }) === 1,
     revokeAll: async (userId, { except } = {}) => {
       if (!isUuid(userId)) return 0
-      return endNow(except === undefined ? { userId: userId.toLowerCase() } : { userId: userId.toLowerCase(), except: except.toLowerCase() })
+      return endNow(except === undefined ? { userId: userId.toLowerCase() } : { userId: userId.toLowerCase(), except })
     },
   }
 }

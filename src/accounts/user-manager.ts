@@ -6,7 +6,7 @@ import { inTransaction, type Transaction, type Trx, within } from '../store/data
 import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, findUsersByEmail, insertUser, lockUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
-  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, uniqueEmailOf, userErrors,
+  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, takenOf, uniqueEmailOf, userErrors,
 } from './account-context.js'
 import { type CodeLifetimes, createCredentialManager, type CredentialManager } from './credential-manager.js'
 import { normalizeName } from './names.js'
@@ -92,6 +92,9 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       }
       const errors = await userErrors(context, user)
       if (errors.length > 0) return { succeeded: false, errors }
+      // An address that was taken before addresses had to be unique is in no index.
+      const taken = context.userRules.requireUniqueEmail ? await takenOf(context, user) : []
+      if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
       // The indexes decide, not a look-up: of any number of registrations at once one row is written.
       const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
       const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
@@ -112,6 +115,7 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
     update: (user) => changeUser(context, user, {}),
 
     async delete(user) {
+      if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
       const ended = await unlessRefused(inTransaction(db, async (trx) => {
         if (!await lockUser(trx, user.id, user.concurrencyStamp)) throw new Refused()
         await notifier.hook('userDeleting', trx, user)

@@ -2,6 +2,7 @@
 import { isDeliverable, isEmail } from '../email/address.js'
 import type { Failure, IdentityError } from '../errors.js'
 import type { UserRecord } from '../store/users.js'
+import { normalizeName } from './names.js'
 
 /** A further rule on passwords; answers what it finds wrong, nothing when all is well. */
 export type PasswordValidator =
@@ -27,6 +28,8 @@ export function checkUser(rules: Omit<UserRules, 'validators'>, user: Pick<UserR
   if (rules.requireUniqueEmail && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
     failures.push({ code: 'InvalidEmail', args: [user.email ?? ''] })
   }
+  // What no row can hold, whatever the rules; a name that is refused is the user's address too, mostly, and told once.
+  if (failures.length === 0 && user.email !== null && normalizeName(user.email) === null) failures.push({ code: 'InvalidEmail', args: [user.email] })
   return failures
 }
 
@@ -36,6 +39,6 @@ export function checkAddress({ email }: Pick<UserRecord, 'email'>): Failure[] {
 }
 
 function isUserName({ allowedUserNameCharacters: allowed }: Omit<UserRules, 'validators'>, name: string): boolean {
-  if (name.trim() === '' || name.length > 256 || never.test(name)) return false
+  if (name.trim() === '' || normalizeName(name) === null || never.test(name)) return false
   return allowed === null || Array.from(name).every((character) => allowed.includes(character))
 }

@@ -111,8 +111,8 @@ export type SessionSelection =
  */
 export async function endSessions(db: Db, selection: SessionSelection): Promise<string[]> {
   const condition = 'id' in selection
-    ? sql`id = ${selection.id} and (${selection.userId ?? null}::uuid is null or user_id = ${selection.userId ?? null}::uuid)`
-    : sql`user_id = ${selection.userId} and (${selection.except ?? null}::uuid is null or id <> ${selection.except ?? null}::uuid)`
+    ? sql`id = ${selection.id} and (${selection.userId ?? null}::text is null or user_id::text = lower(${selection.userId ?? null}))`
+    : sql`user_id = ${selection.userId} and (${selection.except ?? null}::text is null or id::text <> lower(${selection.except ?? null}))`
   const { rows } = await sql<{ id: string }>`
     with ended as (delete from ${table(db, 'sessions')} where ${condition} returning id)
     insert into ${table(db, 'revocations')} (session_id, revoked_at) select id, ${db.now()} from ended

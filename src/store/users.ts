@@ -66,7 +66,15 @@ export function withGrants(row: UserRow): UserWithGrants {
 }
 
 export function toUser(row: UserRecord): UserRecord {
-  return { ...row, lockoutEnd: row.lockoutEnd === null ? null : new Date(row.lockoutEnd), createdAt: new Date(row.createdAt) }
+  return { ...row, lockoutEnd: row.lockoutEnd === null ? null : toDate(row.lockoutEnd), createdAt: new Date(row.createdAt) }
+}
+
+const endOfTime = 8.64e15
+
+/** A timestamp as any parser of a host's gives it. Postgres's infinity, a number to pg, becomes the last instant that a Date can hold. */
+function toDate(value: Date | number | string): Date {
+  const time = value === 'infinity' ? Infinity : value === '-infinity' ? -Infinity : new Date(value).getTime()
+  return new Date(Math.max(-endOfTime, Math.min(endOfTime, typeof value === 'number' ? value : time)))
 }
 
 type Key = 'id' | 'normalized_user_name' | 'normalized_email'
