@@ -17,6 +17,7 @@ export function isSameOrigin({ options }: Realm, request: FastifyRequest): boole
 
 // Development without `publicUrl`, in a browser too old for Fetch Metadata: a page of this very loopback address.
 function isOwnLoopback(publicUrl: URL | null, origin: string, request: FastifyRequest): boolean {
-  if (publicUrl !== null || !/^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(origin)) return false
-  return request.headers['sec-fetch-site'] === undefined && new URL(origin).host === request.headers.host
+  if (publicUrl !== null || request.headers['sec-fetch-site'] !== undefined) return false
+  const [, host] = /^https?:\/\/((?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)$/.exec(origin) ?? []
+  return host !== undefined && host === request.headers.host
 }

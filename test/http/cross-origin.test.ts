@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { type IdentityOptions, requireAuthorization } from '../../src/index.js'
 import { type Answer, expectProblem, type Person, type TestApp, withApp } from '../support/app.js'
+import { speak } from '../support/raw-http.js'
 
 const forbidden = '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.4","title":"Forbidden","status":403,'
   + '"detail":"A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins"}'
@@ -98,12 +99,21 @@ table('without publicUrl a page of this loopback address may act, in a browser t
   { origin: 'http://localhost:3000', host: 'localhost:3000', site: 'same-site', allowed: false },
   { origin: 'http://192.168.0.1:3000', host: '192.168.0.1:3000', allowed: false },
   { origin: 'http://localhost.evil.example', host: 'localhost.evil.example', allowed: false },
+  { origin: 'http://localhost:99999999', host: 'localhost:99999999', allowed: true },
   { origin: 'http://evil@localhost', host: 'localhost', allowed: false },
 ])
 
 table('with csrf false nobody is asked where a request came from', { csrf: false }, [
   { site: 'cross-site', allowed: true }, { origin: 'https://evil.example', allowed: true }, { origin: 'null', allowed: true },
 ])
+
+test('a request without a Host is of no loopback page', () => withApp({ after: routes }, async (app) => {
+  const origin = await app.listen()
+  const { cookie } = await app.signInWithCookie()
+  const post = (from: string) => speak(origin, `POST /mine HTTP/1.0\r\nCookie: ${cookie}\r\nOrigin: ${from}\r\n\r\n`)
+  assert.equal((await post('https://evil.example')).status, 403)
+  assert.equal((await post('http://localhost')).status, 403)
+}))
 
 test('a request that only reads may come from anywhere', () => withApp({ after: routes }, async (app) => {
   const { cookie } = await app.signInWithCookie()
