@@ -19,6 +19,11 @@ export type Policy = (principal: Principal, request: FastifyRequest) => boolean 
 export const guardName = 'identityGuard'
 export const anonymousName = 'identityAnonymous'
 
+/** The name of a guard of the realm of that decorator. */
+export function guardNameOf(decorator: string): string {
+  return decorator === 'identity' ? guardName : `${guardName}:${decorator}`
+}
+
 const required = new WeakMap<object, Requirements>()
 
 /** What a hook requires, if it is a guard of ours. */
@@ -44,6 +49,7 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
       else decide(meets(realm, rules, principal, request), request, reply, done)
     })
   }
+  Object.defineProperty(guard, 'name', { value: guardNameOf(rules.decorator ?? 'identity') })
   required.set(guard, rules)
   return guard
 }

@@ -2,7 +2,7 @@
 // routes adds the security schemes to the document, so that the host has nothing to declare.
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
-import { anonymousName, guardName, requirementsOf } from './authorize.js'
+import { anonymousName, guardName, guardNameOf, requirementsOf } from './authorize.js'
 import type { Realm } from './realm.js'
 import { readRoutes, type RouteEntry, routeKey } from './route-table.js'
 
@@ -30,12 +30,19 @@ function securityOf(realm: Realm): Security {
   return Object.keys(schemesOf(realm)).map((name) => ({ [name]: [] }))
 }
 
+// Realms whose routes were last shown in a document of Swagger 2. Our routes come first in it, and the host's guarded ones follow.
+const inSwagger2 = new WeakSet<Realm>()
+
 /** The `config` of one of our routes: its schema as the document shows it. */
 export function documented(realm: Realm, isGuarded: boolean): { swaggerTransform: (input: TransformInput) => { schema: FastifySchema, url: string } } {
   return {
     swaggerTransform({ schema, url, openapiObject }) {
       // A Swagger 2 document gets the plain schema: its security lives elsewhere.
-      if (openapiObject === undefined) return { schema, url }
+      if (openapiObject === undefined) {
+        inSwagger2.add(realm)
+        return { schema, url }
+      }
+      inSwagger2.delete(realm)
       openapiObject.components ??= {}
       openapiObject.components.securitySchemes = { ...schemesOf(realm), ...openapiObject.components.securitySchemes }
       return { schema: isGuarded ? { ...schema, security: securityOf(realm) } : schema, url }
@@ -55,9 +62,10 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   // Only a document that shows one of our routes before has our security schemes; one without would break at their names.
   const hadSwagger = instance.hasDecorator('swagger')
   let isDeclared = false
-  const routes: { route: RouteOptions, isDeclared: boolean }[] = []
-  instance.addHook('onRoute', (route) => {
-    if (route.config?.identity !== 'own') routes.push({ route, isDeclared })
+  const routes: WatchedRoute[] = []
+  instance.addHook('onRoute', function (route) {
+    const compiler = this.validatorCompiler ?? this.serializerCompiler ?? route.validatorCompiler ?? route.serializerCompiler
+    if (route.config?.identity !== 'own') routes.push({ route, isDeclared, hasOwnCompiler: compiler !== undefined })
     else isDeclared = hadSwagger
   })
   instance.addHook('onReady', (done) => {
@@ -65,15 +73,17 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
       instance.log.warn('@fastify/swagger was registered after fastify-identity, whose routes its document lacks: register it before')
     }
     const table = readRoutes(instance)
-    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(guardName)).map(({ method, url }) => routeKey(method, url)))
+    const name = guardNameOf(realm.options.decorator)
+    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(name)).map(({ method, url }) => routeKey(method, url)))
     try {
       if (authorization.explicit) refuseUndecided(table)
-      for (const { route, isDeclared } of routes) {
-        const guards = hooksOf(route).map(requirementsOf).filter((rules) => rules !== null)
-        for (const { policy, decorator = 'identity' } of guards) {
-          if (policy !== undefined && decorator === realm.options.decorator && !Object.hasOwn(authorization.policies, policy)) throw new UnknownPolicy(policy)
+      for (const watched of routes) {
+        const { route } = watched
+        const guards = hooksOf(route).map(requirementsOf).filter((rules) => rules !== null && (rules.decorator ?? 'identity') === realm.options.decorator)
+        for (const rules of guards) {
+          if (rules?.policy !== undefined && !Object.hasOwn(authorization.policies, rules.policy)) throw new UnknownPolicy(rules.policy)
         }
-        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(route, isDeclared ? securityOf(realm) : null)
+        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(watched, realm)
       }
       done()
     } catch (error) {
@@ -82,21 +92,33 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   })
 }
 
+interface WatchedRoute {
+  readonly route: RouteOptions
+  /** Whether the document that shows it names our security schemes. */
+  readonly isDeclared: boolean
+  readonly hasOwnCompiler: boolean
+}
+
 function refuseUndecided(table: readonly RouteEntry[]): void {
   // A browser asks with OPTIONS what it may do, without credentials: a guard would only break CORS.
-  const undecided = table.filter(({ method, hooks }) => method !== 'OPTIONS' && !hooks.some((name) => name === guardName || name === anonymousName || name === ownRouteName))
+  const undecided = table.filter(({ method, hooks }) => method !== 'OPTIONS' && !hooks.some((name) => name.startsWith(guardName) || name === anonymousName || name === ownRouteName))
   if (undecided.length > 0) throw new UndecidedRoutes(undecided.map(({ method, url }) => `${method} ${url}`).join(', '))
 }
 
-function paint(route: RouteOptions, ours: Security | null): void {
+function paint({ route, isDeclared, hasOwnCompiler }: WatchedRoute, realm: Realm): void {
   const schema: FastifySchema & { security?: Security } = route.schema ?? {}
   const response = (schema.response ?? {}) as Record<string, unknown> // Fastify leaves it unknown
+  const isBare = Object.keys(response).length === 0
+  // Schemas of another library (a host's own type provider) cannot be mixed with JSON Schema in one route.
+  const isForeign = Object.values(response).some(isNoJsonSchema) || isBare && hasOwnCompiler
   // A new object: the host may use its own for other routes.
   route.schema = {
     ...schema,
-    ...(schema.security === undefined && ours !== null ? { security: ours } : {}),
-    ...(isForeign(response) ? {} : { response: { ...(Object.keys(response).length === 0 ? unknownAnswer : {}), ...refusals, ...response } }),
+    ...(isForeign ? {} : { response: { ...(isBare ? unknownAnswer : {}), ...refusals, ...response } }),
   }
+  if (schema.security !== undefined || !isDeclared) return
+  const ours = securityOf(realm)
+  Object.defineProperty(route.schema, 'security', { enumerable: true, get: () => inSwagger2.has(realm) ? undefined : ours })
 }
 
 // As @fastify/swagger writes it for a route without a schema.
@@ -111,7 +133,6 @@ function hooksOf(route: RouteOptions): unknown[] {
   return [route.onRequest, route.preParsing, route.preValidation, route.preHandler].flat()
 }
 
-// Schemas of another library (a host's own type provider) cannot be mixed with JSON Schema in one route.
-function isForeign(response: Record<string, unknown>): boolean {
-  return Object.values(response).some((schema) => typeof schema !== 'object' || schema === null || '~standard' in schema || '_def' in schema)
+function isNoJsonSchema(schema: unknown): boolean {
+  return typeof schema !== 'object' || schema === null || '~standard' in schema || '_def' in schema
 }

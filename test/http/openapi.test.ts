@@ -3,8 +3,9 @@ import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FastifyInstance } from 'fastify'
-import { type IdentityOptions, requireAuthorization } from '../../src/index.js'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import identity, { type IdentityOptions, identityRoutes, requireAuthorization } from '../../src/index.js'
+import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { withApp } from '../support/app.js'
 
 interface Operation {
@@ -100,6 +101,25 @@ for (const version of ['3.0.3', '3.1.0']) {
   }))
 }
 
+test('two realms and two mounts in one document keep their operations and schemes apart', () => withApp({
+  before: withSwagger('3.1.0'),
+  after: async (app) => {
+    await app.register(identity, { prefix: '/staff', decorator: 'staff', database: await databaseUrl(), schema: uniqueSchema() })
+    await app.register(identityRoutes, { prefix: '/v2/account' })
+    app.get('/users-only', { onRequest: requireAuthorization() }, () => [])
+    app.get('/staff-only', { onRequest: requireAuthorization({ decorator: 'staff' }) }, () => [])
+  },
+}, async (app) => {
+  const document = documentOf(app.app)
+  assert.deepEqual(await errorsOf(document), null)
+  const ids = Object.values(document.paths).flatMap((path) => Object.values(path)).map(({ operationId }) => operationId).filter((id) => id !== undefined)
+  assert.equal(new Set(ids).size, ids.length)
+  assert.deepEqual(Object.keys(document.components!.securitySchemes!).sort(), ['identityBearer', 'identityCookie', 'staffBearer', 'staffCookie'])
+  assert.deepEqual(document.paths['/users-only']!.get!.security, [{ identityBearer: [] }, { identityCookie: [] }])
+  assert.deepEqual(document.paths['/staff-only']!.get!.security, [{ staffBearer: [] }, { staffCookie: [] }])
+  assert.deepEqual(document.paths['/staff/logout']!.post!.security, [{ staffBearer: [] }, { staffCookie: [] }])
+}))
+
 test('a host without @fastify/swagger starts, and so does one that registers it after us', async () => {
   await withApp({ after: guarded }, async (app) => { assert.equal((await app.call('GET', '/weatherforecast')).status, 401) })
   await withApp({
@@ -128,6 +148,18 @@ test('a document of a scope with @fastify/swagger of its own does not break at o
   })
 })
 
+test('a document of Swagger 2 shows our routes without breaking', () => withApp({
+  before: (app) => app.register(swagger, { swagger: { info: { title: 'Host', version: '1' }, consumes: ['application/json'], produces: ['application/json'] } }),
+  after: guarded,
+}, async (app) => {
+  const document = app.app.swagger() as unknown as { swagger: string, paths: Record<string, unknown>, securityDefinitions?: unknown }
+  assert.equal(document.swagger, '2.0')
+  assert.ok('/account/login' in document.paths && '/weatherforecast' in document.paths)
+  assert.equal(document.securityDefinitions, undefined)
+  assert.ok(app.app.swagger({ yaml: true }).startsWith('swagger: "2.0"'))
+  assert.equal((await app.call('GET', '/weatherforecast')).status, 401)
+}))
+
 test('what the host hides, tags and transforms is the host\'s', () => withApp({
   before: withSwagger('3.1.0', {
     hideUntagged: true,
@@ -143,4 +175,59 @@ test('what the host hides, tags and transforms is the host\'s', () => withApp({
   assert.deepEqual(await errorsOf(document), null)
   assert.deepEqual(Object.keys(document.paths).filter((path) => !path.startsWith('/account')), ['/a'])
   assert.deepEqual(document.paths['/a']!.get!.security, [{ identityBearer: [] }, { identityCookie: [] }])
+}))
+
+/** Schemas as zod's are: objects with methods that no JSON Schema compiler understands. */
+class Shape {
+  readonly _def = {}
+  readonly '~standard' = { version: 1, vendor: 'shapes' }
+  constructor(readonly json: Record<string, unknown>) {}
+}
+
+// As a type provider's transform does: it converts its own schemas, and knows no others.
+function convertShapes({ schema, url }: { schema: FastifySchema, url: string }) {
+  const { response = {}, body, querystring, params, headers, ...rest } = schema
+  const convert = (shape: unknown) => {
+    if (!(shape instanceof Shape)) throw new Error(`Invalid schema passed: ${JSON.stringify(shape)}`)
+    return shape.json
+  }
+  const all = (shapes: object) => Object.fromEntries(Object.entries(shapes).filter(([, shape]) => shape !== undefined)
+    .map(([name, shape]) => [name, convert(shape)]))
+  const answers = Object.keys(response as object).length === 0 ? {} : { response: all(response as object) }
+  return { url, schema: { ...rest, ...all({ body, querystring, params, headers }), ...answers } }
+}
+
+test('a host whose schemas are of another library keeps its document, its validation and its answers', () => withApp({
+  before: async (app) => {
+    app.setValidatorCompiler(({ schema }) => {
+      assert.ok(schema instanceof Shape)
+      return (value) => ({ value: value as unknown })
+    })
+    app.setSerializerCompiler(({ schema }) => {
+      assert.ok(schema instanceof Shape)
+      return (answer) => JSON.stringify(answer)
+    })
+    await withSwagger('3.1.0', { transform: convertShapes as unknown as NonNullable<FastifyDynamicSwaggerOptions['transform']> })(app)
+  },
+  after: (app) => {
+    const onRequest = requireAuthorization()
+    const text = new Shape({ type: 'object', properties: { a: { type: 'string' } } })
+    app.get('/bare', { onRequest }, () => ({ a: 'b' }))
+    app.post('/body', { onRequest, schema: { body: text } }, () => ({ a: 'b' }))
+    app.get('/answer', { onRequest, schema: { response: { 200: text } } }, () => ({ a: 'b' }))
+    app.post('/both', { onRequest, schema: { body: text, querystring: text, response: { 200: text, 404: text }, tags: ['mine'] } }, () => ({ a: 'b' }))
+    app.get('/open', { schema: { response: { 200: text } } }, () => ({ a: 'b' }))
+  },
+}, async (app) => {
+  const document = documentOf(app.app)
+  assert.deepEqual(await errorsOf(document), null)
+  const { accessToken } = await app.signIn()
+  for (const [method, path] of [['GET', '/bare'], ['POST', '/body'], ['GET', '/answer'], ['POST', '/both']] as const) {
+    assert.deepEqual(document.paths[path]![method.toLowerCase()]!.security, [{ identityBearer: [] }, { identityCookie: [] }], path)
+    assert.equal((await app.call(method, path, method === 'POST' ? { json: {} } : {})).status, 401)
+    const answer = await app.call(method, path, { token: accessToken, ...(method === 'POST' ? { json: {} } : {}) })
+    assert.deepEqual([answer.status, answer.body], [200, '{"a":"b"}'])
+  }
+  assert.equal(document.paths['/open']!.get!.security, undefined)
+  assert.ok('/account/login' in document.paths)
 }))
