@@ -91,10 +91,12 @@ export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) =>
     return (answer) => `[${(answer as unknown[]).map(write).join(',')}]` // the schema says that it is a list
   }
   if (!isObjectSchema(schema)) return (answer) => JSON.stringify(answer)
-  const members = Object.keys(schema.properties).map((name) => [name, camelCase(name)] as const)
+  const names = Object.keys(schema.properties)
   return (answer) => {
     const given = answer as Record<string, unknown> // the schema says that it is an object
-    return JSON.stringify(Object.fromEntries(members.filter(([, from]) => from in given).map(([name, from]) => [name, given[from]])))
+    // A host's own field may be written in snake_case; ours are where option jsonNaming renamed them.
+    const members = names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : given[camelCase(name)]])
+    return JSON.stringify(Object.fromEntries(members.filter(([, member]) => member !== undefined)))
   }
 }
 

@@ -27,10 +27,23 @@ export function profileFields({ options }: Realm): ProfileFields {
     read(body, isWhole) {
       const given = Object.fromEntries(Object.entries(body).filter(([name, value]) => names.includes(name) && value !== undefined))
       const check = isWhole ? whole : partial
-      const errors = [...check.Errors(given)].map(({ path, message }) => ({ code: path.split('/')[1] ?? 'profile', description: message }))
-      return errors.length > 0 ? { errors } : { profile: given }
+      const errors = distinct([...check.Errors(given)].map(({ path, message }) => ({ code: path.split('/')[1] ?? 'profile', description: message })))
+      if (errors.length > 0) return { errors }
+      const unstorable = Object.keys(given).filter((name) => !isStorable(given[name]))
+      return unstorable.length === 0 ? { profile: given }
+        : { errors: unstorable.map((code) => ({ code, description: 'Expected Unicode text without NUL' })) }
     },
   }
+}
+
+function distinct(errors: readonly IdentityError[]): readonly IdentityError[] {
+  return [...new Map(errors.map((error) => [`${error.code} ${error.description}`, error])).values()]
+}
+
+/** Whether Postgres can hold a value as jsonb: every text in it is well-formed and without NUL. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0')
+  return typeof value !== 'object' || value === null || Object.entries(value).flat().every(isStorable)
 }
 
 function mapFields(fields: TProperties, map: (field: TSchema) => TSchema): TProperties {
