@@ -3,6 +3,7 @@ import type { FastifyInstance, RegisterOptions } from 'fastify'
 import { bodyLimit, checkOnly, readJsonOnly, writeOnly } from '../http/json.js'
 import { answerError } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
+import { withoutQuery } from '../http/request-log.js'
 import { confirmEmail } from './confirm-email.js'
 import { login } from './login.js'
 import { logout } from './logout.js'
@@ -20,8 +21,9 @@ type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | '
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
 export async function mountUnder(
-  app: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>, where: RegisterOptions & { readonly prefix: string },
+  app: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>, asked: RegisterOptions & { readonly prefix: string },
 ): Promise<void> {
+  const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
   let paths: readonly string[] = []
   await app.register((scope, _options, done) => {
     paths = mountRoutes(scope, realm, endpoints)

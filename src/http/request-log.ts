@@ -1,0 +1,22 @@
+// Fastify logs the URL of each request. Of ours only the path: the query of a mailed link is a code (security OP-01).
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
+
+type Serializer = (request: FastifyRequest) => unknown
+
+/** Under which symbol a pino logger keeps its serializers. */
+const serializersOfPino = Symbol.for('pino.serializers')
+
+/** The logger's own `req` serializer, but for the query. Fastify's types want a text of a serializer; pino takes any value. */
+export function withoutQuery(log: FastifyBaseLogger): { readonly req: (request: FastifyRequest) => string } {
+  const { [serializersOfPino]: own } = log as { [serializersOfPino]?: { req?: Serializer } } // pino's, which has no place in Fastify's types
+  const serialize = own?.req ?? plain
+  return {
+    req(request) {
+      const said = serialize(request)
+      const hasUrl = typeof said === 'object' && said !== null && 'url' in said && typeof said.url === 'string'
+      return (hasUrl ? { ...said, url: String(said.url).replace(/\?.*$/s, '') } : said) as string
+    },
+  }
+}
+
+const plain: Serializer = ({ method, url, host, ip }) => ({ method, url, host, remoteAddress: ip })
