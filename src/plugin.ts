@@ -25,7 +25,7 @@ import { startFeed } from './revocation/feed.js'
 import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
-import { migrate, requireMigrated, unreachable } from './store/migrate.js'
+import { isUnusable, migrate, requireMigrated, unreachable } from './store/migrate.js'
 import { findRevoked, isSessionLive, purgeSessions } from './store/sessions.js'
 import { createOpenedCache } from './tokens/opened.js'
 
@@ -71,7 +71,7 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
     await open(app, options, connection, log)
   } catch (error) {
     await connection.close()
-    throw error
+    throw isUnusable(error) ? unreachable(error) : error
   }
 }
 
@@ -206,13 +206,8 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
-  if (mode === 'off') return
-  try {
-    if (mode === 'auto') await migrate(connection)
-    else await requireMigrated(connection)
-  } catch (error) {
-    throw error instanceof Error && 'code' in error && error.code === 'FST_IDENTITY_DATABASE_UNAVAILABLE' ? unreachable(error) : error
-  }
+  if (mode === 'auto') await migrate(connection)
+  if (mode === 'check') await requireMigrated(connection)
 }
 
 /** Asks what a request would ask. */

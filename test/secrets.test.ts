@@ -1,14 +1,15 @@
 // What must never leave: secrets are planted through every door, right and wrong, with the database whole and broken, and looked for in
 // every line of the log from level trace on and in every answer (security OP-01, HT-04).
 import assert from 'node:assert/strict'
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { inspect } from 'node:util'
 import { test } from 'node:test'
 import { findRealm } from '../src/http/realm.js'
-import { requireAuthorization } from '../src/index.js'
+import identity, { requireAuthorization } from '../src/index.js'
 import { type Answer, type AppOptions, pairOf, type TestApp, type Tokens } from './support/app.js'
 import { authenticatorOf, wrongCode } from './support/authenticator.js'
 import { type MailApp, parameterOf, withMailApp } from './support/mailbox.js'
+import { databaseUrl, uniqueSchema } from './support/postgres.js'
 
 const planted = {
   rootSecret: 'planted-root-secret-Ohf6Ahng8Ooxeiquahph',
@@ -172,6 +173,29 @@ test('neither do they where the database is broken and every door answers 500', 
   await app.call('GET', '/me', { cookie })
   expectClean(app, answers, [...Object.values(planted), ...learned])
 }))
+
+test('the password of the database is in no error of a start that fails, and in no log', async (t) => {
+  const lines: string[] = []
+  const secret = 'planted-database-password-Che4'
+  const real = new URL(await databaseUrl())
+  const wrongPassword = new URL(real)
+  wrongPassword.password = secret
+  const urls = [
+    `postgres://ann:${secret}@127.0.0.1:1/x`, `postgres://ann:${secret}@host.invalid/x`, `postgres://ann:${secret}@127.0.0.1:99999/x`,
+    `postgres//ann:${secret}@127.0.0.1`,
+    `${wrongPassword.href.replace('/postgres?', '/nothing?')}_nothing`, `ann:${secret}`, secret,
+  ]
+  for (const database of [...urls, { host: '127.0.0.1', port: 1, password: secret }]) {
+    const app = Fastify({ logger: { level: 'trace', stream: { write(line: string) { lines.push(line) } } } })
+    t.after(() => app.close())
+    const error = await app.register(identity, { database, schema: uniqueSchema() }).then(() => null, (thrown: unknown) => thrown)
+    assert.ok(error instanceof Error, JSON.stringify(database))
+    assert.match((error as Error & { code: string }).code, /^FST_IDENTITY_/)
+    app.log.error({ err: error }, 'a host logs why it does not start')
+    assert.ok(!inspect(error, { depth: 10, showHidden: true }).includes(secret), inspect(error, { depth: 10 }))
+  }
+  assert.deepEqual(lines.filter((line) => line.includes(secret)), [])
+})
 
 test('what the plugin hands to the host shows no secret when it is printed', () => withMailApp(options, async (app) => {
   const { accessToken, refreshToken } = await app.signIn()

@@ -1,7 +1,7 @@
 // Runs or checks our migrations with Kysely's migrator, whose lock lets any number of processes start at once.
 import { sql } from 'kysely'
 import { migrations } from '../../migrations/index.js'
-import { DatabaseUnreachable, MigrationsPending } from '../errors.js'
+import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../errors.js'
 import { type Connection, type Db, sqlState, table } from './database.js'
 import { loadMigrator } from './migrator.js'
 
@@ -19,6 +19,17 @@ export async function migrate(connection: Connection): Promise<void> {
 export async function requireMigrated(db: Db): Promise<void> {
   const pending = await pendingMigrations(db)
   if (pending.length > 0) throw new MigrationsPending(db.schema, pending.join(', '))
+}
+
+// SQLSTATE: class 28 is a refused name or password, 3D000 no such database, 42501 no permission. Where a client sent no password at all,
+// or the server speaks no TLS, pg has words only.
+const refusals = /^(28...|3D000|42501)$/
+const noHandshake = /^(SASL|The server does not support SSL)/
+
+/** Whether an error at the start says that the database which was named cannot be used as it was named. */
+export function isUnusable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error instanceof DatabaseUnavailable || refusals.test(sqlState(error) ?? '') || noHandshake.test(error.message)
 }
 
 /** The reason in words that a person can act on; never the connection string. */
