@@ -71,9 +71,12 @@ async function runPending(db: Db): Promise<void> {
     const { error } = await migrator.migrateToLatest()
     if (error === undefined) return
     // The migrator looks at every table of the database, and stumbles over one that somebody drops at that moment.
-    if (!mayBeMissing(error) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
+    if (!(mayBeMissing(error) || sqlState(error) === undefinedColumn) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
   }
 }
+
+// Told when the dropping is seen halfway: the table is there, and its columns are not.
+const undefinedColumn = '42703'
 
 // SQLSTATE: no such schema, no such table.
 function mayBeMissing(error: unknown): boolean {
