@@ -295,6 +295,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   const { password = {}, bearer = {}, cookie = {}, csrf = true } = given
   const { hasher = {}, validators = [], ...rules } = password
   if (!isHasher(hasher)) checkShape(hasherSchema, hasher, 'password.hasher')
+  checkDatabase(given.database)
   const functions: [string, unknown][] = [
     ['errors', given.errors], ['clock', given.clock], ['bearer.readToken', bearer.readToken], ['claims', given.claims],
     ...Object.entries(given.authorization?.policies ?? {}).map(([name, policy]): [string, unknown] => [`authorization.policies.${name}`, policy]),
@@ -401,8 +402,15 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? 'a list' : typeof value
 }
 
-function isHasher(value: PasswordHasher | HasherOptions): value is PasswordHasher {
-  return 'hash' in value && typeof value.hash === 'function' && 'verify' in value && typeof value.verify === 'function'
+// A JavaScript host may pass anything.
+function checkDatabase(value: unknown): void {
+  if (value === undefined || typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))) return
+  throw new InvalidOption('database', `is wrong (${describe(value)})`, 'Pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance')
+}
+
+function isHasher(given: PasswordHasher | HasherOptions): given is PasswordHasher {
+  const value: unknown = given // a JavaScript host may pass anything
+  return typeof value === 'object' && value !== null && 'hash' in value && typeof value.hash === 'function' && 'verify' in value && typeof value.verify === 'function'
 }
 
 function readSecrets(given: string | readonly string[] | undefined, environment: NodeJS.ProcessEnv, hasKeys: boolean): readonly string[] {
@@ -427,7 +435,7 @@ function strong(option: string, secret: string): string {
 
 function origin(option: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '') {
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
     throw new InvalidOption(option, 'is not an origin', 'Write scheme, host and port only, for example https://api.example.com')
   }
   return url
