@@ -1,6 +1,7 @@
 // The migrations by name, for our own runner and for a host's migrator. A released migration is never changed; a new one is added.
 import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
+import { createDirectory } from './0002-directory.js'
 
 /** What Kysely calls a Migration: not imported, because 0.29 has moved the name. */
 export interface IdentityMigration {
@@ -17,5 +18,6 @@ export interface IdentityMigration {
 export function migrations(schema = 'identity'): Record<string, IdentityMigration> {
   return {
     '0001-identity': createIdentity(schema),
+    '0002-directory': createDirectory(schema),
   }
 }

@@ -7,11 +7,14 @@ import fp from 'fastify-plugin'
 import type { AccountContext } from './accounts/account-context.js'
 import { type KeyManager, openKeys } from './accounts/key-manager.js'
 import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
+import type { HostSignIn } from './accounts/host-sign-in.js'
 import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
+import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
+import { createSecondFactors } from './accounts/second-factors.js'
 import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
 import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
-import { createSecondFactors } from './accounts/two-factor-manager.js'
+import type { TokenProviders } from './accounts/token-provider.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
@@ -32,7 +35,8 @@ import { createOpenedCache } from './tokens/opened.js'
 /** `app.identity`. */
 export interface Identity {
   readonly users: UserManager
-  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn'>
+  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn>
+  readonly roles: RoleManager
   readonly sessions: SessionManager
   readonly keys: KeyManager
   readonly mail: MailManager
@@ -131,7 +135,8 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     keys,
     notifier,
   }
-  const users = createUserManager(context, options)
+  const tokenProviders: TokenProviders = new Map()
+  const users = createUserManager(context, options, tokenProviders)
   const signIn = createSignInManager({
     db: connection,
     clock,
@@ -144,7 +149,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     rotateRefreshTokens: options.bearer.rotateRefreshTokens,
     reuseGraceSeconds: options.bearer.reuseGraceSeconds,
     sessions: ownEnder,
-    secondFactors: createSecondFactors(context, options.twoFactor),
+    secondFactors: createSecondFactors(context, options.twoFactor, tokenProviders),
     notifier,
   })
   const sessions = createSessionManager(connection, ownEnder)
@@ -179,6 +184,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   decorate(app, realm, {
     users,
     signIn,
+    roles: createRoleManager(context),
     sessions,
     keys: keys.manager,
     mail,

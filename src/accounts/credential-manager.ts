@@ -1,15 +1,13 @@
 // What proves who somebody is, but for second factors: the password, the confirmed address, and the codes that mails carry.
 // Codes are opaque, bound to purpose, user, security stamp and, for a change, the new address; why one is refused is never told.
 import { failed, type IdentityResult, success } from '../errors.js'
-import { clearAttempts, failAttempt, type LockoutLimits, releaseAttempt, reserveAttempt } from '../store/attempts.js'
+import { clearAttempts, type LockoutLimits } from '../store/attempts.js'
 import { inTransaction } from '../store/database.js'
 import { confirmUserEmail, findUserById } from '../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../tokens/code.js'
-import { mac, type SealingKey } from '../tokens/seal.js'
 import { isMarkOf } from '../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from './account-context.js'
-import { normalizeName } from './names.js'
-import { inTurn } from './turns.js'
+import { attemptKeyOf, provesUnderThrottle } from './throttle.js'
 import type { User } from './user.js'
 
 export interface CodeLifetimes {
@@ -77,24 +75,6 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
     return changeUser(context, user, { passwordHash: await hasher.hash(password) }, { rotateStamp: true, event: 'passwordChanged', ...options })
   }
 
-  /** Verifies the current password under the throttle of the user's name: a stolen session is no way around it. */
-  async function proves(user: User, password: string): Promise<boolean> {
-    if (!user.lockoutEnabled) return await hasher.verify(user.passwordHash, password) !== 'no'
-    const key = attemptKeyOf(keys.vault(), user.userName)
-    if ((await inTurn(() => reserveAttempt(db, key, limits))).state === 'locked') return false
-    let counted = false
-    try {
-      const right = await hasher.verify(user.passwordHash, password) !== 'no'
-      if (!right) {
-        counted = true
-        await failAttempt(db, key, limits)
-      }
-      return right
-    } finally {
-      if (!counted) await releaseAttempt(db, key).catch(() => undefined)
-    }
-  }
-
   return {
     checkPassword: async (user, password) => await hasher.verify(user.passwordHash, password) !== 'no',
     hasPassword: (user) => user.passwordHash !== null,
@@ -105,7 +85,8 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
     },
 
     async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
-      if (!await proves(user, currentPassword)) return failed(describe, [{ code: 'PasswordMismatch' }])
+      const isRight = () => hasher.verify(user.passwordHash, currentPassword).then((verdict) => verdict !== 'no')
+      if (!await provesUnderThrottle(db, keys.vault(), limits, user, isRight)) return failed(describe, [{ code: 'PasswordMismatch' }])
       return setPassword(user, newPassword, { endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId } })
     },
 
@@ -158,9 +139,4 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
 
 function isConcurrencyFailure(result: IdentityResult): boolean {
   return !result.succeeded && result.errors.some(({ code }) => code === 'ConcurrencyFailure')
-}
-
-/** The throttle's row of a name: keyed, because what people type as a name may be their password. */
-export function attemptKeyOf(vault: SealingKey, userName: string): Buffer {
-  return mac(vault, 'throttle', normalizeName(userName) ?? userName)
 }

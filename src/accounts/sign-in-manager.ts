@@ -2,39 +2,22 @@
 // an unknown user costs what a known one costs, and NotAllowed is told only to who knows the password.
 import type { Clock } from '../clock.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
-import { admitAttempt, failAttempt, type FoundUser, type LockoutLimits, releaseAttempt } from '../store/attempts.js'
+import type { FoundUser, LockoutLimits } from '../store/attempts.js'
 import type { Db } from '../store/database.js'
 import { type LiveSession, openSession, rotateSession, touchSession } from '../store/sessions.js'
 import { findUserWithGrants, replacePasswordHash, type UserRecord, type UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
-import { isMarkOf, newStamp, newUuidV7 } from '../tokens/stamp.js'
+import { isMarkOf, newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
-import { attemptKeyOf } from './credential-manager.js'
-import { isLockedByHand } from './lockout.js'
-import { normalizeName } from './names.js'
 import type { Notifier } from './hooks.js'
+import { createHostSignIn, type HostSignIn, type Opening } from './host-sign-in.js'
+import { isLockedByHand } from './lockout.js'
+import type { SecondFactors } from './second-factors.js'
 import type { SessionEnder } from './session-manager.js'
-import { inTurn } from './turns.js'
-import type { SecondFactors } from './two-factor-manager.js'
+import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
+import { createThrottle, type Verdict } from './throttle.js'
 
-/** The reference's SignInResult in the words that its clients see. */
-export type SignInFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoFactor'
-
-/** A session with its user as of now: what tickets are made from. Times are milliseconds since the epoch. */
-export interface SignedIn extends UserWithGrants {
-  readonly sessionId: string
-  readonly counter: number
-  readonly authenticatedAt: number
-  readonly sessionExpiresAt: number
-  readonly amr: readonly string[]
-}
-
-/** What completed a sign-in. */
-export type SignInMethod = 'password' | 'authenticator' | 'recoveryCode'
-
-export type SignInResult =
-  | { readonly succeeded: true, readonly signedIn: SignedIn, readonly method: SignInMethod }
-  | { readonly succeeded: false, readonly reason: SignInFailure }
+export type { SignedIn, SignInFailure, SignInMethod, SignInResult } from './sign-in-result.js'
 
 export interface SignInRules {
   readonly requireConfirmedEmail: boolean
@@ -71,7 +54,7 @@ export interface SignInOptions {
 }
 
 /** `app.identity.signIn`. */
-export interface SignInManager {
+export interface SignInManager extends HostSignIn {
   /**
    * Signs in by user name and password, and the second factor of users who have one, and opens a session. Wrong passwords and codes
    * are counted together and lock the name for a while.
@@ -88,7 +71,8 @@ export interface SignInManager {
 }
 
 export function createSignInManager(dependencies: SignInDependencies): SignInManager {
-  const { db, clock, hasher, limits, rules, sessions } = dependencies
+  const { db, clock, hasher, rules, sessions } = dependencies
+  const throttle = createThrottle(dependencies)
 
   function canSignIn(user: UserRecord): boolean {
     return (!rules.requireConfirmedEmail || user.emailConfirmed)
@@ -96,11 +80,8 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
       && (!rules.requireConfirmedAccount || user.emailConfirmed)
   }
 
-  async function open(
-    found: UserWithGrants, method: SignInMethod, client: string | null | undefined, key: Buffer | null,
-  ): Promise<SignInResult> {
+  async function open(found: UserWithGrants, { method, amr, client, key }: Opening): Promise<SignInResult> {
     const now = clock()
-    const amr = [method === 'password' ? 'pwd' : 'mfa']
     const session = {
       id: newUuidV7(now),
       userId: found.user.id,
@@ -123,10 +104,8 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
   async function rehash(found: UserWithGrants, password: string): Promise<UserWithGrants | null> {
     const { user } = found
     const passwordHash = await hasher.hash(password)
-    const securityStamp = newStamp()
-    if (user.passwordHash !== null && await replacePasswordHash(db, user.id, user.passwordHash, passwordHash, securityStamp)) {
-      return { ...found, user: { ...user, passwordHash, securityStamp } }
-    }
+    const next = { passwordHash, securityStamp: newStamp(), concurrencyStamp: newConcurrencyStamp() }
+    if (user.passwordHash !== null && await replacePasswordHash(db, user.id, user.passwordHash, next)) return { ...found, user: { ...user, ...next } }
     // A sign-in beside this one was first, or the password was changed: what stands there now decides.
     const current = await findUserWithGrants(db, user.id)
     return current !== null && await hasher.verify(current.user.passwordHash, password) !== 'no' ? current : null
@@ -134,9 +113,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
 
   /** The second factor, where one is needed: switched on, and by whatever provider possible. Used up here, once the password was right. */
   async function secondFactor({ user, authenticatorKey }: FoundUser, options: SignInOptions): Promise<SignInMethod | 'wrong' | 'missing'> {
-    const isPossible = authenticatorKey !== null
-      || (user.emailConfirmed && (user.email ?? '') !== '') || (user.phoneNumberConfirmed && (user.phoneNumber ?? '') !== '')
-    if (!user.twoFactorEnabled || !isPossible || options.isRemembered?.(user) === true) return 'password'
+    if (!await dependencies.secondFactors.isRequired(user, authenticatorKey) || options.isRemembered?.(user) === true) return 'password'
     const { twoFactorCode, twoFactorRecoveryCode } = options
     if (isGiven(twoFactorCode)) {
       return await dependencies.secondFactors.useAuthenticatorCode(user.id, authenticatorKey, twoFactorCode) ? 'authenticator' : 'wrong'
@@ -147,48 +124,35 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     return 'missing'
   }
 
-  function told(found: UserWithGrants | null, result: SignInResult): SignInResult {
-    if (result.succeeded) {
-      const { signedIn: { user, sessionId }, method } = result
-      dependencies.notifier.emit('signInSucceeded', { userId: user.id, sessionId, method })
-    } else {
-      dependencies.notifier.emit('signInFailed', { userId: found?.user.id ?? null, reason: result.reason })
+  function tell(user: UserRecord | null, result: SignInResult | PasswordCheck): void {
+    if (!result.succeeded) dependencies.notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
+    else if ('signedIn' in result) {
+      const { signedIn, method } = result
+      dependencies.notifier.emit('signInSucceeded', { userId: signedIn.user.id, sessionId: signedIn.sessionId, method })
     }
-    return result
   }
 
   return {
+    ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, tell }),
     canSignIn,
 
     async passwordSignIn(userName, password, options = {}) {
-      const key = attemptKeyOf(dependencies.vault(), userName)
-      const admission = await inTurn(() => admitAttempt(db, key, normalizeName(userName) ?? '', limits, dependencies.lockoutForNewUsers))
-      if (admission.state === 'locked') return told(null, refused('LockedOut'))
-      const { found, tracked } = admission
-      const refuse = (reason: SignInFailure) => told(found, refused(reason))
-      let settled = !tracked
-      const wrong = async () => {
-        settled = true
-        return refuse(tracked && await failAttempt(db, key, limits) ? 'LockedOut' : 'Failed')
-      }
-      try {
+      const { found: known, answer } = await throttle.attempt(userName, async (found, key): Promise<Verdict<SignInResult>> => {
         const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
-        if (found === null || verdict === 'no') return await wrong()
-        if (!canSignIn(found.user)) return refuse('NotAllowed')
-        if (isLockedByHand(found.user, clock())) return refuse('LockedOut')
+        if (found === null || verdict === 'no') return 'wrong'
+        if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
+        if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
         const current = verdict === 'yes' ? found : await rehash(found, password)
-        if (current === null) return refuse('Failed')
+        if (current === null) return { answer: refused('Failed'), isSettled: false }
         const method = await secondFactor(found, options)
-        if (method === 'wrong') return await wrong()
-        if (method === 'missing') return refuse('RequiresTwoFactor')
-        const result = await open(current, method, options.client, tracked ? key : null)
-        settled ||= result.succeeded
-        return told(found, result)
-      } finally {
-        // Neither wrong nor complete, or broken off: the reservation goes back. Nobody waits for it: a database that is gone would be
-        // waited for twice, and a reservation that stays is forgotten after 15 s.
-        if (!settled) void releaseAttempt(db, key).catch(() => undefined)
-      }
+        if (method === 'wrong') return 'wrong'
+        if (method === 'missing') return { answer: refused('RequiresTwoFactor'), isSettled: false }
+        const result = await open(current, { method, amr: [method === 'password' ? 'pwd' : 'mfa'], client: options.client, key })
+        return { answer: result, isSettled: result.succeeded }
+      })
+      const result = typeof answer === 'string' ? refused(answer) : answer
+      tell(known?.user ?? null, result)
+      return result
     },
 
     async refresh(ticket) {
@@ -222,10 +186,6 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     if (ended.length > 0) dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
-}
-
-function refused(reason: SignInFailure): SignInResult {
-  return { succeeded: false, reason }
 }
 
 function isGiven(code: string | null | undefined): code is string {

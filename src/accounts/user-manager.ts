@@ -8,10 +8,22 @@ import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
   type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, takenOf, uniqueEmailOf, userErrors,
 } from './account-context.js'
+import { type AuthenticationTokenManager, createAuthenticationTokenManager } from './authentication-token-manager.js'
+import { type ClaimManager, createClaimManager } from './claim-manager.js'
 import { type CodeLifetimes, createCredentialManager, type CredentialManager } from './credential-manager.js'
+import { createDirectory, type Directory } from './directory.js'
+import { createLockoutManager, type LockoutManager } from './lockout-manager.js'
+import { createLoginManager, type LoginManager } from './login-manager.js'
+import { createMembershipManager, type MembershipManager } from './membership-manager.js'
+import { createNameManager, type NameManager } from './name-manager.js'
 import { normalizeName } from './names.js'
+import { createPasskeyManager, type PasskeyManager } from './passkey-manager.js'
+import { createPhoneManager, type PhoneManager } from './phone-manager.js'
+import type { TwoFactorSettings } from './second-factors.js'
 import { isUuid } from './session-manager.js'
-import { createTwoFactorManager, type TwoFactorManager, type TwoFactorSettings } from './two-factor-manager.js'
+import type { TokenProviders } from './token-provider.js'
+import { createTokenProviderManager, type TokenProviderManager } from './token-provider-manager.js'
+import { createTwoFactorManager, type TwoFactorManager } from './two-factor-manager.js'
 import type { NewUser, User } from './user.js'
 
 export type CreateResult =
@@ -49,7 +61,8 @@ export interface UserBasics {
 }
 
 /** `app.identity.users`. */
-export interface UserManager extends UserBasics, CredentialManager, TwoFactorManager {
+export interface UserManager extends UserBasics, NameManager, CredentialManager, PhoneManager, TwoFactorManager, TokenProviderManager,
+  LockoutManager, LoginManager, ClaimManager, MembershipManager, AuthenticationTokenManager, PasskeyManager, Directory {
   /**
    * The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. Hooks are called in it; events
    * are not told, since nobody here knows whether the host commits. Sessions that end are refused within a second after it has.
@@ -64,18 +77,30 @@ export interface UserSettings {
   readonly twoFactor: TwoFactorSettings
 }
 
-export function createUserManager(context: AccountContext, settings: UserSettings): UserManager {
+/** @param providers the host's own token providers; what is registered later counts too */
+export function createUserManager(context: AccountContext, settings: UserSettings, providers: TokenProviders): UserManager {
+  const { lockout, codes, twoFactor } = settings
   return {
-    ...createUserBasics(context, settings.lockout.allowedForNewUsers),
-    ...createCredentialManager(context, settings.codes, settings.lockout),
-    ...createTwoFactorManager(context, settings.twoFactor),
+    ...createUserBasics(context, lockout.allowedForNewUsers),
+    ...createNameManager(context),
+    ...createCredentialManager(context, codes, lockout),
+    ...createPhoneManager(context, lockout),
+    ...createTwoFactorManager(context, twoFactor),
+    ...createTokenProviderManager(context, { windowSteps: twoFactor.windowSteps, tokenSeconds: codes.confirmEmailSeconds }, providers),
+    ...createLockoutManager(context, lockout),
+    ...createLoginManager(context),
+    ...createClaimManager(context),
+    ...createMembershipManager(context),
+    ...createAuthenticationTokenManager(context),
+    ...createPasskeyManager(context),
+    ...createDirectory(context),
     withTransaction: (trx) => createUserManager({
       ...context,
       db: within(context.db, trx),
       // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
       sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
       notifier: { ...context.notifier, emit: () => undefined },
-    }, settings),
+    }, settings, providers),
   }
 }
 

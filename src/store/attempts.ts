@@ -86,22 +86,55 @@ export async function admitAttempt(
   return { state: locked === true ? 'locked' : 'crowded' }
 }
 
-/** Counts a wrong attempt; true when this or an earlier one locks the name. */
-export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
+/** What a wrong attempt does to a name's row. */
+function failure(db: Db, limits: LockoutLimits) {
   const locks = sql`(failures + 1 >= ${limits.maxFailedAccessAttempts}::integer or total_failures + 1 >= ${maxTotalFailures})`
+  return sql`
+    total_failures = total_failures + 1,
+    failures = case when ${locks} then 0 else failures + 1 end,
+    locks = case when ${locks} then locks + 1 else locks end,
+    locked_until = case
+      when total_failures + 1 >= ${maxTotalFailures} then 'infinity'
+      when not ${locks} then locked_until
+      else ${db.now()} + make_interval(secs => least(${limits.lockoutSeconds}::double precision * 2 ^ least(locks, 20), ${Math.max(maxLockSeconds, limits.lockoutSeconds)}::double precision))
+    end`
+}
+
+/** Counts a wrong attempt that was reserved; true when this or an earlier one locks the name. */
+export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
   const { rows: [row] } = await sql<{ locked: boolean | null }>`
-    update ${table(db, 'attempts')} set
-      pending = greatest(pending - 1, 0),
-      total_failures = total_failures + 1,
-      failures = case when ${locks} then 0 else failures + 1 end,
-      locks = case when ${locks} then locks + 1 else locks end,
-      locked_until = case
-        when total_failures + 1 >= ${maxTotalFailures} then 'infinity'
-        when not ${locks} then locked_until
-        else ${db.now()} + make_interval(secs => least(${limits.lockoutSeconds}::double precision * 2 ^ least(locks, 20), ${Math.max(maxLockSeconds, limits.lockoutSeconds)}::double precision))
-      end
+    update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0), ${failure(db, limits)}
     where key = ${key} returning locked_until > ${db.now()} as locked`.execute(db.kysely)
   return row?.locked === true
+}
+
+/** Counts a wrong attempt that nobody reserved; while the name is locked nothing is counted. */
+export async function countFailure(db: Db, key: Buffer, limits: LockoutLimits): Promise<void> {
+  await sql`insert into ${table(db, 'attempts')} (key, pending_at) values (${key}, ${db.now()}) on conflict do nothing`.execute(db.kysely)
+  await sql`
+    update ${table(db, 'attempts')} set ${failure(db, limits)}
+    where key = ${key} and (locked_until is null or locked_until <= ${db.now()})`.execute(db.kysely)
+}
+
+/** What is known of a name's attempts. `lockedUntil` is milliseconds since the epoch, Infinity where only a reset by mail opens. */
+export async function readAttempts(db: Db, key: Buffer): Promise<{ failures: number, locked: boolean, lockedUntil: number | null }> {
+  const { rows: [row] } = await sql<{ failures: number, locked: boolean | null, lockedUntil: number | null }>`
+    select failures, locked_until > ${db.now()} as locked, extract(epoch from locked_until)::double precision * 1000 as "lockedUntil"
+    from ${table(db, 'attempts')} where key = ${key}`.execute(db.kysely)
+  return row === undefined ? { failures: 0, locked: false, lockedUntil: null } : { ...row, locked: row.locked === true }
+}
+
+/** Forgets what failed, and leaves a lock as it is. */
+export async function resetFailures(db: Db, key: Buffer): Promise<void> {
+  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0 where key = ${key}`.execute(db.kysely)
+}
+
+/** A reserved attempt that was right and completes a sign-in: forgets failures and locks. */
+export async function succeedAttempt(db: Db, key: Buffer): Promise<void> {
+  await sql`
+    update ${table(db, 'attempts')} set
+      pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
+    where key = ${key}`.execute(db.kysely)
 }
 
 /** Gives a reserved attempt back without a verdict: it was neither wrong nor a complete sign-in. */

@@ -83,6 +83,22 @@ export interface OutboxTable {
   failed_at: NullableTimestamp
 }
 
+export interface PasskeysTable {
+  credential_id: Buffer
+  user_id: string
+  name: string | null
+  public_key: Buffer
+  /** An unsigned 32-bit number in a bigint column, which drivers read as text. */
+  sign_count: ColumnType<string | number, number, number>
+  transports: string[]
+  is_user_verified: boolean
+  is_backup_eligible: boolean
+  is_backed_up: boolean
+  attestation_object: Buffer
+  client_data_json: Buffer
+  created_at: Timestamp
+}
+
 export interface Tables {
   users: UsersTable
   roles: RolesTable
@@ -91,6 +107,7 @@ export interface Tables {
   role_claims: ClaimsTable & { role_id: string }
   user_logins: { login_provider: string, provider_key: string, provider_display_name: string | null, user_id: string }
   user_tokens: { user_id: string, login_provider: string, name: string, value: string | null }
+  user_passkeys: PasskeysTable
   recovery_codes: { user_id: string, code_hash: Buffer }
   sessions: SessionsTable
   revocations: { session_id: string, revoked_at: Timestamp }

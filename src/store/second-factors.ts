@@ -22,6 +22,36 @@ export async function putUserToken(db: Db, userId: string, loginProvider: string
     .onConflict((conflict) => conflict.columns(['user_id', 'login_provider', 'name']).doUpdateSet({ value })).execute()
 }
 
+export async function deleteUserToken(db: Db, userId: string, loginProvider: string, name: string): Promise<void> {
+  await db.kysely.deleteFrom('user_tokens')
+    .where('user_id', '=', userId).where('login_provider', '=', loginProvider).where('name', '=', name).execute()
+}
+
+/** Where we keep, among a user's tokens, which code of a provider was used last. */
+export const usedCodesProvider = '[Identity]'
+
+/**
+ * Marks the code of a step as used; false when it, or a later one under the same stamp, was used before.
+ *
+ * @param stampMark the codes of another stamp are other codes
+ */
+export async function useStampCode(db: Db, userId: string, provider: string, stampMark: string, step: number): Promise<boolean> {
+  const { rows } = await sql`
+    insert into ${table(db, 'user_tokens')} as t (user_id, login_provider, name, value)
+    values (${userId}, ${usedCodesProvider}, ${provider}, ${`${stampMark}:${step}`})
+    on conflict (user_id, login_provider, name) do update set value = excluded.value
+    where split_part(t.value, ':', 1) <> ${stampMark} or split_part(t.value, ':', 2)::bigint < ${step}
+    returning 1`.execute(db.kysely)
+  return rows.length === 1
+}
+
+/** Takes the authenticator key and the recovery codes away. */
+export async function deleteSecondFactors(trx: Trx, userId: string): Promise<void> {
+  await deleteUserToken(trx, userId, authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name)
+  await trx.kysely.deleteFrom('recovery_codes').where('user_id', '=', userId).execute()
+  await forgetTotpSteps(trx, userId)
+}
+
 /** Marks a step as used; false when it, or a later one, was used before (RFC 6238 §5.2). */
 export async function useTotpStep(db: Db, userId: string, step: number): Promise<boolean> {
   const { rows } = await sql`

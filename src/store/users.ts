@@ -196,8 +196,11 @@ export async function deleteUser(trx: Trx, id: string): Promise<void> {
 }
 
 /** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */
-export async function replacePasswordHash(db: Db, id: string, current: string, next: string, securityStamp: string): Promise<boolean> {
-  const updated = await db.kysely.updateTable('users').set({ password_hash: next, security_stamp: securityStamp, concurrency_stamp: sql`gen_random_uuid()` })
+export async function replacePasswordHash(
+  db: Db, id: string, current: string, next: Pick<UserRecord, 'securityStamp' | 'concurrencyStamp'> & { readonly passwordHash: string },
+): Promise<boolean> {
+  const updated = await db.kysely.updateTable('users')
+    .set({ password_hash: next.passwordHash, security_stamp: next.securityStamp, concurrency_stamp: next.concurrencyStamp })
     .where('id', '=', id).where('password_hash', '=', current).returning('id').executeTakeFirst()
   return updated !== undefined
 }

@@ -324,3 +324,24 @@ test('redeeming through the manager uses the same codes up, and says so in a cod
   assert.deepEqual(again, { succeeded: false, errors: [{ code: 'RecoveryCodeRedemptionFailed', description: 'Recovery code redemption failed.' }] })
   assert.equal(await outcome(person, { twoFactorRecoveryCode: person.recoveryCodes[0] }), 'Failed')
 })
+
+test('resetSecondFactor takes key and recovery codes away, and the password alone is enough again', async () => {
+  const { email, password, userId } = await secured()
+  const { users, signIn } = server.app.identity
+  const user = await users.findById(userId)
+  assert.ok(user)
+  assert.deepEqual(await signIn.passwordSignIn(email, password), { succeeded: false, reason: 'RequiresTwoFactor' })
+  assert.deepEqual(await users.resetSecondFactor(user), { succeeded: true })
+  assert.equal(users.getTwoFactorEnabled(user), false)
+  assert.deepEqual([await users.getAuthenticatorKey(user), await users.countRecoveryCodes(user)], [null, 0])
+  assert.equal((await signIn.passwordSignIn(email, password)).succeeded, true)
+})
+
+test('generateNewAuthenticatorKey gives a key and stores none', async () => {
+  const { users } = server.app.identity
+  const user = await users.findByName((await server.register()).email)
+  assert.ok(user)
+  assert.match(users.generateNewAuthenticatorKey(), /^[A-Z2-7]{32}$/)
+  assert.notEqual(users.generateNewAuthenticatorKey(), users.generateNewAuthenticatorKey())
+  assert.equal(await users.getAuthenticatorKey(user), null)
+})

@@ -1,0 +1,60 @@
+// What sign-in asks of second factors: whether a user has one, and whether a code is right. A code that opened a login opens no other.
+import { redeemRecoveryCode, useStampCode, useTotpStep } from '../store/second-factors.js'
+import { stampMark } from '../tokens/stamp.js'
+import { isRecoveryCodeShaped } from '../two-factor/recovery-codes.js'
+import { authenticatorStep, recoveryHash } from './authenticator.js'
+import { stampCodeStep } from './stamp-code.js'
+import { createProviderRegistry, type ProviderContext, type TokenProviders, twoFactorPurpose } from './token-provider.js'
+import type { User } from './user.js'
+
+export interface TwoFactorSettings {
+  /** Who the authenticator app says the code is for. */
+  readonly issuer: string
+  readonly allowCodeReuse: boolean
+  /** Steps of 30 s accepted on each side of the current one. */
+  readonly windowSteps: number
+}
+
+export interface SecondFactors {
+  /** Whether the user is to be asked for a second factor: it is switched on, and some provider can serve. */
+  isRequired(user: User, sealedKey: string | null): Promise<boolean>
+  /** Verifies an app's code and uses its step up; a code that was used answers like a wrong one. */
+  useAuthenticatorCode(userId: string, sealedKey: string | null, code: string): Promise<boolean>
+  useRecoveryCode(userId: string, code: string): Promise<boolean>
+  /** Fails before anything is verified. @throws Error when there is no such provider */
+  requireProvider(provider: string): void
+  /** Verifies the code of a provider that can serve this user, and uses ours up. */
+  useProviderCode(user: User, sealedKey: string | null, provider: string, code: string): Promise<boolean>
+}
+
+export function createSecondFactors(context: ProviderContext, settings: TwoFactorSettings, added: TokenProviders): SecondFactors {
+  const { db, clock, keys } = context
+  const { windowSteps, allowCodeReuse } = settings
+  const registry = createProviderRegistry(context, { windowSteps, tokenSeconds: 0 }, added)
+
+  async function useAuthenticatorCode(userId: string, sealedKey: string | null, code: string): Promise<boolean> {
+    const step = authenticatorStep(keys.vault(), clock, windowSteps, userId, sealedKey, code)
+    return step !== null && (allowCodeReuse || await useTotpStep(db, userId, step))
+  }
+
+  const canServe = async (provider: string, user: User, sealedKey: string | null) =>
+    provider === 'Authenticator' && registry.isOwn(provider) ? sealedKey !== null : registry.get(provider).canGenerate(user)
+
+  return {
+    async isRequired(user, sealedKey) {
+      if (!user.twoFactorEnabled) return false
+      for (const provider of registry.names) if (await canServe(provider, user, sealedKey)) return true
+      return false
+    },
+    useAuthenticatorCode,
+    useRecoveryCode: async (userId, code) => isRecoveryCodeShaped(code) && redeemRecoveryCode(db, userId, recoveryHash(keys.vault(), userId, code)),
+    requireProvider: (provider) => void registry.get(provider),
+    async useProviderCode(user, sealedKey, provider, code) {
+      if (!await canServe(provider, user, sealedKey)) return false
+      if (!registry.isOwn(provider)) return registry.get(provider).validate(user, twoFactorPurpose, code)
+      if (provider !== 'Email' && provider !== 'Phone') return useAuthenticatorCode(user.id, sealedKey, code)
+      const step = stampCodeStep(provider, user, twoFactorPurpose, code, clock())
+      return step !== null && (allowCodeReuse || useStampCode(db, user.id, provider, stampMark(user.securityStamp), step))
+    },
+  }
+}
