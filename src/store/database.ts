@@ -32,6 +32,7 @@ export interface Connection extends Db {
   readonly pool: pg.Pool | null
   /** Runs migrations, whose statements take as long as they take; a Kysely instance of the host's keeps the limits it has. */
   withoutTimeLimits<T>(work: (db: Db) => Promise<T>): Promise<T>
+  /** Once or again, as when a registration fails and the host then closes its application. */
   close(): Promise<void>
 }
 
@@ -59,6 +60,7 @@ export function connect(
   // What a pool does with connections that die idle; a host's own listener is enough.
   const listens = owned || pool.listenerCount('error') === 0
   if (listens) pool.on('error', onError)
+  let closing: Promise<void> | undefined
   const kysely = over(guardPool(pool, onError, { isOurs: owned }), schema)
   return {
     ...ours,
@@ -75,7 +77,7 @@ export function connect(
       }
     },
     async close() {
-      if (owned) await pool.end()
+      if (owned) await (closing ??= pool.end())
       else if (listens) pool.off('error', onError)
     },
   }

@@ -32,6 +32,13 @@ test('settings with a password of their own open the first migrations too', asyn
   assert.deepEqual(await connection.kysely.selectFrom('users').select('id').execute(), [])
 })
 
+test('a connection may be closed again, as when a registration fails and its host closes after it', async () => {
+  const connection = connect(await databaseUrl(), uniqueSchema(), undefined, {}, () => undefined)
+  await sql`select 1`.execute(connection.kysely)
+  await Promise.all([connection.close(), connection.close()])
+  await connection.close()
+})
+
 test('a statement is bounded by the server, in a transaction and without, unless a host says otherwise', async (t) => {
   const bounded = open(t, await databaseUrl())
   const own = open(t, { ...await parts(), statement_timeout: 1_234, idle_in_transaction_session_timeout: 0 })
