@@ -3,7 +3,7 @@
 import { failed, type IdentityError, type IdentityResult, success } from '../errors.js'
 import type { LockoutLimits } from '../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
-import { deleteUser, findUserByEmail, findUserById, findUserByName, findUserNameByEmail, findUsersByEmail, insertUser, lockUser } from '../store/users.js'
+import { deleteUser, findUserByEmail, findUserById, findUserByName, findUsersByEmail, insertUser, lockUser } from '../store/users.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import {
   type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, takenOf, uniqueEmailOf, userErrors,
@@ -54,7 +54,7 @@ export interface UserBasics {
   findByEmail(email: string): Promise<User | null>
   /** The users who share an address: those who have confirmed it first, then the oldest; ten at most. */
   findAllByEmail(email: string): Promise<readonly User[]>
-  /** The user name of the one user with this address; null for nobody, or several. */
+  /** The user name of the one user with this address, or of several the one who has confirmed it; null for nobody, or where that leaves several. */
   findNameByEmail(email: string): Promise<string | null>
   /** What is wrong with a password for this user; empty when it may be used. */
   validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
@@ -161,9 +161,11 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       const key = normalizeName(email)
       return key === null || key === '' ? Promise.resolve([]) : findUsersByEmail(db, key, mostOfOneAddress)
     },
-    findNameByEmail: (email) => {
+    async findNameByEmail(email) {
       const key = normalizeName(email)
-      return key === null || key === '' ? Promise.resolve(null) : findUserNameByEmail(db, key)
+      const [user, another] = key === null || key === '' ? [] : await findUsersByEmail(db, key, 2)
+      const isTheOne = another === undefined || (user?.emailConfirmed === true && !another.emailConfirmed)
+      return isTheOne ? user?.userName ?? null : null
     },
     validatePassword: (password, user) => passwordErrors(context, password, user),
   }

@@ -108,12 +108,6 @@ export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: n
   return rows.map(toUser)
 }
 
-/** The name of the one user with this address. */
-export async function findUserNameByEmail(db: Db, normalizedEmail: string): Promise<string | null> {
-  const rows = await db.kysely.selectFrom('users').select('user_name').where('normalized_email', '=', normalizedEmail).limit(2).execute()
-  return rows.length === 1 ? rows[0]?.user_name ?? null : null
-}
-
 /** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
 export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
   const inserted = await db.kysely.insertInto('users').values({
