@@ -79,6 +79,8 @@ export const operations = [
 ] as const
 export type Operation = typeof operations[number]
 
+const endpointsSchema = Type.Object(Object.fromEntries(operations.map((name) => [name, flag])), closed)
+
 const linksSchema = Type.Object({
   confirmEmail: Type.Optional(Type.String()),
   resetPassword: Type.Optional(Type.String()),
@@ -103,7 +105,7 @@ export const optionsSchema = Type.Object({
   secret: Type.Optional(Type.Unknown()),
   publicUrl: Type.Optional(Type.String()),
   links: Type.Optional(linksSchema),
-  endpoints: Type.Optional(Type.Object(Object.fromEntries(operations.map((name) => [name, flag])), closed)),
+  endpoints: Type.Optional(endpointsSchema),
   cookies: flag,
   bearer: Type.Optional(bearerSchema),
   cookie: Type.Optional(cookieSchema),
@@ -314,7 +316,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     migrate: given.migrate ?? 'auto',
     secrets: readSecrets(given.secret, environment, given.keys !== undefined),
     publicUrl,
-    endpoints: { ...Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>, ...defined(given.endpoints ?? {}) },
+    endpoints: resolveEndpoints(given.endpoints, given.email !== undefined && given.links?.confirmEmail === undefined),
     links: { confirmEmail: page('links.confirmEmail', given.links?.confirmEmail), resetPassword: page('links.resetPassword', given.links?.resetPassword) },
     codes: { confirmEmailSeconds: 86_400, resetPasswordSeconds: 3600, ...defined(given.codes ?? {}) },
     twoFactor: {
@@ -377,6 +379,21 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
   }
   return deepFreeze(resolved)
+}
+
+/**
+ * Option `endpoints` of one prefix, complete.
+ *
+ * @param mailsOurLinks whether mailed links point to the `/confirmEmail` of the prefix they were asked under
+ * @throws FST_IDENTITY_INVALID_OPTION for an unknown endpoint, and where mailed links would point to one that is off
+ */
+export function resolveEndpoints(given: IdentityOptions['endpoints'] = {}, mailsOurLinks: boolean): Readonly<Record<Operation, boolean>> {
+  checkShape(endpointsSchema, given, 'endpoints')
+  const on = { ...Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>, ...defined(given) }
+  if (mailsOurLinks && !on.confirmEmail && (on.register || on.resendConfirmationEmail || on.info)) {
+    throw new InvalidOption('endpoints.confirmEmail', 'is off, where mailed links point to', 'Leave it on, or set links.confirmEmail to a page of yours')
+  }
+  return on
 }
 
 function checkShape(schema: TObject, value: unknown, path: string): void {

@@ -21,7 +21,7 @@ import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
 import { findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
-import { type IdentityOptions, type Operation, operations, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
+import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
@@ -289,7 +289,7 @@ export const identityRoutes = fp(async (
 ) => {
   const realm = findRealm(app, decorator)
   if (realm === null) throw new NotRegistered(decorator)
-  const mounted = Object.fromEntries(operations.map((name) => [name, endpoints[name] ?? true])) as Record<Operation, boolean>
+  const mounted = resolveEndpoints(endpoints, realm.mail.isOn && realm.options.links.confirmEmail === null)
   await mountUnder(app, realm, mounted, { ...logging, prefix })
 }, { fastify: fastifyRange })
 

@@ -21,6 +21,8 @@ import type { Clock } from '../clock.js'
 /** The options that doors read, in the words of the public surface. */
 export interface RealmOptions {
   readonly publicUrl: URL | null
+  /** The host's own page for mailed links, or null. */
+  readonly links: { readonly confirmEmail: string | null }
   readonly cookies: boolean
   readonly bearer: {
     readonly accessTokenSeconds: number
