@@ -190,6 +190,8 @@ test('sessions that end before their time are told where they were ended, once',
   const person = await server.register()
   const { id } = (await users.findByName(person.email))!
   await server.signIn(person)
+  // Ids sort by the millisecond they were made in.
+  server.clock.advance(1)
   const { accessToken } = await server.signIn(person)
   const [second, first] = await server.app.identity.sessions.list(id)
   await server.call('POST', '/account/logout', { token: accessToken })

@@ -85,6 +85,6 @@ test('a hasher that fails is a 500 that says nothing of it and counts as no wron
 })
 
 test('half a hasher is refused at registration', async () => {
-  await assert.rejects(startApp({ identity: { password: { hasher: { hash: hasher.hash } as PasswordHasher } } }),
+  await assert.rejects(startApp({ identity: { password: { hasher: { hash: (text: string) => hasher.hash(text) } as PasswordHasher } } }),
     { code: 'FST_IDENTITY_INVALID_OPTION', message: /^Option 'password\.hasher\.hash' is unknown/ })
 })
