@@ -19,7 +19,8 @@ function assassin(url: string) {
   let count = 0
   let target = -1
   const Client = clientThat(async (text, client) => {
-    if (isOfTheFeed(text) || count++ !== target) return
+    // The ring of keys is read every two seconds, whoever else asks for what.
+    if (isOfTheFeed(text) || text.includes('"keys"') || count++ !== target) return
     const other = new pg.Client(url)
     await other.connect()
     const { processID } = client as pg.Client & { processID: number } // a member that the type lacks
