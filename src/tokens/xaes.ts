@@ -15,7 +15,12 @@ const noBytes = Buffer.alloc(0)
 export interface XaesKey {
   /** The AES-256-GCM key for this nonce, from its first 12 bytes. */
   readonly derive: (nonce: Uint8Array) => KeyObject
+  /** The same, in the form that node makes a cipher from soonest. */
+  readonly cipherKey: (nonce: Uint8Array) => KeyObject | Buffer
 }
+
+// Until Node 23 a KeyObject costs 2 µs and two native objects more than the bytes themselves; since Node 24 the bytes cost 13 µs more.
+const asCipherKey: (bytes: Buffer) => KeyObject | Buffer = Number.parseInt(process.versions.node) < 24 ? (bytes) => bytes : createSecretKey
 
 /** @throws TypeError when the key has not 32 bytes */
 export function xaesKey(key: Uint8Array): XaesKey {
@@ -26,17 +31,15 @@ export function xaesKey(key: Uint8Array): XaesKey {
   const start = Buffer.from('00015800'.padEnd(32, '0') + '00025800'.padEnd(32, '0'), 'hex')
   for (let i = 0; i < 32; i++) start.writeUInt8(start.readUInt8(i) ^ k1.readUInt8(i % 16), i)
   const blocks = Buffer.from(start)
-  return {
-    derive(nonce) {
-      for (let i = 0; i < 12; i++) {
-        const byte = nonce[i] ?? 0
-        blocks[4 + i] = (start[4 + i] ?? 0) ^ byte
-        blocks[20 + i] = (start[20 + i] ?? 0) ^ byte
-      }
-      // A KeyObject, not the bytes: Node 24 spends five times as long on a cipher made from raw bytes.
-      return createSecretKey(ecb.update(blocks))
-    },
+  function derived(nonce: Uint8Array): Buffer {
+    for (let i = 0; i < 12; i++) {
+      const byte = nonce[i] ?? 0
+      blocks[4 + i] = (start[4 + i] ?? 0) ^ byte
+      blocks[20 + i] = (start[20 + i] ?? 0) ^ byte
+    }
+    return ecb.update(blocks)
   }
+  return { derive: (nonce) => createSecretKey(derived(nonce)), cipherKey: (nonce) => asCipherKey(derived(nonce)) }
 }
 
 /**
@@ -46,7 +49,7 @@ export function xaesKey(key: Uint8Array): XaesKey {
  */
 export function xaesSeal(key: XaesKey, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Buffer {
   if (nonce.length !== nonceLength) throw new TypeError('An XAES-256-GCM nonce has 24 bytes')
-  const cipher = createCipheriv('aes-256-gcm', key.derive(nonce), nonce.subarray(12), gcmOptions)
+  const cipher = createCipheriv('aes-256-gcm', key.cipherKey(nonce), nonce.subarray(12), gcmOptions)
   cipher.setAAD(aad)
   return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
@@ -54,7 +57,7 @@ export function xaesSeal(key: XaesKey, nonce: Uint8Array, plaintext: Uint8Array,
 /** The plaintext, or null: nothing is said, or released, about a message that is not whole. */
 export function xaesOpen(key: XaesKey, nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Buffer | null {
   if (nonce.length !== nonceLength || sealed.length < tagLength) return null
-  const decipher = createDecipheriv('aes-256-gcm', key.derive(nonce), nonce.subarray(12), gcmOptions)
+  const decipher = createDecipheriv('aes-256-gcm', key.cipherKey(nonce), nonce.subarray(12), gcmOptions)
   const end = sealed.length - tagLength
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.subarray(end))
