@@ -19,7 +19,7 @@ import { createUserManager, type UserManager } from './accounts/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
-import { findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { type Opened, findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
 import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
@@ -30,7 +30,7 @@ import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
 import { isUnusable, migrate, requireMigrated, unreachable } from './store/migrate.js'
 import { findRevoked, isSessionLive, purgeSessions } from './store/sessions.js'
-import { createOpenedCache } from './tokens/opened.js'
+import { createOpenedCache, createSightings } from './tokens/opened.js'
 
 /** `app.identity`. */
 export interface Identity {
@@ -164,7 +164,6 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     mail,
     keys,
     opened: ticketCache(),
-    principals: new WeakMap(),
     validating: new Map(),
     denyList,
     feed,
@@ -227,7 +226,8 @@ function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {
 
 // Opened tickets of one ring; another ring starts anew. 10,000 tickets, at most 32 MB.
 function ticketCache(): TicketCache {
-  const cache = createOpenedCache(10_000, 32 * 1024 * 1024)
+  const cache = createOpenedCache<Opened>(10_000, 32 * 1024 * 1024)
+  const isSeenAgain = createSightings()
   let version = 0
   return {
     get(ringVersion, purpose, token) {
@@ -237,7 +237,9 @@ function ticketCache(): TicketCache {
       }
       return cache.get(purpose, token)
     },
-    set: (purpose, token, ticket) => cache.set(purpose, token, ticket),
+    set(purpose, token, opened) {
+      if (isSeenAgain(token)) cache.set(purpose, token, opened)
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import { mapDatabaseError } from '../store/database.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin } from './cross-origin.js'
-import type { Realm, Slotted } from './realm.js'
+import type { Opened, Realm, Slotted } from './realm.js'
 import { clearCookie, readCookie, renewCookie, slideCookie } from './session.js'
 
 type Answer = Principal | null | Promise<Principal | null>
@@ -34,10 +34,10 @@ export function peek(realm: Realm, request: FastifyRequest): Principal | null {
 
 function glimpse(realm: Realm, request: FastifyRequest): Principal | null {
   const credential = readCredential(realm, request)
-  const ticket = credential && openKnown(realm, credential)
-  if (credential === null || ticket === null || realm.denyList.has(ticket.sessionId)) return null
-  const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, ticket)
-  return unsure ? null : principalOf(realm, credential, ticket)
+  const opened = credential && openKnown(realm, credential)
+  if (credential === null || opened === null || realm.denyList.has(opened.ticket.sessionId)) return null
+  const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, opened.ticket)
+  return unsure ? null : principalOf(opened, credential)
 }
 
 interface Credential {
@@ -48,8 +48,8 @@ interface Credential {
 function ask(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer {
   const credential = readCredential(realm, request)
   if (credential === null) return null
-  const ticket = openKnown(realm, credential)
-  if (ticket !== null) return admit(realm, request, reply, credential, ticket)
+  const opened = openKnown(realm, credential)
+  if (opened !== null) return admit(realm, request, reply, credential, opened)
   // A key that another instance has just made: look again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
   if (keyId === null || realm.keys.find(keyId) !== null) return null
@@ -77,37 +77,37 @@ function purposeOf(scheme: Scheme): 'access' | 'cookie' {
 }
 
 /** The ticket, opened now or lately; the expiry is asked each time. */
-function openKnown(realm: Realm, { scheme, token }: Credential): Ticket | null {
+function openKnown(realm: Realm, { scheme, token }: Credential): Opened | null {
   const now = Math.floor(realm.clock() / 1000)
   const purpose = purposeOf(scheme)
-  const opened = realm.opened.get(realm.keys.version, purpose, token)
-  if (opened !== undefined) return isTimely(opened, now) ? opened : null
+  const known = realm.opened.get(realm.keys.version, purpose, token)
+  if (known !== undefined) return isTimely(known.ticket, now) ? known : null
   const ticket = openTicket((id) => realm.keys.find(id), purpose, token, now)
-  if (ticket !== null) realm.opened.set(purpose, token, ticket)
-  return ticket
+  if (ticket === null) return null
+  const opened: Opened = { ticket, principal: null }
+  realm.opened.set(purpose, token, opened)
+  return opened
 }
 
-function principalOf(realm: Realm, { scheme }: Credential, ticket: Ticket): Principal {
-  const known = realm.principals.get(ticket)
-  if (known !== undefined) return known
-  const principal = createPrincipal(ticket, scheme)
-  realm.principals.set(ticket, principal)
-  return principal
+/** Built once for a ticket that is kept. */
+function principalOf(opened: Opened, { scheme }: Credential): Principal {
+  return opened.principal ??= createPrincipal(opened.ticket, scheme)
 }
 
 function isValidationDue(realm: Realm, scheme: Scheme, ticket: Ticket): boolean {
   return scheme === 'cookie' && realm.clock() >= (ticket.validatedAt + realm.options.securityStamp.validationSeconds) * 1000
 }
 
-function admit(realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket): Answer {
+function admit(realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened): Answer {
+  const { ticket } = opened
   if (realm.denyList.has(ticket.sessionId)) return refuse(realm, request, reply, credential)
-  if (isValidationDue(realm, credential.scheme, ticket)) return validate(realm, request, reply, credential, ticket)
+  if (isValidationDue(realm, credential.scheme, ticket)) return validate(realm, request, reply, credential, opened)
   switch (realm.feed.state()) {
     case 'blind': throw new RevocationUnknown()
-    case 'stale': return whileStale(realm, request, reply, credential, ticket)
+    case 'stale': return whileStale(realm, request, reply, credential, opened)
     default:
       if (credential.scheme === 'cookie') slideCookie(realm, request, reply, ticket)
-      return principalOf(realm, credential, ticket)
+      return principalOf(opened, credential)
   }
 }
 
@@ -118,16 +118,17 @@ function refuse(realm: Realm, request: FastifyRequest, reply: FastifyReply, { sc
 
 // The feed hangs: each request asks for itself, until the database is known to be down.
 async function whileStale(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket,
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened,
 ): Promise<Principal | null> {
-  const live = await realm.isSessionLive(ticket.sessionId).catch((error: unknown) => orServe(realm, error))
-  return live ? principalOf(realm, credential, ticket) : refuse(realm, request, reply, credential)
+  const live = await realm.isSessionLive(opened.ticket.sessionId).catch((error: unknown) => orServe(realm, error))
+  return live ? principalOf(opened, credential) : refuse(realm, request, reply, credential)
 }
 
 // The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests that come meanwhile.
 async function validate(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, ticket: Ticket,
+  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened,
 ): Promise<Principal | null> {
+  const { ticket } = opened
   const { sessionId } = ticket
   // Not for all cookies of a session: one of before a change of password must not share the verdict on one of after it.
   const question = `${sessionId} ${ticket.stamp}`
@@ -142,7 +143,7 @@ async function validate(
     return createPrincipal(renewCookie(realm, request, reply, ticket, signedIn), 'cookie')
   } catch (error) {
     orServe(realm, error)
-    return principalOf(realm, credential, ticket)
+    return principalOf(opened, credential)
   }
 }
 

@@ -64,8 +64,6 @@ export interface Realm {
   readonly mail: MailWriter
   readonly keys: Keys
   readonly opened: TicketCache
-  /** The principal of a ticket that is kept, so that it is built once. */
-  readonly principals: WeakMap<Ticket, Principal>
   /** Validations under way, by session and stamp. */
   readonly validating: Map<string, Promise<SignedIn | null>>
   readonly denyList: DenyList
@@ -85,10 +83,17 @@ export interface Realm {
   readonly slot: symbol
 }
 
+/** A ticket that was opened, with its principal once somebody asked for it. */
+export interface Opened {
+  readonly ticket: Ticket
+  principal: Principal | null
+}
+
 /** Tickets opened lately, forgotten when the ring changes. */
 export interface TicketCache {
-  get(ringVersion: number, purpose: TicketPurpose, token: string): Ticket | undefined
-  set(purpose: TicketPurpose, token: string, ticket: Ticket): void
+  get(ringVersion: number, purpose: TicketPurpose, token: string): Opened | undefined
+  /** Keeps what comes a second time. */
+  set(purpose: TicketPurpose, token: string, opened: Opened): void
 }
 
 /** Under which symbol an instance knows the realm of a decorator's name; the same for every copy of this package. */

@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
-import { createOpenedCache } from '../../src/tokens/opened.js'
+import { createOpenedCache, createSightings } from '../../src/tokens/opened.js'
 import { sealingKey } from '../../src/tokens/seal.js'
 import { openTicket, sealTicket, type Ticket, type TicketPurpose } from '../../src/tokens/ticket.js'
 
@@ -97,4 +97,33 @@ test('over 100,000 tokens both bounds hold at every step and no token reads the 
     assert.ok(hits > 0)
     assert.ok(cache.size() > 0)
   }
+})
+
+test('of tokens with one end the last is kept, and none reads the ticket of another', () => {
+  const cache = createOpenedCache(100, 1e6)
+  const end = 'e'.repeat(40)
+  cache.set('access', `first${end}`, ticketOf(1))
+  const bytes = cache.bytes()
+  assert.equal(cache.get('access', `other${end}`), undefined)
+  assert.equal(cache.get('access', end), undefined)
+  cache.set('access', `other${end}`, ticketOf(2))
+  assert.equal(cache.get('access', `first${end}`), undefined)
+  assert.equal(cache.get('access', `other${end}`)?.userName, 'user2')
+  assert.deepEqual([cache.size(), cache.bytes()], [1, bytes])
+})
+
+test('a token is seen again from the second time on, until others have taken its place', () => {
+  const isSeenAgain = createSightings(64)
+  const token = sealTicket(key, 'access', ticketOf(1))
+  assert.deepEqual([isSeenAgain(token), isSeenAgain(token), isSeenAgain(token)], [false, true, true])
+  for (let n = 0; n < 2000; n++) isSeenAgain(sealTicket(key, 'access', ticketOf(n)))
+  assert.equal(isSeenAgain(token), false)
+})
+
+test('a thousand tokens seen once are new, and known when they come again', () => {
+  const isSeenAgain = createSightings()
+  const tokens = Array.from({ length: 1000 }, (_, n) => sealTicket(key, 'access', ticketOf(n)))
+  assert.ok(tokens.filter((token) => isSeenAgain(token)).length === 0)
+  // Two may share a place, of which the later has it.
+  assert.ok(tokens.filter((token) => isSeenAgain(token)).length > 900)
 })
