@@ -7,6 +7,7 @@
 //   pending         attempts that are being verified right now, forgotten 15 s after the last one began (a process that died)
 import { type RawBuilder, sql } from 'kysely'
 import { type Db, retrying, table } from './database.js'
+import { prepared, type Slot } from './prepared.js'
 import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
@@ -34,7 +35,7 @@ const maxLockSeconds = 86_400
 type AdmissionRow = UserRow & { admitted: boolean, locked: boolean | null, authenticatorKey: string | null }
 
 /** The statement that reserves one attempt, if `condition` holds and neither a lock nor too many others stand in the way. */
-function reservation(db: Db, key: Buffer, limits: LockoutLimits, condition: RawBuilder<unknown>) {
+function reservation(db: Db, key: Buffer | Slot, maxFailures: number | Slot, condition: RawBuilder<unknown>) {
   return sql`
     insert into ${table(db, 'attempts')} as t (key, pending, pending_at)
     select ${key}, 1, ${db.now()} where ${condition}
@@ -44,14 +45,14 @@ function reservation(db: Db, key: Buffer, limits: LockoutLimits, condition: RawB
       pending_at = ${db.now()}
     where (t.locked_until is null or t.locked_until <= ${db.now()})
       and (case when t.pending_at < ${db.now()} - make_interval(secs => ${pendingSeconds}) then 0 else t.pending end)
-        < greatest(1, least(${limits.maxFailedAccessAttempts}::integer - t.failures, ${maxTotalFailures} - t.total_failures))
+        < greatest(1, least(${maxFailures}::integer - t.failures, ${maxTotalFailures} - t.total_failures))
     returning 1`
 }
 
 /** Reserves one attempt for a name, unless it is locked, or as many run as may still fail. */
 export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<{ readonly state: 'admitted' | 'locked' | 'crowded' }> {
   const { rows: [row] } = await retrying(() => sql<{ admitted: boolean, locked: boolean | null }>`
-    with admitted as (${reservation(db, key, limits, sql`true`)})
+    with admitted as (${reservation(db, key, limits.maxFailedAccessAttempts, sql`true`)})
     select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked
     from (select 1) as one left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
   if (row?.admitted === true) return { state: 'admitted' }
@@ -67,16 +68,7 @@ export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits)
 export async function admitAttempt(
   db: Db, key: Buffer, normalizedName: string, limits: LockoutLimits, trackUnknown: boolean,
 ): Promise<Admission> {
-  const { rows: [row] } = await retrying(() => sql<AdmissionRow>`
-    with admitted as (${reservation(db, key, limits, sql`case
-      when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
-      then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
-      else ${trackUnknown}::boolean end`)})
-    select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked,
-      ${userColumns}, ${grantColumns(db)}, ${authenticatorKeyColumn(db)}
-    from (select 1) as one
-      left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
-      left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
+  const [row] = await retrying(() => admit(db, { key, normalizedName, maxFailures: limits.maxFailedAccessAttempts, trackUnknown }))
   if (row === undefined) throw new Error('A select without a condition answered no row')
   const { admitted, locked, authenticatorKey, ...user } = row
   // The outer join answers nulls where there is no such user.
@@ -85,6 +77,19 @@ export async function admitAttempt(
   if (admitted || !tracked) return { state: 'admitted', tracked, found }
   return { state: locked === true ? 'locked' : 'crowded' }
 }
+
+const admit = prepared('admitAttempt', ['key', 'normalizedName', 'maxFailures', 'trackUnknown'], (
+  db, { key, normalizedName, maxFailures, trackUnknown },
+) => sql<AdmissionRow>`
+  with admitted as (${reservation(db, key, maxFailures, sql`case
+    when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
+    then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
+    else ${trackUnknown}::boolean end`)})
+  select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked,
+    ${userColumns}, ${grantColumns(db)}, ${authenticatorKeyColumn(db)}
+  from (select 1) as one
+    left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
+    left join ${table(db, 'attempts')} a on a.key = ${key}`)
 
 /** What a wrong attempt does to a name's row. */
 function failure(db: Db, limits: LockoutLimits) {

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.js'
 import { DatabaseContention, DatabaseMissing, DatabaseUnavailable, InvalidOption } from '../errors.js'
 import { guardPool, type GuardedPool, limits, noLimits } from './pool.js'
 import type { Tables } from './schema.js'
+import { Texts } from './texts.js'
 
 export type { Transaction }
 
@@ -19,7 +20,11 @@ export interface Db {
   readonly kysely: Kysely<Tables>
   readonly schema: string
   /** The current time as SQL: the database's own clock, or the host's where option `clock` is set. */
-  now(): RawBuilder<Date>
+  readonly now: () => RawBuilder<Date>
+  /** Option `clock`. */
+  readonly clock: Clock | undefined
+  /** Statements written so far, see prepared.ts. */
+  readonly texts: Texts
 }
 
 /** A Db inside a transaction; a function that asks for one must not be called without. */
@@ -48,7 +53,7 @@ export function connect(
   const now = clock === undefined
     ? () => sql<Date>`clock_timestamp()`
     : () => sql<Date>`to_timestamp(${clock() / 1000}::double precision)`
-  const ours = { schema, now }
+  const ours = { schema, now, clock, texts: new Texts() }
 
   if (option instanceof Kysely) {
     // Without the host's plugins: a CamelCasePlugin would rename our columns.
@@ -61,7 +66,7 @@ export function connect(
   const listens = owned || pool.listenerCount('error') === 0
   if (listens) pool.on('error', onError)
   let closing: Promise<void> | undefined
-  const kysely = over(guardPool(pool, onError, { isOurs: owned }), schema)
+  const kysely = over(guardPool(pool, onError, { isOurs: owned }), schema, ours.texts)
   return {
     ...ours,
     kysely,
@@ -107,7 +112,9 @@ function poolConfig(option: string | pg.PoolConfig | undefined, environment: Nod
   return { connectionString: named }
 }
 
-function over(pool: GuardedPool, schema: string): Kysely<Tables> {
+function over(pool: GuardedPool, schema: string, texts?: Texts): Kysely<Tables> {
+  // Until a pooler between us and Postgres turns out to mix up what connections have prepared.
+  let isPreparing = true
   // Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
   const asked = {
     async connect() {
@@ -115,7 +122,16 @@ function over(pool: GuardedPool, schema: string): Kysely<Tables> {
       let isInTransaction = false
       return {
         query(text: string, values: unknown[]) {
-          const once = () => connection.query(text, values).catch((error: unknown) => { throw mapDatabaseError(error) })
+          const send = (name?: string) => connection.query(text, values, name).catch((error: unknown) => { throw mapDatabaseError(error) })
+          const once = () => {
+            // An error inside a transaction would be the end of it.
+            const name = isPreparing && !isInTransaction ? texts?.nameOf(text) : undefined
+            return name === undefined ? send() : send(name).catch((error: unknown) => {
+              if (!isUnprepared(error)) throw error
+              isPreparing = false
+              return send()
+            })
+          }
           const isControl = /^(begin|start transaction|savepoint|release|rollback|commit)/.test(text)
           if (isControl) isInTransaction = !/^(rollback|commit)$/.test(text)
           // Of a transaction only the whole may be tried again.
@@ -129,15 +145,28 @@ function over(pool: GuardedPool, schema: string): Kysely<Tables> {
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: asked }) }).withSchema(schema)
 }
 
+/**
+ * Nothing has run: the connection lacks what it should have prepared (26000) or has it already (42P05), because a pooler hands out another
+ * with each transaction; or a migration beside us has changed a column (0A000).
+ */
+function isUnprepared(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '26000' || state === '42P05' || state === '0A000'
+}
+
 /** The table's full name, for statements that are written out. */
 export function table(db: Db, name: keyof Tables | 'migrations'): RawBuilder<unknown> {
   return sql.table(`${db.schema}.${name}`)
 }
 
+function placeOf({ schema, now, clock, texts }: Db): Omit<Db, 'kysely'> {
+  return { schema, now, clock, texts }
+}
+
 /** The same place to run statements, inside a host's own transaction. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
 export function within(db: Db, trx: Transaction<any>): Trx {
-  return { schema: db.schema, now: () => db.now(), kysely: (trx as Transaction<Tables>).withoutPlugins().withSchema(db.schema) }
+  return { ...placeOf(db), kysely: (trx as Transaction<Tables>).withoutPlugins().withSchema(db.schema) }
 }
 
 const tries = 3
@@ -148,7 +177,7 @@ const tries = 3
  */
 export async function inTransaction<T>(db: Db, work: (trx: Trx) => Promise<T>): Promise<T> {
   if (db.kysely.isTransaction) return behindSavepoint(db as Trx, work)
-  return retrying(() => db.kysely.transaction().execute((kysely) => work({ schema: db.schema, now: () => db.now(), kysely })))
+  return retrying(() => db.kysely.transaction().execute((kysely) => work({ ...placeOf(db), kysely })))
 }
 
 async function behindSavepoint<T>(trx: Trx, work: (trx: Trx) => Promise<T>): Promise<T> {

@@ -21,7 +21,8 @@ export interface GuardedPool {
 }
 
 export interface GuardedConnection {
-  query(text: string, values: unknown[]): Promise<pg.QueryResult>
+  /** @param name by which the connection knows the text from the second time on */
+  query(text: string, values: unknown[], name?: string): Promise<pg.QueryResult>
   release(): void
 }
 
@@ -60,12 +61,12 @@ export function guardPool(
       client.on('error', onError)
       let broken: Error | null = null
       return {
-        async query(text, values) {
+        async query(text, values, name) {
           // The rollback after a loss need not wait for the same silence.
           if (broken !== null) throw broken
           try {
             const sent = text === 'begin' ? begin : text
-            const result = await client.query({ text: sent, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
+            const result = await client.query({ name, text: sent, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
             answeredAt.set(client, performance.now())
             return result
           } catch (error) {

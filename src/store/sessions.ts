@@ -1,6 +1,7 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
 import { type Db, retrying, table } from './database.js'
+import { prepared } from './prepared.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
@@ -33,20 +34,25 @@ export interface NewSession {
  * @param attemptKey the reserved attempt that succeeded, or null where none was reserved
  */
 export async function openSession(db: Db, session: NewSession, attemptKey: Buffer | null): Promise<boolean> {
-  const { rows } = await retrying(() => sql`
+  const rows = await retrying(() => open(db, {
+    ...session, createdAt: new Date(session.createdAt), expiresAt: new Date(session.expiresAt), attemptKey,
+  }))
+  return rows.length === 1
+}
+
+const open = prepared(
+  'openSession', ['id', 'userId', 'securityStamp', 'createdAt', 'expiresAt', 'amr', 'client', 'attemptKey'], (db, session) => sql`
     with opened as (
       insert into ${table(db, 'sessions')} (id, user_id, created_at, last_seen_at, expires_at, amr, client)
-      select ${session.id}::uuid, u.id, ${new Date(session.createdAt)}::timestamptz, ${new Date(session.createdAt)}::timestamptz,
-        ${new Date(session.expiresAt)}::timestamptz, ${session.amr}::text[], ${session.client}
+      select ${session.id}::uuid, u.id, ${session.createdAt}::timestamptz, ${session.createdAt}::timestamptz,
+        ${session.expiresAt}::timestamptz, ${session.amr}::text[], ${session.client}
       from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
       for share of u returning id),
     forgotten as (
       update ${table(db, 'attempts')} set
         pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
-      where key = ${attemptKey}::bytea and exists (select 1 from opened))
-    select id from opened`.execute(db.kysely))
-  return rows.length === 1
-}
+      where key = ${session.attemptKey}::bytea and exists (select 1 from opened))
+    select id from opened`)
 
 /** A session's state with its user as of now: what a new ticket is made from. */
 export interface LiveSession extends UserWithGrants {
@@ -78,26 +84,28 @@ function sessionColumns(db: Db) {
 
 /** Moves a session's counter on if it is where the token says, and brings the user; null when it is not, or the session has ended. */
 export async function rotateSession(db: Db, id: string, counter: number): Promise<LiveSession | null> {
-  const { rows: [row] } = await retrying(() => sql<SessionRow>`
-    with s as (
-      update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
-      where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
-      returning user_id, counter, created_at, rotated_at, expires_at, amr)
-    select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`
-    .execute(db.kysely))
+  const [row] = await retrying(() => rotate(db, { id, counter }))
   return row === undefined ? null : toLiveSession(row)
 }
 
+const rotate = prepared('rotateSession', ['id', 'counter'], (db, { id, counter }) => sql<SessionRow>`
+  with s as (
+    update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
+    where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
+    returning user_id, counter, created_at, rotated_at, expires_at, amr)
+  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
+
 /** A session and its user, marked as seen; null when it has ended. */
 export async function touchSession(db: Db, id: string): Promise<LiveSession | null> {
-  const { rows: [row] } = await retrying(() => sql<SessionRow>`
-    with s as (
-      update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
-      returning user_id, counter, created_at, rotated_at, expires_at, amr)
-    select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`
-    .execute(db.kysely))
+  const [row] = await retrying(() => touch(db, { id }))
   return row === undefined ? null : toLiveSession(row)
 }
+
+const touch = prepared('touchSession', ['id'], (db, { id }) => sql<SessionRow>`
+  with s as (
+    update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
+    returning user_id, counter, created_at, rotated_at, expires_at, amr)
+  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
 
 /** Which sessions to end: one, all of a user, or all but one. */
 export type SessionSelection =
@@ -138,17 +146,19 @@ export async function listSessions(db: Db, userId: string): Promise<SessionRecor
 
 /** The sessions that have ended in the last `seconds`. */
 export async function findRevoked(db: Db, seconds: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select session_id as id from ${table(db, 'revocations')}
-    where revoked_at > ${db.now()} - make_interval(secs => ${seconds})`.execute(db.kysely)
-  return rows.map(({ id }) => id)
+  return (await revokedSince(db, { seconds })).map(({ id }) => id)
 }
+
+const revokedSince = prepared('findRevoked', ['seconds'], (db, { seconds }) => sql<{ id: string }>`
+  select session_id as id from ${table(db, 'revocations')} where revoked_at > ${db.now()} - make_interval(secs => ${seconds})`)
 
 /** Whether a session still exists: the slow answer while the feed of revocations is stale. */
 export async function isSessionLive(db: Db, id: string): Promise<boolean> {
-  const { rows } = await sql`select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`.execute(db.kysely)
-  return rows.length === 1
+  return (await live(db, { id })).length === 1
 }
+
+const live = prepared('isSessionLive', ['id'], (db, { id }) => sql`
+  select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`)
 
 /** Drops sessions that are over and notes that no ticket can need any more. */
 export async function purgeSessions(db: Db, keepRevokedSeconds: number): Promise<void> {

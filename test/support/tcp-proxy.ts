@@ -1,5 +1,5 @@
 // A network between a test and its Postgres that can fail: refuse, swallow everything, cut what is open, lose one answer. It reads along
-// which statements pass (Postgres protocol 3.0, messages Query and Parse). Does not speak TLS.
+// which statements pass (Postgres protocol 3.0, messages Query, Parse and Bind). Does not speak TLS.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -129,6 +129,7 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
 function statementReader(found: (text: string) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   let isStarted = false
+  const prepared = new Map<string, string>()
   return (chunk) => {
     rest = Buffer.concat([rest, chunk])
     for (;;) {
@@ -139,8 +140,10 @@ function statementReader(found: (text: string) => void): (chunk: Buffer) => void
       const type = isStarted ? String.fromCharCode(rest[0]!) : ''
       const body = rest.subarray(head + 4, end)
       if (type === 'Q') found(body.toString('utf8').replace(/\0$/, ''))
-      // Parse: the statement's name, its text, the types of its parameters.
-      if (type === 'P') found(body.toString('utf8').split('\0')[1] ?? '')
+      // Parse: the statement's name, its text, the types of its parameters. Bind: a portal's name, the statement's, its values.
+      const [first = '', second = ''] = type === 'P' || type === 'B' ? body.toString('utf8').split('\0', 2) : []
+      if (type === 'P') prepared.set(first, second)
+      if (type === 'B') found(prepared.get(second) ?? '')
       isStarted = true
       rest = rest.subarray(end)
     }
