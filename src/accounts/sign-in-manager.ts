@@ -4,11 +4,12 @@ import type { Clock } from '../clock.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
 import type { FoundUser, LockoutLimits } from '../store/attempts.js'
 import type { Db } from '../store/database.js'
-import { type LiveSession, openSession, rotateSession, touchSession } from '../store/sessions.js'
+import { type LiveSession, openSession, touchSession } from '../store/sessions.js'
 import { findUserWithGrants, replacePasswordHash, type UserRecord, type UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { isMarkOf, newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
+import { gatherRotations } from './gathered-rotations.js'
 import type { Notifier } from './hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening } from './host-sign-in.js'
 import { isLockedByHand } from './lockout.js'
@@ -73,6 +74,7 @@ export interface SignInManager extends HostSignIn {
 export function createSignInManager(dependencies: SignInDependencies): SignInManager {
   const { db, clock, hasher, rules, sessions } = dependencies
   const throttle = createThrottle(dependencies)
+  const rotate = gatherRotations(db)
 
   function canSignIn(user: UserRecord): boolean {
     return (!rules.requireConfirmedEmail || user.emailConfirmed)
@@ -157,7 +159,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
 
     async refresh(ticket) {
       const { sessionId, counter } = ticket
-      const moved = dependencies.rotateRefreshTokens ? await rotateSession(db, sessionId, counter) : await touchSession(db, sessionId)
+      const moved = dependencies.rotateRefreshTokens ? await rotate(sessionId, counter) : await touchSession(db, sessionId)
       return continued(ticket, moved ?? await healed(ticket))
     },
 

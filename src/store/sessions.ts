@@ -95,6 +95,23 @@ const rotate = prepared('rotateSession', ['id', 'counter'], (db, { id, counter }
     returning user_id, counter, created_at, rotated_at, expires_at, amr)
   select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
 
+/** The same for many at once, by id; a session whose row somebody holds is left out instead of waited for. */
+export async function rotateSessions(db: Db, tokens: readonly { readonly id: string, readonly counter: number }[]): Promise<Map<string, LiveSession>> {
+  const rows = await retrying(() => rotateFree(db, { ids: tokens.map(({ id }) => id), counters: tokens.map(({ counter }) => counter) }))
+  return new Map(rows.map(({ sessionId, ...row }) => [sessionId, toLiveSession(row)]))
+}
+
+const rotateFree = prepared('rotateSessions', ['ids', 'counters'], (db, { ids, counters }) => sql<SessionRow & { sessionId: string }>`
+  with free as (
+    select held.id from unnest(${ids}::uuid[], ${counters}::bigint[]) token (id, counter)
+      join ${table(db, 'sessions')} held on held.id = token.id and held.counter = token.counter
+    where held.expires_at > ${db.now()} for no key update of held skip locked),
+  s as (
+    update ${table(db, 'sessions')} moved set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
+    from free where moved.id = free.id
+    returning moved.id, user_id, counter, created_at, rotated_at, expires_at, amr)
+  select s.id as "sessionId", ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
+
 /** A session and its user, marked as seen; null when it has ended. */
 export async function touchSession(db: Db, id: string): Promise<LiveSession | null> {
   const [row] = await retrying(() => touch(db, { id }))
