@@ -1,34 +1,29 @@
-// The only wiring: options → database → key ring → managers → decorators → routes. A wrapped shell decorates the host's scope; the
+// The only wiring of HTTP: options → database → managers (open.ts) → decorators → routes. A wrapped shell decorates the host's scope; the
 // routes live in a scope inside, because a wrapped plugin ignores its prefix.
 import { fastifyCookie } from '@fastify/cookie'
-import { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AccountContext } from './accounts/account-context.js'
-import { type KeyManager, openKeys } from './accounts/key-manager.js'
-import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
+import type { KeyManager } from './accounts/key-manager.js'
+import type { IdentityEmitter } from './accounts/hooks.js'
 import type { HostSignIn } from './accounts/host-sign-in.js'
 import { createMail, type MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
-import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
-import { createSecondFactors } from './accounts/second-factors.js'
-import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
-import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
-import type { TokenProviders } from './accounts/token-provider.js'
-import { createUserManager, type UserManager } from './accounts/user-manager.js'
+import type { RoleManager } from './accounts/role-manager.js'
+import type { SessionManager } from './accounts/session-manager.js'
+import type { SignInManager } from './accounts/sign-in-manager.js'
+import type { UserManager } from './accounts/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
 import { type Opened, findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
+import { closingOnFailure, longestUnvalidatedSeconds, openAccounts } from './open.js'
 import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
-import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
-import { createDenyList } from './revocation/deny-list.js'
 import { startFeed } from './revocation/feed.js'
 import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
-import { isUnusable, migrate, requireMigrated, unreachable } from './store/migrate.js'
+import { migrate, requireMigrated } from './store/migrate.js'
 import { findRevoked, isSessionLive, purgeSessions } from './store/sessions.js'
 import { createOpenedCache, createSightings } from './tokens/opened.js'
 
@@ -71,88 +66,27 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
   const connection = connect(given.database, options.schema, options.ownClock, process.env, (error) => {
     log.warn({ err: error }, 'a database connection was lost')
   })
-  try {
-    await open(app, options, connection, log)
-  } catch (error) {
-    await connection.close()
-    throw isUnusable(error) ? unreachable(error) : error
-  }
+  await closingOnFailure(connection, () => open(app, options, connection, log))
 }
 
 async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
-  if (options.secrets.length === 0 && options.keys === null) {
-    log.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused")
-  }
   await prepareDatabase(connection, options)
   const { clock } = options
-  const keys = await openKeys(connection, {
-    secrets: options.secrets,
-    ring: options.keys,
-    appName: options.decorator,
-    openForSeconds: Math.max(
-      options.bearer.accessTokenSeconds, options.bearer.refreshTokenSeconds, options.cookie.lifetimeSeconds,
-      options.twoFactor.rememberMachineSeconds, options.codes.confirmEmailSeconds, options.codes.resetPasswordSeconds,
-    ),
-    onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
-  }, clock)
+  const { users, signIn, roles, sessions, keys, events, hasher, denyList, ender } = await openAccounts(connection, options, log)
   app.addHook('onClose', () => keys.close())
-  const longestUnvalidatedSeconds = Math.max(options.bearer.accessTokenSeconds, options.securityStamp.validationSeconds)
-  const denyList = createDenyList()
-  const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds)
   const feed = startFeed({
     poll: (seconds) => findRevoked(connection, seconds),
     found: (ids) => ender.ended(ids),
     ping: () => ping(connection),
-    firstSeconds: longestUnvalidatedSeconds + 60,
+    firstSeconds: longestUnvalidatedSeconds(options) + 60,
   })
   app.addHook('onClose', () => feed.stop())
   await feed.refresh()
 
-  const hasher = openHasher(options.hasher)
-  const events: IdentityEmitter = new EventEmitter()
   events.on('refreshTokenReused', (session) => log.warn(session, 'a used refresh token came back: its session was ended'))
-  const notifier = createNotifier(options.hooks, events, (error) => log.error({ err: error }, 'a listener of app.identity.events failed'))
-  // The feed hears of these sessions too, and of those of other instances: only what was ended here is told here.
-  const ownEnder: SessionEnder = {
-    end: (db, selection) => ender.end(db, selection),
-    ended(sessionIds) {
-      ender.ended(sessionIds)
-      if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
-    },
-  }
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
   const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
-  const context: AccountContext = {
-    db: connection,
-    clock,
-    hasher,
-    passwordRules: options.password,
-    passwordValidators: options.passwordValidators,
-    userRules: options.user,
-    describe: options.describe,
-    sessions: ownEnder,
-    keys,
-    notifier,
-  }
-  const tokenProviders: TokenProviders = new Map()
-  const users = createUserManager(context, options, tokenProviders)
-  const signIn = createSignInManager({
-    db: connection,
-    clock,
-    hasher,
-    vault: () => keys.vault(),
-    limits: options.lockout,
-    lockoutForNewUsers: options.lockout.allowedForNewUsers,
-    rules: options.signIn,
-    absoluteSeconds: options.sessions.absoluteSeconds,
-    rotateRefreshTokens: options.bearer.rotateRefreshTokens,
-    reuseGraceSeconds: options.bearer.reuseGraceSeconds,
-    sessions: ownEnder,
-    secondFactors: createSecondFactors(context, options.twoFactor, tokenProviders),
-    notifier,
-  })
-  const sessions = createSessionManager(connection, ownEnder)
   const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
   const realm: Realm = {
     options,
@@ -183,7 +117,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   decorate(app, realm, {
     users,
     signIn,
-    roles: createRoleManager(context),
+    roles,
     sessions,
     keys: keys.manager,
     mail,
@@ -195,7 +129,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
       return { ok: database && revocations, database, revocations }
     },
   })
-  const stopTidying = tidyUp(connection, denyList, options, longestUnvalidatedSeconds, log)
+  const stopTidying = tidyUp(connection, denyList, options, log)
   app.addHook('onClose', async () => {
     stopTidying()
     await mail.close()
@@ -218,10 +152,6 @@ async function prepareDatabase(connection: Connection, { migrate: mode }: Resolv
 /** Asks what a request would ask. */
 function ping(connection: Connection): Promise<unknown> {
   return isSessionLive(connection, '00000000-0000-0000-0000-000000000000')
-}
-
-function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {
-  return 'verify' in option ? queueHasher(option) : createHasher(option)
 }
 
 // Opened tickets of one ring; another ring starts anew. 10,000 tickets, at most 32 MB.
@@ -261,11 +191,12 @@ const tidyMilliseconds = 60_000
 
 /** Drops what is over, once a minute; each instance does, and none must. */
 function tidyUp(
-  connection: Connection, denyList: Realm['denyList'], { clock }: ResolvedOptions, keepRevokedSeconds: number, log: FastifyInstance['log'],
+  connection: Connection, denyList: Realm['denyList'], options: ResolvedOptions, log: FastifyInstance['log'],
 ): () => void {
+  const keepRevokedSeconds = longestUnvalidatedSeconds(options) + 3600
   const timer = setInterval(() => {
-    denyList.purge(clock())
-    void Promise.all([purgeSessions(connection, keepRevokedSeconds + 3600), purgeAttempts(connection)])
+    denyList.purge(options.clock())
+    void Promise.all([purgeSessions(connection, keepRevokedSeconds), purgeAttempts(connection)])
       .catch((error: unknown) => log.debug({ err: error }, 'tidying up failed; it is tried again'))
   }, tidyMilliseconds)
   timer.unref()

@@ -10,7 +10,7 @@ const computed = '(computed)'
 
 // A file that lies in src/ itself is listed by its name.
 const floors: Readonly<Record<string, number>> = {
-  'index.ts': 5, 'plugin.ts': 5, 'options.ts': 5,
+  'index.ts': 5, 'plugin.ts': 5, 'open.ts': 5, 'options.ts': 5,
   routes: 4,
   http: 3,
   accounts: 2,
@@ -68,7 +68,7 @@ test('every import names its target, and a relative one finds it', () => {
 })
 
 test('a file imports from its own room or from a lower floor', () => {
-  // The roof is one room of three files.
+  // The roof is one room of four files.
   const isAllowed = ({ from, to }: Import) =>
     roomOf(from) === roomOf(to) || floorOf(to) < floorOf(from) || (floorOf(from) === 5 && floorOf(to) === 5)
   assert.deepEqual(told(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])

@@ -1,0 +1,132 @@
+// The wiring that needs no Fastify: a database that is there → key ring → managers. The plugin hangs HTTP on it; the shell command
+// `fastify-identity` calls it. Starts no feed and sends no mail, and closes nothing: who opened it does.
+import { EventEmitter } from 'node:events'
+import type { AccountContext } from './accounts/account-context.js'
+import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
+import { type KeyManager, type Keys, openKeys } from './accounts/key-manager.js'
+import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
+import { createSecondFactors } from './accounts/second-factors.js'
+import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
+import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
+import type { TokenProviders } from './accounts/token-provider.js'
+import { createUserManager, type UserManager } from './accounts/user-manager.js'
+import type { UserRules } from './accounts/user-validator.js'
+import type { ResolvedOptions } from './options.js'
+import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
+import { createDenyList, type DenyList } from './revocation/deny-list.js'
+import type { Connection } from './store/database.js'
+import { isUnusable, unreachable } from './store/migrate.js'
+
+/** The options that managers hang on. */
+export type AccountOptions = Omit<ResolvedOptions, 'user'> & { readonly user: UserRules }
+
+/** Where what happens beside a call is told; a logger of Fastify is one. */
+export interface AccountLog {
+  warn(about: object | string, message?: string): void
+  error(about: object, message: string): void
+}
+
+export interface Accounts {
+  readonly users: UserManager
+  readonly signIn: SignInManager
+  readonly roles: RoleManager
+  readonly sessions: SessionManager
+  readonly keys: Keys & { readonly manager: KeyManager, close(): void }
+  readonly events: IdentityEmitter
+  readonly hasher: QueuedHasher
+  readonly denyList: DenyList
+  /** Denies sessions that others have ended; tells nobody. */
+  readonly ender: SessionEnder
+}
+
+/**
+ * Opens the key ring, and the managers over it.
+ *
+ * @throws FST_IDENTITY_SECRET_WRONG, FST_IDENTITY_INVALID_OPTION for settings of the hasher
+ */
+export async function openAccounts(connection: Connection, options: AccountOptions, log: AccountLog): Promise<Accounts> {
+  if (options.secrets.length === 0 && options.keys === null) {
+    log.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused")
+  }
+  const { clock } = options
+  const hasher = openHasher(options.hasher)
+  const keys = await openKeys(connection, {
+    secrets: options.secrets,
+    ring: options.keys,
+    appName: options.decorator,
+    openForSeconds: Math.max(
+      options.bearer.accessTokenSeconds, options.bearer.refreshTokenSeconds, options.cookie.lifetimeSeconds,
+      options.twoFactor.rememberMachineSeconds, options.codes.confirmEmailSeconds, options.codes.resetPasswordSeconds,
+    ),
+    onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
+  }, clock)
+  const denyList = createDenyList()
+  const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds(options))
+  const events: IdentityEmitter = new EventEmitter()
+  const notifier = createNotifier(options.hooks, events, (error) => log.error({ err: error }, 'a listener of app.identity.events failed'))
+  // The feed hears of these sessions too, and of those of other instances: only what was ended here is told here.
+  const ownEnder: SessionEnder = {
+    end: (db, selection) => ender.end(db, selection),
+    ended(sessionIds) {
+      ender.ended(sessionIds)
+      if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
+    },
+  }
+  const context: AccountContext = {
+    db: connection,
+    clock,
+    hasher,
+    passwordRules: options.password,
+    passwordValidators: options.passwordValidators,
+    userRules: options.user,
+    describe: options.describe,
+    sessions: ownEnder,
+    keys,
+    notifier,
+  }
+  const tokenProviders: TokenProviders = new Map()
+  return {
+    users: createUserManager(context, options, tokenProviders),
+    signIn: createSignInManager({
+      db: connection,
+      clock,
+      hasher,
+      vault: () => keys.vault(),
+      limits: options.lockout,
+      lockoutForNewUsers: options.lockout.allowedForNewUsers,
+      rules: options.signIn,
+      absoluteSeconds: options.sessions.absoluteSeconds,
+      rotateRefreshTokens: options.bearer.rotateRefreshTokens,
+      reuseGraceSeconds: options.bearer.reuseGraceSeconds,
+      sessions: ownEnder,
+      secondFactors: createSecondFactors(context, options.twoFactor, tokenProviders),
+      notifier,
+    }),
+    roles: createRoleManager(context),
+    sessions: createSessionManager(connection, ownEnder),
+    keys,
+    events,
+    hasher,
+    denyList,
+    ender,
+  }
+}
+
+/** How long any ticket is believed without asking the database. */
+export function longestUnvalidatedSeconds({ bearer, securityStamp }: Pick<ResolvedOptions, 'bearer' | 'securityStamp'>): number {
+  return Math.max(bearer.accessTokenSeconds, securityStamp.validationSeconds)
+}
+
+/** Runs what opens a database; closes it where that fails, and says why in words that a person can act on. */
+export async function closingOnFailure<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await connection.close()
+    throw isUnusable(error) ? unreachable(error) : error
+  }
+}
+
+function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {
+  return 'verify' in option ? queueHasher(option) : createHasher(option)
+}
