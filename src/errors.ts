@@ -54,8 +54,8 @@ export const KeysAreStatic = createError<[]>(
   'FST_IDENTITY_KEYS_STATIC', "The keys of option 'keys' are managed elsewhere: put a new one first in the list and restart", 500)
 
 /** Migrations are pending and `migrate: 'check'` forbids running them. Thrown by `register`. */
-export const MigrationsPending = createError<[schema: string, pending: string]>(
-  'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run them with app.identity.migrate() or register once with migrate: 'auto'", 500)
+export const MigrationsPending = createError<[schema: string, pending: string, argument: string]>(
+  'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run: npx fastify-identity migrate --schema %s", 500)
 
 /** A guard ran on an instance where the plugin is not registered. */
 export const NotRegistered = createError<[decorator: string]>(

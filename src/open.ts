@@ -18,7 +18,11 @@ import type { Connection } from './store/database.js'
 import { isUnusable, unreachable } from './store/migrate.js'
 
 /** The options that managers hang on. */
-export type AccountOptions = Omit<ResolvedOptions, 'user'> & { readonly user: UserRules }
+export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
+  readonly user: UserRules
+  /** How long a key opens after its successor seals, see `longestTokenSeconds`; null for who does not know the application's options. */
+  readonly openForSeconds: number | null
+}
 
 /** Where what happens beside a call is told; a logger of Fastify is one. */
 export interface AccountLog {
@@ -54,10 +58,7 @@ export async function openAccounts(connection: Connection, options: AccountOptio
     secrets: options.secrets,
     ring: options.keys,
     appName: options.decorator,
-    openForSeconds: Math.max(
-      options.bearer.accessTokenSeconds, options.bearer.refreshTokenSeconds, options.cookie.lifetimeSeconds,
-      options.twoFactor.rememberMachineSeconds, options.codes.confirmEmailSeconds, options.codes.resetPasswordSeconds,
-    ),
+    openForSeconds: options.openForSeconds,
     onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
   }, clock)
   const denyList = createDenyList()
@@ -110,6 +111,14 @@ export async function openAccounts(connection: Connection, options: AccountOptio
     denyList,
     ender,
   }
+}
+
+/** The longest life of any token or code. */
+export function longestTokenSeconds({ bearer, cookie, twoFactor, codes }: ResolvedOptions): number {
+  return Math.max(
+    bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookie.lifetimeSeconds, twoFactor.rememberMachineSeconds,
+    codes.confirmEmailSeconds, codes.resetPasswordSeconds,
+  )
 }
 
 /** How long any ticket is believed without asking the database. */

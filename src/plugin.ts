@@ -17,7 +17,7 @@ import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
 import { type Opened, findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
 import { NotRegistered } from './errors.js'
-import { closingOnFailure, longestUnvalidatedSeconds, openAccounts } from './open.js'
+import { closingOnFailure, longestTokenSeconds, longestUnvalidatedSeconds, openAccounts } from './open.js'
 import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
 import { startFeed } from './revocation/feed.js'
 import { mountUnder } from './routes/index.js'
@@ -72,7 +72,8 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
 async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
   await prepareDatabase(connection, options)
   const { clock } = options
-  const { users, signIn, roles, sessions, keys, events, hasher, denyList, ender } = await openAccounts(connection, options, log)
+  const { users, signIn, roles, sessions, keys, events, hasher, denyList, ender } = await openAccounts(
+    connection, { ...options, openForSeconds: longestTokenSeconds(options) }, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
     poll: (seconds) => findRevoked(connection, seconds),

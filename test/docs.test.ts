@@ -7,6 +7,8 @@ import { test } from 'node:test'
 import type { RouteOptions } from 'fastify'
 import ts from 'typescript'
 import { hookNames } from '../src/accounts/hooks.js'
+import { usageOf } from '../src/cli/help.js'
+import { commands } from '../src/cli/run.js'
 import * as errors from '../src/errors.js'
 import { requirementsOf } from '../src/http/authorize.js'
 import { hasherSchema, optionsSchema, resolveOptions } from '../src/options.js'
@@ -124,6 +126,12 @@ type Thrown = new (...words: string[]) => Error & { readonly code: string, reado
 const isThrown = (value: unknown): value is Thrown => typeof value === 'function' && value.prototype instanceof Error
 const thrown = Object.values(errors as Record<string, unknown>).filter(isThrown)
   .map((Constructor) => new Constructor('one', 'two', 'three'))
+
+test('every command of the bin is a row of the README, with its flags', () => {
+  assert.deepEqual(
+    tableOf('command').map(([command, flags]) => [...codes(command!), ...codes(flags!)]),
+    commands.map((command) => [usageOf(command), ...Object.keys(command.options ?? {}).map((name) => `--${name}`)]))
+})
 
 test('every error that is thrown is a row of the README, with its status and a remedy', () => {
   const rows = tableOf('code').filter(([code]) => codes(code!)[0]!.startsWith('FST_IDENTITY_'))

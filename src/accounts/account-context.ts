@@ -79,7 +79,8 @@ export async function changeUser(
       const isNew = uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
       const taken = isNew ? await takenOf({ ...context, db: trx }, next) : []
       if (taken.length > 0) throw new Refused(taken)
-      if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmailOf(context, next))) throw new Refused([{ code: 'ConcurrencyFailure' }])
+      const uniqueEmail = context.userRules.requireUniqueEmail === 'as stored' ? undefined : uniqueEmailOf(context, next)
+      if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmail)) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
       await context.notifier.hook(event, trx, next)
       ended = endSessions === undefined ? [] : await sessions.end(trx, endSessions === 'all'
@@ -115,9 +116,9 @@ export async function takenOf(context: AccountContext, user: UserRecord): Promis
   ]
 }
 
-/** What the unique index of addresses holds for this user: nothing unless option user.requireUniqueEmail is set. */
+/** What the unique index of addresses shall hold for this user: nothing unless option user.requireUniqueEmail is set. */
 export function uniqueEmailOf({ userRules }: AccountContext, user: UserRecord): string | null {
-  return userRules.requireUniqueEmail ? user.normalizedEmail : null
+  return userRules.requireUniqueEmail === true ? user.normalizedEmail : null
 }
 
 export function normalized(user: Pick<UserRecord, 'userName' | 'email'>): Pick<UserRecord, 'normalizedUserName' | 'normalizedEmail'> {

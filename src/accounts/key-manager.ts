@@ -54,8 +54,8 @@ export interface KeyOptions {
   readonly ring: readonly { readonly id: string, readonly secret: string }[] | null
   /** Realms of one database do not open each other's tokens. */
   readonly appName: string
-  /** The longest life of any token or code: so long a key opens after its successor seals. */
-  readonly openForSeconds: number
+  /** The longest life of any token or code: so long a key opens after its successor seals. Null for who does not know it. */
+  readonly openForSeconds: number | null
   readonly onError: (error: unknown) => void
 }
 
@@ -146,7 +146,9 @@ export async function openKeys(db: Db, options: KeyOptions, clock: Clock): Promi
     const records = tokenKeys()
     const now = clock()
     const next = nextKey(records.map(asRingKey), now, {
-      ...(rotationSeconds === undefined ? {} : { rotationSeconds }), activationDelaySeconds: delaySeconds, openForSeconds: options.openForSeconds,
+      ...(rotationSeconds === undefined ? {} : { rotationSeconds }),
+      ...(options.openForSeconds === null ? {} : { openForSeconds: options.openForSeconds }),
+      activationDelaySeconds: delaySeconds,
     })
     if (next === null) return
     const generation = Math.max(0, ...records.map((record) => record.generation)) + 1

@@ -118,7 +118,7 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       const errors = await userErrors(context, user)
       if (errors.length > 0) return { succeeded: false, errors }
       // An address that was taken before addresses had to be unique is in no index.
-      const taken = context.userRules.requireUniqueEmail ? await takenOf(context, user) : []
+      const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
       if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
       // The indexes decide, not a look-up: of any number of registrations at once one row is written.
       const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))

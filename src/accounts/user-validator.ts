@@ -14,7 +14,8 @@ export type UserValidator = (user: Readonly<UserRecord>) => readonly IdentityErr
 export interface UserRules {
   /** null: any character. Default: ASCII letters, digits and `-._@+`. */
   readonly allowedUserNameCharacters: string | null
-  readonly requireUniqueEmail: boolean
+  /** `'as stored'`: what the index holds for a user stays; for who changes users of an application whose options they do not know. */
+  readonly requireUniqueEmail: boolean | 'as stored'
   readonly validators: readonly UserValidator[]
 }
 
@@ -25,7 +26,7 @@ const never = /[\p{Cc}\p{Cs}]/u
 export function checkUser(rules: Omit<UserRules, 'validators'>, user: Pick<UserRecord, 'userName' | 'email'>): Failure[] {
   const failures: Failure[] = []
   if (!isUserName(rules, user.userName)) failures.push({ code: 'InvalidUserName', args: [user.userName] })
-  if (rules.requireUniqueEmail && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
+  if (rules.requireUniqueEmail === true && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
     failures.push({ code: 'InvalidEmail', args: [user.email ?? ''] })
   }
   // What no row can hold, whatever the rules; a name that is refused is the user's address too, mostly, and told once.

@@ -5,10 +5,14 @@ import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../
 import { type Connection, type Db, sqlState, table } from './database.js'
 import { loadMigrator } from './migrator.js'
 
-/** Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more. */
-export async function migrate(connection: Connection): Promise<void> {
-  if ((await pendingMigrations(connection)).length === 0) return
-  await connection.withoutTimeLimits(runPending)
+/**
+ * Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more.
+ *
+ * @returns the names of those that ran here; another process may have run some
+ */
+export async function migrate(connection: Connection): Promise<readonly string[]> {
+  if ((await pendingMigrations(connection)).length === 0) return []
+  return connection.withoutTimeLimits(runPending)
 }
 
 /**
@@ -18,7 +22,7 @@ export async function migrate(connection: Connection): Promise<void> {
  */
 export async function requireMigrated(db: Db): Promise<void> {
   const pending = await pendingMigrations(db)
-  if (pending.length > 0) throw new MigrationsPending(db.schema, pending.join(', '))
+  if (pending.length > 0) throw new MigrationsPending(db.schema, pending.join(', '), db.schema)
 }
 
 // SQLSTATE: class 28 is a refused name or password, 3D000 no such database, 42501 no permission. Where a client sent no password at all,
@@ -41,7 +45,8 @@ export function unreachable(error: unknown): Error {
   return reason
 }
 
-async function pendingMigrations(db: Db): Promise<string[]> {
+/** The names of migrations that have not run, oldest first. */
+export async function pendingMigrations(db: Db): Promise<string[]> {
   const executed = await executedMigrations(db)
   return Object.keys(migrations(db.schema)).filter((name) => !executed.includes(name))
 }
@@ -51,14 +56,14 @@ async function executedMigrations(db: Db): Promise<string[]> {
     const { rows } = await sql<{ name: string }>`select name from ${table(db, 'migrations')}`.execute(db.kysely)
     return rows.map(({ name }) => name)
   } catch (error) {
-    if (mayBeMissing(error)) return []
+    if (isMissing(error)) return []
     throw error
   }
 }
 
 const tries = 10
 
-async function runPending(db: Db): Promise<void> {
+async function runPending(db: Db): Promise<readonly string[]> {
   const Migrator = await loadMigrator()
   const migrator = new Migrator({
     db: db.kysely,
@@ -68,17 +73,17 @@ async function runPending(db: Db): Promise<void> {
     migrationLockTableName: 'migrations_lock',
   })
   for (let attempt = 1; ; attempt++) {
-    const { error } = await migrator.migrateToLatest()
-    if (error === undefined) return
+    const { error, results = [] } = await migrator.migrateToLatest()
+    if (error === undefined) return results.map(({ migrationName }) => migrationName)
     // The migrator looks at every table of the database, and stumbles over one that somebody drops at that moment.
-    if (!(mayBeMissing(error) || sqlState(error) === undefinedColumn) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
+    if (!(isMissing(error) || sqlState(error) === undefinedColumn) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
   }
 }
 
 // Told when the dropping is seen halfway: the table is there, and its columns are not.
 const undefinedColumn = '42703'
 
-// SQLSTATE: no such schema, no such table.
-function mayBeMissing(error: unknown): boolean {
+/** Whether an error says that there is no such schema, or no such table (SQLSTATE 3F000, 42P01). */
+export function isMissing(error: unknown): boolean {
   return ['3F000', '42P01'].includes(sqlState(error) ?? '')
 }

@@ -152,17 +152,18 @@ export async function findTaken(
 /**
  * Writes all of a user's own columns where nobody else has changed the row since it was read.
  *
+ * @param uniqueEmail what the unique index of addresses shall hold; undefined: what it holds
  * @returns false when the concurrency stamp no longer matches, or the user is gone
  */
 export async function updateUser(
-  db: Db, user: UserRecord, expectedConcurrencyStamp: string, uniqueEmail: string | null,
+  db: Db, user: UserRecord, expectedConcurrencyStamp: string, uniqueEmail: string | null | undefined,
 ): Promise<boolean> {
   const updated = await db.kysely.updateTable('users').set({
     user_name: user.userName,
     normalized_user_name: user.normalizedUserName,
     email: user.email,
     normalized_email: user.normalizedEmail,
-    unique_email: uniqueEmail,
+    ...(uniqueEmail === undefined ? {} : { unique_email: uniqueEmail }),
     email_confirmed: user.emailConfirmed,
     password_hash: user.passwordHash,
     security_stamp: user.securityStamp,

@@ -63,8 +63,11 @@ export interface RotationOptions {
   readonly rotationSeconds?: number
   /** Between a key's creation and its first use: twice the time an instance may take to see it. Default 60. */
   readonly activationDelaySeconds?: number
-  /** How long a key's tokens must still open once its successor seals: the longest lifetime of any token. */
-  readonly openForSeconds: number
+  /**
+   * How long a key's tokens must still open once its successor seals: the longest lifetime of any token. Who does not know it leaves it out:
+   * then no key retires, until one is made by somebody who does.
+   */
+  readonly openForSeconds?: number
 }
 
 /** A key to be created, and the keys it succeeds with the time each retires. */
@@ -84,6 +87,7 @@ export function nextKey(keys: readonly RingKey[], now: number, options: Rotation
   if (newest === undefined) return { activatesAt: now, retirements: [] }
   if (usable.some((key) => key.retiresAt === null) && now < newest.activatesAt + rotationSeconds * 1000) return null
   const activatesAt = now + activationDelaySeconds * 1000
+  if (openForSeconds === undefined) return { activatesAt, retirements: [] }
   const retiresAt = activatesAt + openForSeconds * 1000
   const sealing = sealingOf(usable, now)
   return {

@@ -270,3 +270,11 @@ test('of static keys the first seals and all open', () => {
   assert.equal(ring.sealing(Date.UTC(2026, 0)).id, keys[0]!.id)
   for (const { id } of keys) assert.equal(ring.find(id, Date.UTC(2099, 0))?.id, id)
 })
+
+test('who does not know how long tokens live retires no key; the next who knows retires all that are left', () => {
+  const keys = [ringKey(1)]
+  const next = nextKey(keys, 1000, { rotationSeconds: 0 })
+  assert.deepEqual(next, { activatesAt: 61_000, retirements: [] })
+  const later = [...keys, ringKey(2, { createdAt: 1000, activatesAt: 61_000 })]
+  assert.deepEqual(nextKey(later, 100_000, { ...rotation, rotationSeconds: 0 })?.retirements.map(({ id }) => id), later.map(({ id }) => id))
+})

@@ -1,0 +1,53 @@
+// What --help prints: of the whole command, of a group, of one command.
+import type { Command, CommandOption } from './command.js'
+
+/** The options of every command. */
+export const sharedOptions = {
+  database: { type: 'string', value: '<url>', about: 'connection string; default: DATABASE_URL, or the PG* variables' },
+  schema: { type: 'string', value: '<name>', about: "option schema of the application; default: 'identity'" },
+  decorator: { type: 'string', value: '<name>', about: "option decorator of the application; default: 'identity'" },
+  json: { type: 'boolean', about: 'one line of JSON on stdout; errors and warnings likewise on stderr' },
+  yes: { type: 'boolean', about: 'destroys without asking; needed where there is no terminal to ask at' },
+  help: { type: 'boolean', about: 'prints this' },
+} as const satisfies Record<string, CommandOption>
+
+const environment = `The secret is read from IDENTITY_SECRET and taken from no flag: the application's newest one. What is ended here, running instances
+refuse within a second. Hooks and listeners of the application are not called: they run in its processes only.
+
+Exit codes: 0 done, 1 failed or not found, 2 called wrongly.`
+
+export function helpOf(commands: readonly Command[]): string {
+  const [only, ...more] = commands
+  return only !== undefined && more.length === 0 ? helpOfOne(only) : `Usage: fastify-identity <command> [options]
+
+${columns(commands.map((command) => [usageOf(command), command.about]))}
+
+${columns(optionRows(sharedOptions))}
+
+Each command tells its own options: fastify-identity <command> --help
+
+${environment}`
+}
+
+function helpOfOne(command: Command): string {
+  return `Usage: fastify-identity ${usageOf(command)} [options]
+
+${command.about}.
+
+${columns(optionRows({ ...command.options, ...sharedOptions }))}
+
+${environment}`
+}
+
+export function usageOf({ name, argument }: Command): string {
+  return argument === undefined ? name : `${name} ${argument}`
+}
+
+function optionRows(options: Readonly<Record<string, CommandOption>>): [string, string][] {
+  return Object.entries(options).map(([name, { value, about }]) => [value === undefined ? `--${name}` : `--${name} ${value}`, about])
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n')
+}

@@ -1,0 +1,22 @@
+// `fastify-identity migrate`: for a deployment that runs migrations before its instances start (option migrate: 'check'). Needs no secret.
+import { migrate, pendingMigrations } from '../store/migrate.js'
+import type { Command } from './command.js'
+import { withConnection } from './open-realm.js'
+
+export const migrateCommand: Command = {
+  name: 'migrate',
+  about: 'Runs the migrations that are pending. Of any number of processes at once, each migration is run by one',
+  options: { check: { type: 'boolean', about: 'runs nothing, and says what is pending: exit code 1 if anything is' } },
+  run: ({ target, flag }) => withConnection(target, async (connection) => {
+    if (flag('check')) {
+      const pending = await pendingMigrations(connection)
+      return { json: { pending }, text: told('pending', pending, 'Nothing is pending'), exitCode: pending.length === 0 ? 0 : 1 }
+    }
+    const executed = await migrate(connection)
+    return { json: { executed }, text: told('done', executed, 'Nothing was pending') }
+  }),
+}
+
+function told(state: string, names: readonly string[], nothing: string): string {
+  return names.length === 0 ? nothing : names.map((name) => `${state}  ${name}`).join('\n')
+}

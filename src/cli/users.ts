@@ -1,0 +1,203 @@
+// `fastify-identity users …`: what an administrator does with users. Everything goes through the managers that `app.identity` has, so that
+// running instances refuse what is ended here within a second. Hashes, stamps and keys of users are not shown.
+import type { SessionManager } from '../accounts/session-manager.js'
+import type { User } from '../accounts/user.js'
+import type { UserManager } from '../accounts/user-manager.js'
+import type { IdentityResult } from '../errors.js'
+import { type Call, type Command, CommandFailed, type Outcome, UsageError } from './command.js'
+import { withRealm } from './open-realm.js'
+import { list, printable, table, when } from './table.js'
+
+const one = '<id|name|email>'
+
+export const userCommands: readonly Command[] = [
+  {
+    name: 'users list',
+    about: 'Lists users in the order of their creation, or those found in alphabetical order',
+    options: {
+      search: { type: 'string', value: '<text>', about: 'what the user name or the address begins with' },
+      after: { type: 'string', value: '<cursor>', about: 'the next page: what the page before has told' },
+      limit: { type: 'string', value: '<n>', about: 'at most so many, 1 to 500; default 50' },
+    },
+    run: ({ target, text }) => {
+      const limit = numberOf(text('limit'))
+      return withRealm(target, async ({ users }) => {
+        const page = await users.list({ search: text('search'), after: text('after'), limit })
+        const rows = page.users.map((user) => [
+          user.id, user.userName, user.email ?? '-', user.twoFactorEnabled ? 'on' : 'off', lockOf(user), when(user.createdAt),
+        ])
+        const more = page.next === null ? '' : `\n\nMore: --after ${page.next}`
+        return {
+          json: { users: page.users.map(told), next: page.next },
+          text: table(['id', 'user name', 'email', '2nd factor', 'locked', 'created'], rows) + more,
+        }
+      })
+    },
+  },
+  {
+    name: 'users show',
+    argument: one,
+    about: 'Shows a user with roles, claims, logins and sessions',
+    run: ({ target, argument }) => withRealm(target, async ({ users, sessions }) => {
+      const user = await find(users, argument)
+      const whole = await describe(users, sessions, user)
+      return { json: { user: whole }, text: list(Object.entries(whole).map(([name, value]) => [name, plain(value)])) }
+    }),
+  },
+  {
+    name: 'users lock',
+    argument: one,
+    about: 'Locks a user out, and ends all their sessions',
+    options: { until: { type: 'string', value: '<date>', about: 'when the lock ends, for example 2030-01-31T12:00:00Z; default: never' } },
+    run: (call) => {
+      const until = dateOf(call.text('until'))
+      return change(call, (user) => `Lock ${nameOf(user)} out, and end their sessions?`, async ({ users }, user) => {
+        required(await users.lock(user, until))
+        return { json: { user: told(user) }, text: `${nameOf(user)} is locked out ${lockOf(user)}` }
+      })
+    },
+  },
+  {
+    name: 'users unlock',
+    argument: one,
+    about: 'Opens every lock of a user, and forgets failed sign-ins',
+    run: (call) => change(call, null, async ({ users }, user) => {
+      required(await users.unlock(user))
+      return { json: { user: told(user) }, text: `${nameOf(user)} is not locked` }
+    }),
+  },
+  {
+    name: 'users delete',
+    argument: one,
+    about: 'Deletes a user with everything that belongs to them',
+    run: (call) => change(call, (user) => `Delete ${nameOf(user)} with everything that belongs to them?`, async ({ users }, user) => {
+      required(await users.delete(user))
+      return { json: { deleted: user.id }, text: `${nameOf(user)} is deleted` }
+    }),
+  },
+  {
+    name: 'users end-sessions',
+    argument: one,
+    about: 'Signs a user out everywhere. They may sign in again',
+    run: (call) => change(call, (user) => `End all sessions of ${nameOf(user)}?`, async ({ sessions }, user) => {
+      const ended = await sessions.revokeAll(user.id)
+      return { json: { userId: user.id, ended }, text: `${ended} sessions of ${nameOf(user)} have ended` }
+    }),
+  },
+  {
+    name: 'users reset-second-factor',
+    argument: one,
+    about: 'For who has lost all factors: switches the second factor off, takes key and recovery codes away, and ends all sessions',
+    run: (call) => change(call, (user) => `Take the second factor of ${nameOf(user)} away, and end their sessions?`, async ({ users }, user) => {
+      required(await users.resetSecondFactor(user))
+      return { json: { user: told(user) }, text: `${nameOf(user)} has no second factor` }
+    }),
+  },
+]
+
+interface Managers {
+  readonly users: UserManager
+  readonly sessions: SessionManager
+}
+
+const tries = 3
+
+/** Finds the user, asks the question if there is one, and changes the user as they are then, again where somebody else was faster. */
+async function change(
+  { target, argument, confirm }: Call, question: ((user: User) => string) | null, work: (managers: Managers, user: User) => Promise<Outcome>,
+): Promise<Outcome> {
+  return withRealm(target, async (managers) => {
+    const found = await find(managers.users, argument)
+    if (question !== null) await confirm(question(found))
+    for (let attempt = 1; ; attempt++) {
+      const user = await managers.users.findById(found.id)
+      if (user === null) throw noSuchUser()
+      try {
+        return await work(managers, user)
+      } catch (error) {
+        if (attempt === tries || !(error instanceof CommandFailed) || error.code !== 'ConcurrencyFailure') throw error
+      }
+    }
+  })
+}
+
+/** @throws CommandFailed for nobody, and where several users can be meant */
+async function find(users: UserManager, argument: string): Promise<User> {
+  const byId = await users.findById(argument)
+  if (byId !== null) return byId
+  const named = [await users.findByName(argument), ...await users.findAllByEmail(argument)].filter((user) => user !== null)
+  const found = [...new Map(named.map((user) => [user.id, user])).values()]
+  const [user] = found
+  if (user === undefined) throw noSuchUser()
+  if (found.length > 1) throw new CommandFailed('AMBIGUOUS', `Several users can be meant; name one by id: ${found.map(nameOf).join(', ')}`)
+  return user
+}
+
+function noSuchUser(): CommandFailed {
+  return new CommandFailed('NOT_FOUND', 'There is no such user')
+}
+
+function required(result: IdentityResult): void {
+  if (result.succeeded) return
+  throw new CommandFailed(result.errors[0]?.code ?? 'DefaultError', result.errors.map(({ description }) => description).join(' '))
+}
+
+/** A user as far as others may see them. */
+function told(user: User) {
+  const { id, userName, email, emailConfirmed, phoneNumber, phoneNumberConfirmed, twoFactorEnabled, lockoutEnabled, lockoutEnd, createdAt, profile } = user
+  return {
+    id, userName, email, emailConfirmed, phoneNumber, phoneNumberConfirmed, hasPassword: user.passwordHash !== null, twoFactorEnabled,
+    lockoutEnabled, lockoutEnd, createdAt, profile,
+  }
+}
+
+async function describe(users: UserManager, sessions: SessionManager, user: User) {
+  const open = await sessions.list(user.id)
+  const logins = await users.getLogins(user)
+  return {
+    ...told(user),
+    isLockedOut: await users.isLockedOut(user),
+    lockedUntil: await users.getLockoutEndDate(user),
+    failedSignIns: await users.getAccessFailedCount(user),
+    recoveryCodesLeft: await users.countRecoveryCodes(user),
+    roles: await users.getRoles(user),
+    claims: await users.getClaims(user),
+    logins: logins.map(({ loginProvider, providerKey }) => ({ loginProvider, providerKey })),
+    sessions: open.map(({ id, createdAt, lastSeenAt, client, amr }) => ({
+      id, createdAt: new Date(createdAt), lastSeenAt: new Date(lastSeenAt), client, amr,
+    })),
+  }
+}
+
+function plain(value: unknown): string {
+  if (value === null) return '-'
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (value instanceof Date) return when(value)
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(plain).join('; ')
+  if (typeof value === 'string' || typeof value === 'number') return String(value)
+  if (typeof value !== 'object') return '-'
+  return Object.entries(value).map(([name, member]) => `${name} ${plain(member)}`).join(', ') || '-'
+}
+
+function nameOf({ id, userName }: User): string {
+  return printable(`${userName} (${id})`)
+}
+
+/** An administrator's lock; that of failed sign-ins is beside the user, see `users show`. */
+function lockOf({ lockoutEnabled, lockoutEnd }: User): string {
+  if (!lockoutEnabled || lockoutEnd === null || lockoutEnd.getTime() < Date.now()) return '-'
+  return lockoutEnd.getUTCFullYear() >= 9999 ? 'for good' : `until ${when(lockoutEnd)}`
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > 500) throw new UsageError('--limit takes a number from 1 to 500')
+  return Number(text)
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined
+  const date = new Date(text)
+  if (Number.isNaN(date.getTime()) || date.getTime() <= Date.now()) throw new UsageError('--until takes a date to come, for example 2030-01-31T12:00:00Z')
+  return date
+}
