@@ -1,0 +1,29 @@
+// Customers and staff in one application: a schema, a prefix and a decorator each. What one realm gives out is nothing to the other.
+import Fastify, { type FastifyInstance } from 'fastify'
+import identity, { type Identity, type Principal, requireAuthorization } from 'fastify-identity'
+import { serve } from './serve.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    staff: Identity
+  }
+  interface FastifyRequest {
+    readonly staff: Principal | null
+  }
+}
+
+export async function build(database: string): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(identity, { prefix: '/account', database })
+  await app.register(identity, {
+    prefix: '/staff', database, schema: 'staff', decorator: 'staff',
+    // Nobody makes himself staff.
+    endpoints: { register: false },
+    bearer: { accessTokenSeconds: 900 },
+  })
+  app.get('/shop', { onRequest: requireAuthorization() }, (request) => `Customer ${request.identity!.userName}`)
+  app.get('/desk', { onRequest: requireAuthorization({ decorator: 'staff' }) }, (request) => `Clerk ${request.staff!.userName}`)
+  return app
+}
+
+await serve(import.meta, build)
