@@ -29,4 +29,6 @@ export default tseslint.config(
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'] }] }],
     },
   },
+  // What must not compile is the compiler's to judge.
+  { files: ['test/types/*.ts'], ignores: ['test/types/*.test.ts'], extends: [tseslint.configs.disableTypeChecked] },
 )

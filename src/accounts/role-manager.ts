@@ -3,7 +3,7 @@
 import { failed, type Failure, type IdentityError, type IdentityResult, success } from '../errors.js'
 import { deleteClaims, listClaims } from '../store/claims.js'
 import { inTransaction, type Transaction, type Trx, violatedConstraint, within } from '../store/database.js'
-import { deleteRole, findRoleById, findRoleByName, insertRole, listRoles, type RoleRecord, updateRole } from '../store/roles.js'
+import { deleteRole, findRoleById, findRoleByName, insertRole, listRoles, type RoleRecord as Role, updateRole } from '../store/roles.js'
 import type { Claim } from '../store/users.js'
 import { newConcurrencyStamp, newUuidV7 } from '../tokens/stamp.js'
 import { type AccountContext, describeAll, Refused } from './account-context.js'
@@ -12,8 +12,9 @@ import { normalizeName } from './names.js'
 import { pageById, type PageOptions } from './page.js'
 import { isUuid } from './session-manager.js'
 
+// Not an alias: a host's declarations name the type by the symbol that the package exports.
 /** A role of the application. Methods that change one bring the object they were given up to date. */
-export type Role = RoleRecord
+export type { RoleRecord as Role } from '../store/roles.js'
 
 export type CreateRoleResult =
   | { readonly succeeded: true, readonly role: Role }

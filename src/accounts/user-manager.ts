@@ -35,10 +35,9 @@ export interface UserBasics {
   /**
    * Writes a new user with a new security stamp. With a password, its rules are asked first and alone, as in the reference.
    *
-   * @param also what else belongs to the registration, in the same transaction
    * @returns PasswordTooShort and its like · InvalidUserName · InvalidEmail · DuplicateUserName · DuplicateEmail
    */
-  create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
+  create(user: NewUser, password?: string): Promise<CreateResult>
   /**
    * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now keeps the user out.
    *
@@ -60,6 +59,12 @@ export interface UserBasics {
   validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
 }
 
+/** For our own doors. */
+export interface Registration {
+  /** @param also what else belongs to the registration, in the same transaction */
+  create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
+}
+
 /** `app.identity.users`. */
 export interface UserManager extends UserBasics, NameManager, CredentialManager, PhoneManager, TwoFactorManager, TokenProviderManager,
   LockoutManager, LoginManager, ClaimManager, MembershipManager, AuthenticationTokenManager, PasskeyManager, Directory {
@@ -78,7 +83,7 @@ export interface UserSettings {
 }
 
 /** @param providers the host's own token providers; what is registered later counts too */
-export function createUserManager(context: AccountContext, settings: UserSettings, providers: TokenProviders): UserManager {
+export function createUserManager(context: AccountContext, settings: UserSettings, providers: TokenProviders): UserManager & Registration {
   const { lockout, codes, twoFactor } = settings
   return {
     ...createUserBasics(context, lockout.allowedForNewUsers),
@@ -104,11 +109,11 @@ export function createUserManager(context: AccountContext, settings: UserSetting
   }
 }
 
-export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics {
+export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics & Registration {
   const { db, clock, hasher, describe, sessions, notifier } = context
 
   return {
-    async create(given, password, also) {
+    async create(given: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>) {
       const user = newUser(given, lockoutForNewUsers, clock())
       if (password !== undefined) {
         const errors = await passwordErrors(context, password, user)

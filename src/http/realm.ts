@@ -9,7 +9,7 @@ import type { Principal } from '../accounts/principal.js'
 import type { SessionManager } from '../accounts/session-manager.js'
 import type { SignedIn, SignInManager } from '../accounts/sign-in-manager.js'
 import type { User } from '../accounts/user.js'
-import type { UserManager } from '../accounts/user-manager.js'
+import type { Registration, UserManager } from '../accounts/user-manager.js'
 import type { Feed } from '../revocation/feed.js'
 import type { DenyList } from '../revocation/deny-list.js'
 import type { Db } from '../store/database.js'
@@ -58,7 +58,7 @@ export interface Realm {
   readonly options: RealmOptions
   readonly clock: Clock
   readonly describe: ErrorDescriber
-  readonly users: UserManager
+  readonly users: UserManager & Registration
   readonly signIn: SignInManager
   readonly sessions: SessionManager
   readonly mail: MailWriter
