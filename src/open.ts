@@ -1,9 +1,11 @@
 // The wiring that needs no Fastify: a database that is there → key ring → managers. The plugin hangs HTTP on it; the shell command
-// `fastify-identity` calls it. Starts no feed and sends no mail, and closes nothing: who opened it does.
+// `fastify-identity` calls it. Starts no feed and closes nothing: who opened it does.
 import { EventEmitter } from 'node:events'
 import type { AccountContext } from './accounts/account-context.js'
 import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
 import { type KeyManager, type Keys, openKeys } from './accounts/key-manager.js'
+import { createMail } from './accounts/mail-manager.js'
+import { createNotices } from './accounts/notices.js'
 import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
 import { createSecondFactors } from './accounts/second-factors.js'
 import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
@@ -11,6 +13,7 @@ import { createSignInManager, type SignInManager } from './accounts/sign-in-mana
 import type { TokenProviders } from './accounts/token-provider.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
 import type { UserRules } from './accounts/user-validator.js'
+import type { ClosableSender } from './email/sender.js'
 import type { ResolvedOptions } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList, type DenyList } from './revocation/deny-list.js'
@@ -36,6 +39,7 @@ export interface Accounts {
   readonly roles: RoleManager
   readonly sessions: SessionManager
   readonly keys: Keys & { readonly manager: KeyManager, close(): void }
+  readonly mail: ReturnType<typeof createMail>
   readonly events: IdentityEmitter
   readonly hasher: QueuedHasher
   readonly denyList: DenyList
@@ -46,9 +50,12 @@ export interface Accounts {
 /**
  * Opens the key ring, and the managers over it.
  *
+ * @param sender who sends mail; null: nobody, and none is written
  * @throws FST_IDENTITY_SECRET_WRONG, FST_IDENTITY_INVALID_OPTION for settings of the hasher
  */
-export async function openAccounts(connection: Connection, options: AccountOptions, log: AccountLog): Promise<Accounts> {
+export async function openAccounts(
+  connection: Connection, options: AccountOptions, sender: ClosableSender | null, log: AccountLog,
+): Promise<Accounts> {
   if (options.secrets.length === 0 && options.keys === null) {
     log.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused")
   }
@@ -73,6 +80,8 @@ export async function openAccounts(connection: Connection, options: AccountOptio
       if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
     },
   }
+  const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
+  const notices = createNotices(options.notices, mail)
   const context: AccountContext = {
     db: connection,
     clock,
@@ -84,6 +93,7 @@ export async function openAccounts(connection: Connection, options: AccountOptio
     sessions: ownEnder,
     keys,
     notifier,
+    notices,
   }
   const tokenProviders: TokenProviders = new Map()
   return {
@@ -102,10 +112,12 @@ export async function openAccounts(connection: Connection, options: AccountOptio
       sessions: ownEnder,
       secondFactors: createSecondFactors(context, options.twoFactor, tokenProviders),
       notifier,
+      notices,
     }),
     roles: createRoleManager(context),
     sessions: createSessionManager(connection, ownEnder),
     keys,
+    mail,
     events,
     hasher,
     denyList,

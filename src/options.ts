@@ -7,7 +7,8 @@ import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from
 import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
 import { passwordDefaults, type PasswordRules } from './passwords/policy.js'
 import type { DatabaseOption } from './store/database.js'
-import type { EmailOption } from './email/sender.js'
+import { securityNotices, type SecurityNotice } from './email/messages.js'
+import { type EmailOption, mailsNotices } from './email/sender.js'
 import { hookNames, type Hooks } from './accounts/hooks.js'
 import type { User } from './accounts/user.js'
 import type { PasswordValidator, UserValidator } from './accounts/user-validator.js'
@@ -122,6 +123,7 @@ export const optionsSchema = Type.Object({
   claims: Type.Optional(Type.Unknown()),
   hooks: Type.Optional(Type.Object(Object.fromEntries(hookNames.map((name) => [name, Type.Optional(Type.Unknown())])), closed)),
   email: Type.Optional(Type.Unknown()),
+  notices: Type.Optional(Type.Array(Type.Union(securityNotices.map((name) => Type.Literal(name))))),
   jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
   csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
   decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
@@ -211,6 +213,11 @@ export interface IdentityOptions {
   hooks?: Hooks
   /** Who sends mail: an EmailSender, `{ send(message) }`, or an SMTP URL. Default: nothing is sent, and a line at start says so. Needs `publicUrl`. */
   email?: EmailOption
+  /**
+   * What users are told by mail at their confirmed address: `'refreshTokenReused'`, `'passwordChanged'` (a reset too), `'emailChanged'`
+   * (at the old address), `'twoFactorChanged'` (on or off), `'recoveryCodeUsed'`. Default: none. Needs `email`.
+   */
+  notices?: readonly SecurityNotice[]
   /** `'snake_case'` names the members of answers so. Requests are read in both. Default `'camelCase'`. */
   jsonNaming?: 'camelCase' | 'snake_case'
   /** Default on: unsafe requests that carry our cookie must come from the same origin or one of `trustedOrigins`. */
@@ -274,6 +281,7 @@ export interface ResolvedOptions {
   readonly codes: Readonly<{ confirmEmailSeconds: number, resetPasswordSeconds: number }>
   readonly twoFactor: Readonly<{ issuer: string, allowCodeReuse: boolean, windowSteps: number, rememberMachineSeconds: number }>
   readonly email: EmailOption | null
+  readonly notices: readonly SecurityNotice[]
   readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
   readonly decorator: string
@@ -327,6 +335,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
       ...defined(given.twoFactor ?? {}),
     },
     email: given.email ?? null,
+    notices: [...given.notices ?? []],
     jsonNaming: given.jsonNaming ?? 'camelCase',
     cookies: given.cookies ?? true,
     bearer: {
@@ -377,6 +386,12 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   }
   if (resolved.email !== null && publicUrl === null) {
     throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
+  }
+  if (resolved.notices.length > 0 && resolved.email === null) {
+    throw new InvalidOption('email', "is needed by option 'notices'", 'Say who sends mail, or leave notices out')
+  }
+  if (resolved.notices.length > 0 && resolved.email !== null && !mailsNotices(resolved.email)) {
+    throw new InvalidOption('email', "cannot send what option 'notices' names", 'Give the sender a method sendSecurityNotice(user, email, notice)')
   }
   return deepFreeze(resolved)
 }

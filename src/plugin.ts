@@ -6,7 +6,7 @@ import fp from 'fastify-plugin'
 import type { KeyManager } from './accounts/key-manager.js'
 import type { IdentityEmitter } from './accounts/hooks.js'
 import type { HostSignIn } from './accounts/host-sign-in.js'
-import { createMail, type MailManager } from './accounts/mail-manager.js'
+import type { MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
 import type { RoleManager } from './accounts/role-manager.js'
 import type { SessionManager } from './accounts/session-manager.js'
@@ -72,8 +72,10 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
 async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
   await prepareDatabase(connection, options)
   const { clock } = options
-  const { users, signIn, roles, sessions, keys, events, hasher, denyList, ender } = await openAccounts(
-    connection, { ...options, openForSeconds: longestTokenSeconds(options) }, log)
+  const sender = options.email === null ? null : createSender(options.email)
+  if (sender === null) log.info("option 'email' is not set: no mail is sent")
+  const { users, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } = await openAccounts(
+    connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
     poll: (seconds) => findRevoked(connection, seconds),
@@ -85,9 +87,6 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   await feed.refresh()
 
   events.on('refreshTokenReused', (session) => log.warn(session, 'a used refresh token came back: its session was ended'))
-  const sender = options.email === null ? null : createSender(options.email)
-  if (sender === null) log.info("option 'email' is not set: no mail is sent")
-  const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
   const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
   const realm: Realm = {
     options,

@@ -54,6 +54,7 @@ const ours: [path: string, value: unknown, why: string][] = [
   ['sessions.absoluteSeconds', 30 * 86_400, 'no session outlives a month'],
   ['password.maxLength', 512, 'an upper bound before anything is hashed'],
   ['email', null, 'nothing is sent'],
+  ['notices', [], 'users hear of their account only what the reference mails'],
   ['links.confirmEmail', null, 'our own /confirmEmail'],
   ['links.resetPassword', null, 'a code instead of a link'],
   ['jsonNaming', 'camelCase', 'as the reference names members'],

@@ -151,6 +151,14 @@ test('options that contradict each other are refused by the name of the one to c
   expectRefused({ csrf: { trustedOrigins: ['app.example.com'] } }, 'csrf.trustedOrigins')
   expectRefused({ csrf: { trustedOrigins: ['null'] } }, 'csrf.trustedOrigins')
   expectRefused({ email: { send: () => Promise.resolve() } }, 'publicUrl')
+  expectRefused({ notices: ['passwordChanged'] }, 'email')
+  const done = () => Promise.resolve()
+  const sender = { sendConfirmationLink: done, sendPasswordResetLink: done, sendPasswordResetCode: done }
+  const mailing = { publicUrl: 'https://id.example.com', notices: ['passwordChanged'] } as const
+  expectRefused({ ...mailing, email: sender }, 'email')
+  for (const email of ['smtp://localhost?from=a@example.com', { send: done }, { ...sender, sendSecurityNotice: done }]) {
+    assert.deepEqual(resolve({ ...mailing, email }).notices, ['passwordChanged'])
+  }
   expectRefused({ keys: [{ id: 'a', secret }, { id: 'a', secret: `${secret}-2` }] }, 'keys')
   expectRefused({ profile: Type.Object({ email: Type.String() }) }, 'profile')
 })
@@ -160,7 +168,7 @@ test('undefined is as good as left out, at every level', () => {
     'bearer', 'cookie', 'password', 'lockout', 'sessions', 'user', 'signIn', 'securityStamp', 'twoFactor', 'codes', 'endpoints', 'links',
   ]
   const plain = JSON.stringify(resolve({}))
-  for (const name of ['prefix', 'schema', 'secret', 'publicUrl', 'cookies', 'csrf', 'decorator', 'errors', 'clock', 'keys', 'email', ...groups]) {
+  for (const name of ['prefix', 'schema', 'secret', 'publicUrl', 'cookies', 'csrf', 'decorator', 'errors', 'clock', 'keys', 'email', 'notices', ...groups]) {
     assert.equal(JSON.stringify(resolve({ [name]: undefined })), plain, name)
   }
   assert.equal(JSON.stringify(resolve({

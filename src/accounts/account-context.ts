@@ -5,11 +5,13 @@ import type { QueuedHasher } from '../passwords/hasher.js'
 import { checkPassword, type PasswordRules } from '../passwords/policy.js'
 import { type Db, inTransaction, type Trx, violatedConstraint } from '../store/database.js'
 import { findTaken, updateUser, type UserRecord } from '../store/users.js'
+import type { SecurityNotice } from '../email/messages.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { newConcurrencyStamp, newStamp } from '../tokens/stamp.js'
 import type { ChangeName, Notifier } from './hooks.js'
 import { isLockedByHand } from './lockout.js'
 import { normalizeName } from './names.js'
+import type { Notices } from './notices.js'
 import { isUuid, type SessionEnder } from './session-manager.js'
 import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
 
@@ -24,6 +26,7 @@ export interface AccountContext {
   readonly sessions: SessionEnder
   readonly keys: AccountKeys
   readonly notifier: Notifier
+  readonly notices: Notices
 }
 
 /** The keys that seal codes, and what stays in the database. */
@@ -40,6 +43,8 @@ export interface ChangeOptions {
   readonly endSessions?: 'all' | { readonly except: string }
   /** The hook and the event of the change. Default: `userUpdated`. */
   readonly event?: ChangeName
+  /** What the user is told by mail, at the address from before the change. */
+  readonly notice?: SecurityNotice | undefined
   /** What else belongs to the change, in the same transaction; throws `Refused` where it must not be. */
   readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
 }
@@ -72,9 +77,9 @@ export async function changeUser(
   if (errors.length > 0) return { succeeded: false, errors }
   if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
   const event = options.event ?? 'userUpdated'
-  let ended: readonly string[] = []
+  let outcome: { readonly ended: readonly string[], readonly isMailed: boolean }
   try {
-    await inTransaction(db, async (trx) => {
+    outcome = await inTransaction(db, async (trx) => {
       // An address that was taken before addresses had to be unique is in no index.
       const isNew = uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
       const taken = isNew ? await takenOf({ ...context, db: trx }, next) : []
@@ -83,8 +88,10 @@ export async function changeUser(
       if (!await updateUser(trx, next, user.concurrencyStamp, uniqueEmail)) throw new Refused([{ code: 'ConcurrencyFailure' }])
       await options.also?.(trx, next)
       await context.notifier.hook(event, trx, next)
-      ended = endSessions === undefined ? [] : await sessions.end(trx, endSessions === 'all'
+      const isMailed = options.notice !== undefined && await context.notices.write(trx, options.notice, user)
+      const ended = endSessions === undefined ? [] : await sessions.end(trx, endSessions === 'all'
         ? { userId: user.id } : { userId: user.id, except: endSessions.except })
+      return { ended, isMailed }
     })
   } catch (error) {
     if (error instanceof Refused) return failed(describe, error.failures)
@@ -92,7 +99,8 @@ export async function changeUser(
     if (!userIndexes.has(violatedConstraint(error) ?? '')) throw error
     return failed(describe, await duplicatesOf(context, next))
   }
-  sessions.ended(ended)
+  sessions.ended(outcome.ended)
+  if (outcome.isMailed) context.notices.written()
   Object.assign(user, next)
   context.notifier.emit(event, { userId: user.id })
   return success

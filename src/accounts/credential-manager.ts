@@ -72,7 +72,9 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
   async function setPassword(user: User, password: string, options: Parameters<typeof changeUser>[3]): Promise<IdentityResult> {
     const errors = await passwordErrors(context, password, user)
     if (errors.length > 0) return { succeeded: false, errors }
-    return changeUser(context, user, { passwordHash: await hasher.hash(password) }, { rotateStamp: true, event: 'passwordChanged', ...options })
+    return changeUser(context, user, { passwordHash: await hasher.hash(password) }, {
+      rotateStamp: true, event: 'passwordChanged', notice: 'passwordChanged', ...options,
+    })
   }
 
   return {
@@ -90,7 +92,9 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       return setPassword(user, newPassword, { endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId } })
     },
 
-    removePassword: (user) => changeUser(context, user, { passwordHash: null }, { rotateStamp: true, endSessions: 'all', event: 'passwordChanged' }),
+    removePassword: (user) => changeUser(context, user, { passwordHash: null }, {
+      rotateStamp: true, endSessions: 'all', event: 'passwordChanged', notice: 'passwordChanged',
+    }),
 
     generatePasswordResetToken: (user) => code('resetPassword', user),
 
@@ -110,7 +114,9 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       return result
     },
 
-    setEmail: (user, email) => changeUser(context, user, { email, emailConfirmed: false }, { rotateStamp: true, event: 'emailChanged' }),
+    setEmail: (user, email) => changeUser(context, user, { email, emailConfirmed: false }, {
+      rotateStamp: true, event: 'emailChanged', notice: email === user.email ? undefined : 'emailChanged',
+    }),
     generateEmailConfirmationToken: (user) => code('confirmEmail', user),
 
     async confirmEmail(user, token) {
@@ -132,7 +138,7 @@ export function createCredentialManager(context: AccountContext, lifetimes: Code
       if (!accepts('changeEmail', user, token, newEmail, lifetimes.confirmEmailSeconds)) return failed(describe, [{ code: 'InvalidToken' }])
       return changeUser(context, user, {
         email: newEmail, emailConfirmed: true, ...(setUserName ? { userName: newEmail } : {}),
-      }, { rotateStamp: true, event: 'emailChanged' })
+      }, { rotateStamp: true, event: 'emailChanged', notice: newEmail === user.email ? undefined : 'emailChanged' })
     },
   }
 }

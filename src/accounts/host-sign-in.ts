@@ -139,7 +139,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
     twoFactorAuthenticatorSignIn: (user, code, options = {}) => byCode(user, 'authenticator', options,
       ({ authenticatorKey }) => secondFactors.useAuthenticatorCode(user.id, authenticatorKey, code)),
     twoFactorRecoveryCodeSignIn: (user, code, options = {}) => byCode(user, 'recoveryCode', options,
-      () => secondFactors.useRecoveryCode(user.id, code)),
+      (found) => secondFactors.useRecoveryCode(found.user, code)),
     async twoFactorSignIn(user, provider, code, options = {}) {
       secondFactors.requireProvider(provider)
       return byCode(user, 'provider', options, (found) => secondFactors.useProviderCode(found.user, found.authenticatorKey, provider, code))

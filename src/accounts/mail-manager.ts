@@ -3,7 +3,7 @@
 import { confirmEmailLink, resetPasswordLink } from '../email/messages.js'
 import { nextAttemptSeconds } from '../email/backoff.js'
 import { DeliveryFailed } from '../email/delivery-failed.js'
-import type { ClosableSender, MailUser } from '../email/sender.js'
+import type { ClosableSender, MailUser, SecurityNotice } from '../email/sender.js'
 import type { Db } from '../store/database.js'
 import { type ClaimedMail, claimMails, deleteMail, failMail, insertMail, nextDueSeconds, postponeMail } from '../store/outbox.js'
 import type { UserRecord } from '../store/users.js'
@@ -23,6 +23,8 @@ export interface MailWriter {
   confirmationLink(db: Db, user: UserRecord, email: string, base: string, code: string, changedEmail?: string): Promise<void>
   /** A link where option `links.resetPassword` names a page, else the code. */
   passwordReset(db: Db, user: UserRecord, code: string): Promise<void>
+  /** To the address that `user` has. */
+  securityNotice(db: Db, user: UserRecord, notice: SecurityNotice): Promise<void>
   /** As much work as a mail, and none: an address without a user must not answer faster (security EN-02). */
   nothing(db: Db): Promise<void>
   /** Something was written and committed: deliver it now. */
@@ -37,13 +39,13 @@ export interface MailDependencies {
   readonly log: { warn(details: object, message: string): void }
 }
 
-type Kind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'nothing'
+type Kind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'securityNotice' | 'nothing'
 
 /** What is sealed in a row. */
 interface Letter {
   readonly user: MailUser
   readonly to: string
-  /** The link or the code. */
+  /** The link, the code, or the name of a notice. */
   readonly content: string
 }
 
@@ -143,6 +145,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     if (sender === null) return
     if (kind === 'confirmationLink') await sender.sendConfirmationLink(user, to, content)
     else if (kind === 'passwordResetLink') await sender.sendPasswordResetLink(user, to, content)
+    else if (kind === 'securityNotice') await sender.sendSecurityNotice(user, to, content as SecurityNotice) // written by securityNotice() below
     else await sender.sendPasswordResetCode(user, to, content)
   }
 
@@ -175,6 +178,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
       : write(place, 'passwordResetLink', {
         user: mailUser(user), to: user.email ?? '', content: resetPasswordLink(links.resetPassword, { email: user.email ?? '', code }),
       }, user.id),
+    securityNotice: (place, user, notice) => write(place, 'securityNotice', { user: mailUser(user), to: user.email ?? '', content: notice }, user.id),
     nothing: (place) => write(place, 'nothing', { user: { id: '', userName: '', email: '' }, to: '', content: '-'.repeat(100) }, null),
     written: wake,
 

@@ -2,6 +2,7 @@
 import { redeemRecoveryCode, useStampCode, useTotpStep } from '../store/second-factors.js'
 import { stampMark } from '../tokens/stamp.js'
 import { isRecoveryCodeShaped } from '../two-factor/recovery-codes.js'
+import type { AccountContext } from './account-context.js'
 import { authenticatorStep, recoveryHash } from './authenticator.js'
 import { stampCodeStep } from './stamp-code.js'
 import { createProviderRegistry, type ProviderContext, type TokenProviders, twoFactorPurpose } from './token-provider.js'
@@ -20,14 +21,16 @@ export interface SecondFactors {
   isRequired(user: User, sealedKey: string | null): Promise<boolean>
   /** Verifies an app's code and uses its step up; a code that was used answers like a wrong one. */
   useAuthenticatorCode(userId: string, sealedKey: string | null, code: string): Promise<boolean>
-  useRecoveryCode(userId: string, code: string): Promise<boolean>
+  useRecoveryCode(user: User, code: string): Promise<boolean>
   /** Fails before anything is verified. @throws Error when there is no such provider */
   requireProvider(provider: string): void
   /** Verifies the code of a provider that can serve this user, and uses ours up. */
   useProviderCode(user: User, sealedKey: string | null, provider: string, code: string): Promise<boolean>
 }
 
-export function createSecondFactors(context: ProviderContext, settings: TwoFactorSettings, added: TokenProviders): SecondFactors {
+type Context = ProviderContext & Pick<AccountContext, 'notices'>
+
+export function createSecondFactors(context: Context, settings: TwoFactorSettings, added: TokenProviders): SecondFactors {
   const { db, clock, keys } = context
   const { windowSteps, allowCodeReuse } = settings
   const registry = createProviderRegistry(context, { windowSteps, tokenSeconds: 0 }, added)
@@ -47,7 +50,7 @@ export function createSecondFactors(context: ProviderContext, settings: TwoFacto
       return false
     },
     useAuthenticatorCode,
-    useRecoveryCode: async (userId, code) => isRecoveryCodeShaped(code) && redeemRecoveryCode(db, userId, recoveryHash(keys.vault(), userId, code)),
+    useRecoveryCode: (user, code) => useRecoveryCode(context, user, code),
     requireProvider: (provider) => void registry.get(provider),
     async useProviderCode(user, sealedKey, provider, code) {
       if (!await canServe(provider, user, sealedKey)) return false
@@ -57,4 +60,10 @@ export function createSecondFactors(context: ProviderContext, settings: TwoFacto
       return step !== null && (allowCodeReuse || useStampCode(db, user.id, provider, stampMark(user.securityStamp), step))
     },
   }
+}
+
+/** Uses a recovery code up: of any number of uses one succeeds, and is mailed about where option `notices` says so. */
+export async function useRecoveryCode({ db, keys, notices }: Context, user: User, code: string): Promise<boolean> {
+  return isRecoveryCodeShaped(code) && notices.telling(db, 'recoveryCodeUsed', user,
+    (place) => redeemRecoveryCode(place, user.id, recoveryHash(keys.vault(), user.id, code)))
 }

@@ -13,6 +13,7 @@ import { gatherRotations } from './gathered-rotations.js'
 import type { Notifier } from './hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening } from './host-sign-in.js'
 import { isLockedByHand } from './lockout.js'
+import type { Notices } from './notices.js'
 import type { SecondFactors } from './second-factors.js'
 import type { SessionEnder } from './session-manager.js'
 import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
@@ -42,6 +43,7 @@ export interface SignInDependencies {
   readonly secondFactors: SecondFactors
   /** Tells of sign-ins, and of a refresh token that came back after its successor was used and its time of grace was over. */
   readonly notifier: Notifier
+  readonly notices: Notices
 }
 
 export interface SignInOptions {
@@ -121,7 +123,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
       return await dependencies.secondFactors.useAuthenticatorCode(user.id, authenticatorKey, twoFactorCode) ? 'authenticator' : 'wrong'
     }
     if (isGiven(twoFactorRecoveryCode)) {
-      return await dependencies.secondFactors.useRecoveryCode(user.id, twoFactorRecoveryCode) ? 'recoveryCode' : 'wrong'
+      return await dependencies.secondFactors.useRecoveryCode(user, twoFactorRecoveryCode) ? 'recoveryCode' : 'wrong'
     }
     return 'missing'
   }
@@ -182,10 +184,12 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     if (session === null || counter > session.counter) return null
     const withinGrace = session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
-    const ended = await sessions.end(db, { id: sessionId })
-    sessions.ended(ended)
-    // Of replays at the same moment one ends the session, and tells.
-    if (ended.length > 0) dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
+    // Of replays at the same moment, here or on other instances, one ends the session, and tells.
+    const isFirst = await dependencies.notices.telling(db, 'refreshTokenReused', session.user,
+      async (place) => (await sessions.end(place, { id: sessionId })).length > 0)
+    if (!isFirst) return null
+    sessions.ended([sessionId])
+    dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
 }

@@ -3,15 +3,14 @@
 import { failed, type IdentityResult, success } from '../errors.js'
 import { inTransaction, type Trx } from '../store/database.js'
 import {
-  authenticatorKeyPlace, countRecoveryCodes, deleteSecondFactors, findUserToken, forgetTotpSteps, putUserToken, redeemRecoveryCode,
-  replaceRecoveryCodes,
+  authenticatorKeyPlace, countRecoveryCodes, deleteSecondFactors, findUserToken, forgetTotpSteps, putUserToken, replaceRecoveryCodes,
 } from '../store/second-factors.js'
 import { newStamp } from '../tokens/stamp.js'
-import { generateRecoveryCodes, isRecoveryCodeShaped } from '../two-factor/recovery-codes.js'
+import { generateRecoveryCodes } from '../two-factor/recovery-codes.js'
 import { otpauthUri, qrSvg } from '../two-factor/totp.js'
 import { type AccountContext, changeUser } from './account-context.js'
 import { authenticatorStep, openAuthenticatorKey, recoveryHash, sealAuthenticatorKey } from './authenticator.js'
-import type { TwoFactorSettings } from './second-factors.js'
+import { type TwoFactorSettings, useRecoveryCode } from './second-factors.js'
 import type { User } from './user.js'
 
 /** The authenticator app and recovery codes of a user. */
@@ -63,6 +62,8 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
       rotateStamp: true,
       endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
       event: enabled ? 'twoFactorEnabled' : 'twoFactorDisabled',
+      // POST /manage/2fa switches off with every new key, also what was never on.
+      notice: enabled === user.twoFactorEnabled ? undefined : 'twoFactorChanged',
     }),
     getAuthenticatorKey,
     generateNewAuthenticatorKey: newStamp,
@@ -86,12 +87,14 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
       return codes
     },
     async redeemTwoFactorRecoveryCode(user, code) {
-      const redeemed = isRecoveryCodeShaped(code) && await redeemRecoveryCode(db, user.id, recoveryHash(keys.vault(), user.id, code))
-      return redeemed ? success : failed(describe, [{ code: 'RecoveryCodeRedemptionFailed' }])
+      return await useRecoveryCode(context, user, code) ? success : failed(describe, [{ code: 'RecoveryCodeRedemptionFailed' }])
     },
     countRecoveryCodes: (user) => countRecoveryCodes(db, user.id),
     resetSecondFactor: (user) => changeUser(context, user, { twoFactorEnabled: false }, {
-      rotateStamp: true, endSessions: 'all', also: (trx) => deleteSecondFactors(trx, user.id),
+      rotateStamp: true,
+      endSessions: 'all',
+      notice: user.twoFactorEnabled ? 'twoFactorChanged' : undefined,
+      also: (trx) => deleteSecondFactors(trx, user.id),
     }),
   }
 }

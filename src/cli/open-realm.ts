@@ -36,11 +36,12 @@ export async function withRealm<T>(target: Target, work: (accounts: Accounts) =>
         ...options,
         openForSeconds: null,
         user: { ...options.user, allowedUserNameCharacters: null, requireUniqueEmail: 'as stored' },
-      }, { warn: (about, message) => target.warn(typeof about === 'string' ? about : message ?? ''), error: () => undefined })
+      }, null, { warn: (about, message) => target.warn(typeof about === 'string' ? about : message ?? ''), error: () => undefined })
       try {
         return await work(accounts)
       } finally {
         accounts.keys.close()
+        await accounts.mail.close()
         await accounts.hasher.close()
       }
     } catch (error) {

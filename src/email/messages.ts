@@ -9,6 +9,10 @@ export interface MailMessage {
   readonly text: string
 }
 
+/** What option `notices` may name: things done to an account that its owner should hear of. */
+export const securityNotices = ['refreshTokenReused', 'passwordChanged', 'emailChanged', 'twoFactorChanged', 'recoveryCodeUsed'] as const
+export type SecurityNotice = typeof securityNotices[number]
+
 export function confirmationLinkMail(to: string, link: string): MailMessage {
   return {
     to,
@@ -34,6 +38,20 @@ export function passwordResetCodeMail(to: string, code: string): MailMessage {
     html: `Please reset your password using the following code: ${escapeHtml(code)}`,
     text: `Please reset your password using the following code:\n\n${code}\n`,
   }
+}
+
+/** The reference has no such mails. No link is in them: one that people learn to follow is one that can be forged. */
+export function securityNoticeMail(to: string, notice: SecurityNotice): MailMessage {
+  const text = `${happened[notice]} If you know nothing of this, somebody else may have been in your account: choose another password, or ask for help.`
+  return { to, subject: 'Security notice', html: escapeHtml(text), text: `${text}\n` }
+}
+
+const happened: Readonly<Record<SecurityNotice, string>> = {
+  refreshTokenReused: 'A sign-in to your account was ended, because an old token of it came back.',
+  passwordChanged: 'The password of your account was changed.',
+  emailChanged: 'The email address of your account was changed: this one no longer belongs to it.',
+  twoFactorChanged: 'Two-factor authentication of your account was switched on or off.',
+  recoveryCodeUsed: 'A recovery code of your account was used.',
 }
 
 /**

@@ -2,11 +2,13 @@
 // EmailSender. When to send, and what happens when it fails, is the outbox's business.
 import { InvalidOption } from '../errors.js'
 import { deliverable } from './address.js'
-import { confirmationLinkMail, passwordResetCodeMail, passwordResetLinkMail, type MailMessage } from './messages.js'
+import {
+  confirmationLinkMail, type MailMessage, passwordResetCodeMail, passwordResetLinkMail, type SecurityNotice, securityNoticeMail,
+} from './messages.js'
 import { smtpSender } from './smtp.js'
 import { readSmtpUrl } from './smtp-url.js'
 
-export type { MailMessage } from './messages.js'
+export type { MailMessage, SecurityNotice } from './messages.js'
 
 /** What a sender may know of the user it writes to. */
 export interface MailUser {
@@ -23,6 +25,8 @@ export interface EmailSender {
   sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
+  /** Only for what option `notices` names, and needed then. The reference has no such mails. */
+  sendSecurityNotice?(user: MailUser, email: string, notice: SecurityNotice): Promise<void>
 }
 
 /** Takes messages with the default texts. `to` is one address without separators or quotes, safe wherever a mailbox is expected. */
@@ -34,7 +38,7 @@ export interface MessageSender {
 export type EmailOption = EmailSender | MessageSender | string
 
 /** `close` is there only for what was opened here: it breaks off what is still being sent. A host's own sender is never closed. */
-export type ClosableSender = EmailSender & { close?(): void }
+export type ClosableSender = Required<EmailSender> & { close?(): void }
 
 /**
  * The sender that `option` describes.
@@ -52,20 +56,31 @@ export function createSender(option: EmailOption, from?: string): ClosableSender
     'Pass an object with sendConfirmationLink, sendPasswordResetLink and sendPasswordResetCode, an object with send(message), or an SMTP URL')
 }
 
-function withDefaultTexts(sender: MessageSender): EmailSender {
+/** Whether a sender can mail what option `notices` names: all can but an EmailSender without the method. */
+export function mailsNotices(option: EmailOption): boolean {
+  return !isEmailSender(option) || hasMethod(option, 'sendSecurityNotice')
+}
+
+function withDefaultTexts(sender: MessageSender): Required<EmailSender> {
   return {
     sendConfirmationLink: async (_user, email, link) => sender.send(confirmationLinkMail(deliverable(email), link)),
     sendPasswordResetLink: async (_user, email, link) => sender.send(passwordResetLinkMail(deliverable(email), link)),
     sendPasswordResetCode: async (_user, email, code) => sender.send(passwordResetCodeMail(deliverable(email), code)),
+    sendSecurityNotice: async (_user, email, notice) => sender.send(securityNoticeMail(deliverable(email), notice)),
   }
 }
 
 // The async arrows turn an exception of a sender that is not async into a rejection.
-function unclosable(sender: EmailSender): EmailSender {
+function unclosable(sender: EmailSender): Required<EmailSender> {
   return {
     sendConfirmationLink: async (user, email, link) => sender.sendConfirmationLink(user, email, link),
     sendPasswordResetLink: async (user, email, link) => sender.sendPasswordResetLink(user, email, link),
     sendPasswordResetCode: async (user, email, code) => sender.sendPasswordResetCode(user, email, code),
+    sendSecurityNotice: async (user, email, notice) => {
+      // An instance with option `notices` has written it: one of those must send it.
+      if (sender.sendSecurityNotice === undefined) throw new Error('The sender has no sendSecurityNotice')
+      await sender.sendSecurityNotice(user, email, notice)
+    },
   }
 }
 

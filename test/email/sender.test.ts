@@ -17,11 +17,14 @@ test('a sender of messages gets the default texts, links and codes raw in the te
   await sender.sendConfirmationLink(user, 'new@example.com', 'https://x.example/?a=1&b=2')
   await sender.sendPasswordResetLink(user, 'new@example.com', 'https://x.example/?a=1&b=2')
   await sender.sendPasswordResetCode(user, 'new@example.com', 'QQ-_')
+  await sender.sendSecurityNotice(user, 'new@example.com', 'recoveryCodeUsed')
   assert.deepEqual(messages.map(({ to, subject, html }) => [to, subject, html]), [
     ['new@example.com', 'Confirm your email', "Please confirm your account by <a href='https://x.example/?a=1&amp;b=2'>clicking here</a>."],
     ['new@example.com', 'Reset your password', "Please reset your password by <a href='https://x.example/?a=1&amp;b=2'>clicking here</a>."],
     ['new@example.com', 'Reset your password', 'Please reset your password using the following code: QQ-_'],
+    ['new@example.com', 'Security notice', messages[3]!.text.trimEnd()],
   ])
+  assert.match(messages[3]!.text, /^A recovery code of your account was used\. /)
   assert.ok(messages[0]!.text.split('\n').includes('https://x.example/?a=1&b=2'))
 })
 
@@ -29,8 +32,12 @@ test('a sender of messages never sees an address that reads as more than one mai
   const messages: MailMessage[] = []
   const sender = createSender({ send: (message) => { messages.push(message); return Promise.resolve() } })
   for (const email of hostile) {
-    for (const kind of ['sendConfirmationLink', 'sendPasswordResetLink', 'sendPasswordResetCode'] as const) {
-      await assert.rejects(sender[kind](user, email, 'QQ'), (error: unknown) => {
+    const sending = [
+      () => sender.sendConfirmationLink(user, email, 'QQ'), () => sender.sendPasswordResetLink(user, email, 'QQ'),
+      () => sender.sendPasswordResetCode(user, email, 'QQ'), () => sender.sendSecurityNotice(user, email, 'passwordChanged'),
+    ]
+    for (const send of sending) {
+      await assert.rejects(send, (error: unknown) => {
         assert.ok(error instanceof DeliveryFailed && error.permanent)
         assert.equal(error.message, 'The recipient is not an address that mail can be sent to')
         return true
@@ -67,6 +74,8 @@ test('a sender that throws at once rejects', async () => {
   await assert.rejects(createSender({ send: broken }).sendPasswordResetCode(user, 'a@b', 'QQ'), /out of paper/)
   const sender = createSender({ sendConfirmationLink: broken, sendPasswordResetLink: broken, sendPasswordResetCode: broken })
   await assert.rejects(sender.sendPasswordResetCode(user, 'a@b', 'QQ'), /out of paper/)
+  // Written by an instance that has option `notices`: it is for one of those to send.
+  await assert.rejects(sender.sendSecurityNotice(user, 'a@b', 'passwordChanged'), /has no sendSecurityNotice/)
 })
 
 test('an SMTP URL delivers the default texts to exactly the address', async () => {

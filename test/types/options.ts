@@ -9,7 +9,7 @@ import type {
   AuthorizationOptions, BearerOptions, ChangeName, Claim, Clock, CodeLifetimes, CookieOptions, DatabaseOption, EmailOption, EmailSender,
   ErrorDescriber, Guard, HasherOptions, HookEvent, HookName, Hooks, IdentityEmitter, IdentityError, IdentityEvents, IdentityOptions,
   IdentityRoutesOptions, MailMessage, MailUser, MessageSender, Operation, PasswordHasher, PasswordSettings, PasswordValidator, Policy,
-  Principal, Requirements, User, UserSettings, UserValidator, VerifyResult,
+  Principal, Requirements, SecurityNotice, User, UserSettings, UserValidator, VerifyResult,
 } from '../../src/index.js'
 import type { Equal, Expect } from './equal.js'
 
@@ -39,6 +39,7 @@ export type Options = [
     claims?: (user: User) => readonly Claim[]
     hooks?: Hooks
     email?: EmailOption
+    notices?: readonly SecurityNotice[]
     jsonNaming?: 'camelCase' | 'snake_case'
     csrf?: boolean | { trustedOrigins?: readonly string[] }
     decorator?: string
@@ -111,7 +112,9 @@ export type Options = [
     sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
     sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
     sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
+    sendSecurityNotice?(user: MailUser, email: string, notice: SecurityNotice): Promise<void>
   }>>,
+  Expect<Equal<SecurityNotice, 'refreshTokenReused' | 'passwordChanged' | 'emailChanged' | 'twoFactorChanged' | 'recoveryCodeUsed'>>,
   Expect<Equal<MessageSender, {
     send(message: MailMessage): Promise<void>
   }>>,
