@@ -26,6 +26,10 @@ export const TokenTooLarge = createError<[characters: number, limit: number]>(
 export const CookieTooLarge = createError<[]>(
   'FST_IDENTITY_COOKIE_TOO_LARGE', 'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims', 500)
 
+/** A route of the host's signs in with a cookie, where option `cookies` is false. */
+export const CookiesOff = createError<[]>(
+  'FST_IDENTITY_COOKIES_OFF', "Option 'cookies' is false, so that no cookie is set. Leave it on, or answer with signIn.sendTokens", 500)
+
 /** An option is missing, of the wrong type, or contradicts another. Thrown by `register`. */
 export const InvalidOption = createError<[option: string, problem: string, remedy: string]>(
   'FST_IDENTITY_INVALID_OPTION', "Option '%s' %s. %s", 500)

@@ -2,6 +2,7 @@
 export { identity as default, identity, type Identity, identityRoutes, type IdentityRoutesOptions } from './plugin.js'
 export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
 export type { Requirements } from './http/requirements.js'
+export type { SignInAnswers } from './http/sign-in-answers.js'
 export type { AuthorizationOptions, BearerOptions, CookieOptions, IdentityOptions, Operation, PasswordSettings, UserSettings } from './options.js'
 export type { Principal, Scheme } from './accounts/principal.js'
 export type { SessionManager } from './accounts/session-manager.js'

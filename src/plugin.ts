@@ -15,7 +15,8 @@ import type { UserManager } from './accounts/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
-import { type Opened, findRealm, type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { findRealm, type Opened, type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
 import { NotRegistered } from './errors.js'
 import { closingOnFailure, longestTokenSeconds, longestUnvalidatedSeconds, openAccounts } from './open.js'
 import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
@@ -30,7 +31,7 @@ import { createOpenedCache, createSightings } from './tokens/opened.js'
 /** `app.identity`. */
 export interface Identity {
   readonly users: UserManager
-  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn>
+  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn> & SignInAnswers
   readonly roles: RoleManager
   readonly sessions: SessionManager
   readonly keys: KeyManager
@@ -116,7 +117,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
 
   decorate(app, realm, {
     users,
-    signIn,
+    signIn: { ...signIn, ...createSignInAnswers(realm) },
     roles,
     sessions,
     keys: keys.manager,

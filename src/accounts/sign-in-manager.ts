@@ -69,6 +69,8 @@ export interface SignInManager extends HostSignIn {
   canSignIn(user: UserRecord): boolean
   /** The session that a refresh token continues; null when it must not, whatever the reason. */
   refresh(ticket: Ticket): Promise<SignedIn | null>
+  /** Whether this manager opened it, and not that of another realm. */
+  isOwn(signedIn: SignedIn): boolean
   /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp has changed. */
   validate(ticket: Ticket): Promise<SignedIn | null>
 }
@@ -77,6 +79,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
   const { db, clock, hasher, rules, sessions } = dependencies
   const throttle = createThrottle(dependencies)
   const rotate = gatherRotations(db)
+  const opened = new WeakSet<SignedIn>()
 
   function canSignIn(user: UserRecord): boolean {
     return (!rules.requireConfirmedEmail || user.emailConfirmed)
@@ -97,11 +100,9 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
     }
     // The stamp has changed since the password was checked: it may no longer be the right one.
     if (!await openSession(db, session, key)) return refused('Failed')
-    return {
-      succeeded: true,
-      signedIn: { ...found, sessionId: session.id, counter: 0, authenticatedAt: now, sessionExpiresAt: session.expiresAt, amr },
-      method,
-    }
+    const signedIn = { ...found, sessionId: session.id, counter: 0, authenticatedAt: now, sessionExpiresAt: session.expiresAt, amr }
+    opened.add(signedIn)
+    return { succeeded: true, signedIn, method }
   }
 
   /** Stores the password under today's parameters; as in the reference this rotates the security stamp. */
@@ -139,6 +140,7 @@ export function createSignInManager(dependencies: SignInDependencies): SignInMan
   return {
     ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, tell }),
     canSignIn,
+    isOwn: (signedIn) => opened.has(signedIn),
 
     async passwordSignIn(userName, password, options = {}) {
       const { found: known, answer } = await throttle.attempt(userName, async (found, key): Promise<Verdict<SignInResult>> => {

@@ -109,6 +109,11 @@ export function inSnakeCase(schema: unknown): unknown {
   return { ...schema, properties, ...(schema.required === undefined ? {} : { required: rename(schema.required) }) }
 }
 
+/** An object with its members named as option `jsonNaming` says, where no schema of an answer does it. */
+export function named(answer: object, naming: 'camelCase' | 'snake_case'): object {
+  return naming === 'camelCase' ? answer : Object.fromEntries(Object.entries(answer).map(([name, member]) => [snakeCase(name), member as unknown]))
+}
+
 function isObjectSchema(schema: unknown): schema is TObject {
   return typeof schema === 'object' && schema !== null && 'properties' in schema
 }

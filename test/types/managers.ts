@@ -1,11 +1,12 @@
 // What app.identity offers: every method of every manager, as it is promised to hosts. A change of a public signature fails here first.
 /* eslint-disable @typescript-eslint/no-explicit-any -- a host's tables are the host's */
+import type { FastifyReply } from 'fastify'
 import type { Transaction } from 'kysely'
 import type {
   AuthenticationTokenManager, Claim, ClaimManager, CreateResult, CreateRoleResult, CredentialManager, Directory, HostSignIn, Identity,
   IdentityEmitter, IdentityError, IdentityResult, KeyInfo, KeyManager, ListOptions, LockoutManager, LoginManager, MailManager,
   MembershipManager, NameManager, NewUser, NewUserLogin, PageOptions, Passkey, PasskeyManager, PasswordCheck, PhoneManager,
-  PrincipalLike, Role, RoleManager, RolePage, SessionManager, SessionOptions, SessionRecord, SignInManager, SignInOptions, SignInResult,
+  PrincipalLike, Role, RoleManager, RolePage, SessionManager, SessionOptions, SessionRecord, SignedIn, SignInAnswers, SignInManager, SignInOptions, SignInResult,
   TokenProvider, TokenProviderManager, TwoFactorManager, User, UserBasics, UserLogin, UserManager, UserPage,
 } from '../../src/index.js'
 import type { Equal, Expect } from './equal.js'
@@ -177,6 +178,10 @@ export type Managers = [
     revoke(sessionId: string, options?: { userId?: string }): Promise<boolean>
     revokeAll(userId: string, options?: { except?: string }): Promise<number>
   }>>,
+  Expect<Equal<SignInAnswers, {
+    sendTokens<Reply extends FastifyReply>(reply: Reply, signedIn: SignedIn): Reply
+    setCookie(reply: FastifyReply, signedIn: SignedIn, options?: { readonly isPersistent?: boolean }): void
+  }>>,
   Expect<Equal<KeyManager, {
     list(): Promise<readonly KeyInfo[]>
     rotate(options?: { activateAfterSeconds?: number }): Promise<KeyInfo>
@@ -188,7 +193,7 @@ export type Managers = [
   }>>,
   Expect<Equal<Identity, {
     readonly users: UserManager
-    readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn>
+    readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn> & SignInAnswers
     readonly roles: RoleManager
     readonly sessions: SessionManager
     readonly keys: KeyManager
