@@ -1,5 +1,6 @@
 // What does it cost to know who is calling? A guarded GET beside the same route without a guard, and beside what others do.
 // Seen before: as many tokens as connections, sent again and again. New: no token comes twice.
+import type { Credential } from './support/contender.js'
 import { type Measured, credentialFiles, measure, type Tool } from './support/loads.js'
 import { type Chart, type Finding, median, type Report, spread } from './support/report.js'
 import { beside, inRounds, type Runner, type Settings } from './support/rounds.js'
@@ -55,7 +56,7 @@ export async function authenticate(settings: Settings): Promise<Report> {
       servers.push(server)
       const credentials = await server.credentials(connections)
       for (const credential of credentials.slice(0, 2)) await proveGuard(name, server, credential)
-      const file = tokens === 'new' ? await files.write(await server.credentials(settings.isQuick ? distinct / 4 : distinct))
+      const file = tokens === 'new' ? await files.write(await mint(module, { ...settings, ...(variant === undefined ? {} : { variant }) }))
         : credentials.length === 0 ? ignored : await files.write(credentials)
       started.push({ name, server, file })
     }
@@ -70,6 +71,16 @@ export async function authenticate(settings: Settings): Promise<Report> {
   } finally {
     await Promise.all(servers.map((server) => server.stop()))
     await files.remove()
+  }
+}
+
+/** So many that none comes twice, made by another instance: whoever seals a token has its key warm and its objects in memory. */
+async function mint(module: string, options: Settings & { variant?: string }): Promise<readonly Credential[]> {
+  const minter = await startServer(module, options)
+  try {
+    return await minter.credentials(options.isQuick ? distinct / 4 : distinct)
+  } finally {
+    await minter.stop()
   }
 }
 
