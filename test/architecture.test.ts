@@ -10,7 +10,7 @@ const computed = '(computed)'
 
 // A file that lies in src/ itself is listed by its name.
 const floors: Readonly<Record<string, number>> = {
-  cli: 6,
+  cli: 6, client: 6,
   'index.ts': 5, 'plugin.ts': 5, 'open.ts': 5, 'options.ts': 5,
   routes: 4,
   http: 3,
@@ -75,6 +75,10 @@ test('a file imports from its own room or from a lower floor', () => {
   assert.deepEqual(told(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])
 })
 
+test('the client imports nothing but its own files, so that a browser can load it as it is', () => {
+  assert.deepEqual(told(imports.filter(({ from, to }) => roomOf(from) === 'client' && !to.startsWith('src/client/'))), [])
+})
+
 test('nothing imports in a circle', () => {
   assert.deepEqual(circles(), [])
 })
@@ -98,9 +102,9 @@ test('cryptography stays in tokens, passwords and two-factor', () => {
     ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target))), [])
 })
 
-test('no file or folder is a drawer for odds and ends, and no room but routes has an index', () => {
+test('no file or folder is a drawer for odds and ends, and no room but routes and client has an index', () => {
   assert.deepEqual(sources.filter((file) => /(^|\/)(utils?|helpers?|common|types?|shared|lib)\b/.test(file.slice('src/'.length))), [])
-  assert.deepEqual(sources.filter((file) => /\/index\.ts$/.test(file) && !['src/index.ts', 'src/routes/index.ts'].includes(file)), [])
+  assert.deepEqual(sources.filter((file) => /\/index\.ts$/.test(file) && !['src/index.ts', 'src/routes/index.ts', 'src/client/index.ts'].includes(file)), [])
 })
 
 // Files are taken away as long as one imports none of the others or is imported by none; what remains hangs together in circles.

@@ -6,7 +6,7 @@ import type { Realm } from '../http/realm.js'
 import { Empty, malformed, unavailable } from './answers.js'
 import type { Door } from './route.js'
 
-const ConfirmEmailQuery = Type.Object({
+export const ConfirmEmailQuery = Type.Object({
   userId: Type.String(),
   code: Type.String(),
   changedEmail: Type.Optional(Type.String()),

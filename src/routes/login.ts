@@ -24,7 +24,7 @@ const LoginQuery = Type.Object({
 })
 
 // Where a user name is not the address: either of the two.
-const NamedLoginRequest = Type.Object({
+export const NamedLoginRequest = Type.Object({
   userName: Type.Optional(Type.String()),
   ...Type.Partial(Type.Pick(LoginRequest, ['email'])).properties,
   ...Type.Omit(LoginRequest, ['email']).properties,

@@ -10,7 +10,7 @@ import { Empty, invalid, unavailable, unreadable } from './answers.js'
 import { profileFields } from './profile.js'
 import type { Door } from './route.js'
 
-const RegisterRequest = Type.Object({
+export const RegisterRequest = Type.Object({
   // The reference reads null here and answers InvalidEmail.
   email: Type.Union([Type.String(), Type.Null()]),
   password: Type.String(),

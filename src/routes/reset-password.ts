@@ -6,7 +6,7 @@ import type { Realm } from '../http/realm.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
 import type { Door } from './route.js'
 
-const ResetPasswordRequest = Type.Object({
+export const ResetPasswordRequest = Type.Object({
   email: Type.String(),
   resetCode: Type.String(),
   newPassword: Type.String(),

@@ -32,16 +32,25 @@ before(async () => {
     await symlink(join(project, 'node_modules', name), join(folder, 'node_modules', name))
   }
 })
+/** What the compiler has to say. */
+async function compile(where: string): Promise<string> {
+  const tsc = join(project, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await run(process.execPath, [tsc, '-p', where]).catch((error: unknown) => error as { stdout: string })
+  return stdout
+}
+
 after(() => rm(folder, { recursive: true, force: true }))
 
 test('a consumer compiles with declarations and without skipLibCheck', async () => {
-  const tsc = join(project, 'node_modules/typescript/bin/tsc')
-  const { stdout } = await run(process.execPath, [tsc, '-p', folder]).catch((error: unknown) => error as { stdout: string })
-  assert.equal(stdout, '')
+  assert.equal(await compile(folder), '')
   // What a consumer of the consumer reads names our types by the way in that package.json gives.
   const declared = await readFile(join(folder, 'dist/accounts.d.ts'), 'utf8')
   assert.match(declared, /import\("fastify-identity"\)\.User\b/)
   assert.doesNotMatch(declared, /fastify-identity\/dist|\bany\b/)
+})
+
+test('a page compiles against the client with the types of a browser alone', async () => {
+  assert.equal(await compile(join(folder, 'browser')), '')
 })
 
 test('the compiled consumer runs', async () => {
@@ -50,5 +59,6 @@ test('the compiled consumer runs', async () => {
   const { stdout } = await run(process.execPath, [join(folder, 'dist/main.js'), await databaseUrl(), schema], { cwd: folder, env })
   assert.deepEqual(JSON.parse(stdout), {
     created: true, nickname: 'Ann', desk: 'ann@example.com', stranger: 401, hello: { hello: null, staff: null }, roles: ['clerk'], migrations: true,
+    client: { email: 'ann@example.com', isEmailConfirmed: false, nickname: 'Ann' },
   })
 })

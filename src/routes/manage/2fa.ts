@@ -8,7 +8,7 @@ import { forgetMachine, isRememberedMachine } from '../../http/remembered-machin
 import { crossOrigin, Empty, invalid, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
 import type { Door } from '../route.js'
 
-const TwoFactorRequest = Type.Object({
+export const TwoFactorRequest = Type.Object({
   enable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: 'true needs twoFactorCode' })),
   twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   resetSharedKey: Type.Optional(Type.Boolean()),

@@ -30,7 +30,7 @@ export function getInfo(realm: Realm): Door {
   }
 }
 
-const InfoRequest = Type.Object({
+export const InfoRequest = Type.Object({
   newEmail: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   newPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   oldPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),

@@ -1,0 +1,166 @@
+// `fastify-identity/client`: the endpoints as typed functions, for browsers and Node. Keeps the tokens, or leaves it to a cookie; renews them
+// before they expire and after a 401; sends them to the server they came from and to no other. Imports nothing but its own files.
+import type {
+  Confirmation, Credentials, Info, InfoChange, LoginFailure, LoginResult, NewAccount, PasswordReset, Session, TokenAnswer, TwoFactor, TwoFactorChange,
+} from './answers.js'
+import { errorOf, IdentityClientError } from './client-error.js'
+import { createKeeper, type Tokens, type TokenStorage } from './keeper.js'
+
+export type * from './answers.js'
+export { IdentityClientError } from './client-error.js'
+export type { Tokens, TokenStorage } from './keeper.js'
+
+export interface ClientOptions {
+  /** Origin and prefix of the endpoints, `https://api.example.com/account`; in a browser also `/account`. */
+  readonly baseUrl: string | URL
+  /** Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch
+  /** Default: memory. */
+  readonly storage?: TokenStorage
+  /** true: the browser keeps a cookie that no script can read, and nothing is kept here. Default false. */
+  readonly cookies?: boolean
+}
+
+/** `Fields` are those of option `profile`, as `register` takes and `info` answers them. */
+export interface IdentityClient<Fields extends object = object> {
+  /**
+   * For the host's own routes: like the global `fetch`, with the access token where the URL has the origin of `baseUrl`. A relative URL is
+   * resolved against that. Answers the guard's 401 where nobody is signed in, or no longer.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+  /** Signs nobody in. */
+  register(account: NewAccount & Fields): Promise<void>
+  /** @param options `isPersistent: false` in cookie mode: until the browser closes */
+  login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
+  /** Renews the tokens now, for new roles and claims. False when nobody is signed in; nothing in cookie mode, where the server does it. */
+  refresh(): Promise<boolean>
+  /** Ends this session, `others`, or `all`; forgets the tokens also where the server is not reached. */
+  logout(scope?: 'others' | 'all'): Promise<void>
+  /** Whether tokens are kept here; in cookie mode only the server knows, ask `info`. */
+  isSignedIn(): Promise<boolean>
+  info(): Promise<Info & Fields>
+  changeInfo(change: InfoChange & Partial<Fields>): Promise<Info & Fields>
+  twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
+  sessions(): Promise<readonly Session[]>
+  /** False when the caller has no such session. */
+  endSession(id: string): Promise<boolean>
+  confirmEmail(confirmation: Confirmation): Promise<void>
+  resendConfirmationEmail(email: string): Promise<void>
+  forgotPassword(email: string): Promise<void>
+  resetPassword(reset: PasswordReset): Promise<void>
+}
+
+/**
+ * @throws TypeError when `baseUrl` is no absolute URL, outside of a browser
+ * @example const client = createIdentityClient({ baseUrl: '/account' })
+ */
+export function createIdentityClient<Fields extends object = object>(options: ClientOptions): IdentityClient<Fields> {
+  const { storage, cookies = false } = options
+  const { location } = globalThis as { location?: { href: string } } // browsers have one
+  const base = new URL(String(options.baseUrl).replace(/\/*$/, '/'), location?.href)
+  const send: typeof fetch = (input, init) => (options.fetch ?? globalThis.fetch)(input, init)
+  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken) => send(urlOf('refresh'), jsonOf({ refreshToken })))
+
+  function urlOf(path: string): URL {
+    return new URL(path, base)
+  }
+
+  /** A request with the token of whoever is signed in, sent once more with a newer one where the first is refused. */
+  async function call(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const request = new Request(typeof input === 'string' ? urlOf(input) : input, init)
+    if (new URL(request.url).origin !== base.origin) return send(request)
+    if (cookies) return send(new Request(request, { credentials: 'include' }))
+    const tokens = await due()
+    if (tokens === null) return send(request)
+    const again = request.clone()
+    const answer = await send(withToken(request, tokens.accessToken))
+    if (answer.status !== 401) return answer
+    const newer = await keeper.alone(() => keeper.renew(tokens))
+    if (newer === null) return answer
+    await answer.body?.cancel()
+    return send(withToken(again, newer.accessToken))
+  }
+
+  /** The tokens, renewed where it is time. */
+  async function due(): Promise<Tokens | null> {
+    const tokens = await keeper.held()
+    if (tokens === null || tokens.renewAt > Date.now()) return tokens
+    // While they cannot be renewed the old ones may still be good; if not, the server says so.
+    return keeper.alone(() => keeper.renew(tokens)).catch(() => tokens)
+  }
+
+  /** For everybody: without a token, and a 401 says nothing about it. */
+  async function tell(path: string, init?: RequestInit): Promise<void> {
+    const answer = await send(urlOf(path), init)
+    if (!answer.ok) throw await errorOf(answer)
+  }
+
+  async function ask(path: string, init?: RequestInit): Promise<Response> {
+    const answer = await call(urlOf(path), init)
+    if (!answer.ok) throw await errorOf(answer)
+    return answer
+  }
+
+  // The endpoints answer what their schemas say; anything else is another server.
+  async function read<T>(path: string, init?: RequestInit): Promise<T> {
+    return await (await ask(path, init)).json() as T
+  }
+
+  return {
+    fetch: call,
+    register: (account) => tell('register', jsonOf(account)),
+    async login(credentials, { isPersistent = true } = {}) {
+      const query = cookies ? `?${isPersistent ? 'useCookies' : 'useSessionCookies'}=true` : ''
+      const answer = await send(urlOf(`login${query}`), { ...jsonOf(credentials), ...(cookies ? { credentials: 'include' } : {}) })
+      if (!answer.ok) {
+        const error = await errorOf(answer)
+        if (answer.status !== 401) throw error
+        const reason = error.detail as LoginFailure // one of the four, says the endpoint
+        return { succeeded: false, reason, requiresTwoFactor: reason === 'RequiresTwoFactor' }
+      }
+      if (!cookies) {
+        const tokens = await answer.json() as TokenAnswer
+        await keeper.alone(() => keeper.keep(tokens))
+      }
+      return { succeeded: true }
+    },
+    refresh: () => keeper.alone(async () => {
+      const tokens = await keeper.held()
+      return tokens !== null && await keeper.renew(tokens) !== null
+    }),
+    async logout(scope) {
+      try {
+        await ask(scope === undefined ? 'logout' : `logout?scope=${scope}`, jsonOf({}))
+      } catch (error) {
+        // Nobody was signed in: that is what was asked for.
+        if (!(error instanceof IdentityClientError && error.status === 401)) throw error
+      } finally {
+        if (scope !== 'others') await keeper.alone(() => keeper.forget())
+      }
+    },
+    isSignedIn: async () => await keeper.held() !== null,
+    info: () => read('manage/info'),
+    changeInfo: (change) => read('manage/info', jsonOf(change)),
+    twoFactor: (change = {}) => read('manage/2fa', jsonOf(change)),
+    sessions: () => read('manage/sessions'),
+    async endSession(id) {
+      const answer = await call(urlOf(`manage/sessions/${encodeURIComponent(id)}`), { method: 'DELETE' })
+      if (!answer.ok && answer.status !== 404) throw await errorOf(answer)
+      return answer.ok
+    },
+    confirmEmail: (confirmation) => tell(`confirmEmail?${new URLSearchParams({ ...confirmation }).toString()}`),
+    resendConfirmationEmail: (email) => tell('resendConfirmationEmail', jsonOf({ email })),
+    forgotPassword: (email) => tell('forgotPassword', jsonOf({ email })),
+    resetPassword: (reset) => tell('resetPassword', jsonOf(reset)),
+  }
+}
+
+function jsonOf(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+function withToken(request: Request, accessToken: string): Request {
+  const headers = new Headers(request.headers)
+  headers.set('authorization', `Bearer ${accessToken}`)
+  return new Request(request, { headers })
+}
