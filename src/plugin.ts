@@ -25,7 +25,7 @@ import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/database.js'
 import { migrate, requireMigrated } from './store/migrate.js'
-import { findRevoked, isSessionLive, purgeSessions } from './store/sessions.js'
+import { findRevoked, isSessionLive, oldestWriterSeconds, purgeSessions } from './store/sessions.js'
 import { createOpenedCache, createSightings } from './tokens/opened.js'
 
 /** `app.identity`. */
@@ -79,7 +79,8 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
-    poll: (seconds) => findRevoked(connection, seconds),
+    poll: (seconds, found) => findRevoked(connection, seconds, found),
+    oldestWriterSeconds: () => oldestWriterSeconds(connection),
     found: (ids) => ender.ended(ids),
     ping: () => ping(connection),
     firstSeconds: longestUnvalidatedSeconds(options) + 60,

@@ -1,9 +1,12 @@
 // Brings the sessions that other instances ended into the deny list, by asking twice a second. A sequence-ordered poll would miss
-// commits that come late, so each question overlaps the last ones by 15 s; LISTEN would be faster and dies silently behind a pooler.
+// commits that come late, so each question overlaps the last ones by 15 s, or reaches back to the begin of the oldest transaction that
+// may still write notes; LISTEN would be faster and dies silently behind a pooler.
 
 export interface FeedOptions {
-  /** The ids revoked within the last so many seconds of the database's clock. */
-  poll(seconds: number): Promise<readonly string[]>
+  /** Brings the ids revoked within the last so many seconds of the database's clock, in one call of `found` or several. */
+  poll(seconds: number, found: (sessionIds: readonly string[]) => void): Promise<void>
+  /** How many seconds ago the oldest transaction began that may still write notes. */
+  oldestWriterSeconds(): Promise<number>
   found(sessionIds: readonly string[]): void
   /** Whether a request could ask the database for itself: rejects when it does not answer. */
   ping(): Promise<unknown>
@@ -12,7 +15,7 @@ export interface FeedOptions {
   /** Monotonic milliseconds. */
   monotonic?: () => number
   intervalMilliseconds?: number
-  /** How long an answer is waited for before the feed counts as failing; a later one still counts. */
+  /** How long an answer, or a further part of one, is waited for before the feed counts as failing; a later one still counts. */
   patienceMilliseconds?: number
 }
 
@@ -38,34 +41,43 @@ export function startFeed(options: FeedOptions): Feed {
   const { monotonic = () => performance.now(), intervalMilliseconds = 500, patienceMilliseconds = 2_000 } = options
   let lastGood = monotonic()
   let answered = false
+  let writerSeconds = 0
   let failing = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
 
-  async function poll(): Promise<void> {
+  async function poll(progress: () => void): Promise<void> {
     const asked = monotonic()
-    options.found(await options.poll(answered ? (asked - lastGood) / 1000 + overlapSeconds : options.firstSeconds))
+    // Before the notes: whoever commits unseen by them was running here, or began later.
+    const nextWriterSeconds = await options.oldestWriterSeconds()
+    const backSeconds = (asked - lastGood) / 1000 + Math.max(overlapSeconds, writerSeconds + 1)
+    // An older note concerns no ticket that is believed without asking.
+    await options.poll(answered ? Math.min(backSeconds, options.firstSeconds) : options.firstSeconds, (sessionIds) => {
+      options.found(sessionIds)
+      progress()
+    })
     answered = true
+    writerSeconds = nextWriterSeconds
     failing = false
     lastGood = Math.max(lastGood, asked)
   }
 
   async function refresh(): Promise<void> {
     try {
-      await inTime(poll())
+      await inTime(poll)
     } catch (error) {
       // A question that fails alone (a locked table, a statement that is too slow) leaves requests theirs.
-      failing = await inTime(options.ping()).then(() => false, () => true)
+      failing = await inTime(() => options.ping()).then(() => false, () => true)
       throw error
     }
   }
 
-  function inTime<T>(answer: Promise<T>): Promise<T> {
+  function inTime<T>(ask: (progress: () => void) => Promise<T>): Promise<T> {
     let limit: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       limit = setTimeout(() => reject(new Error('The database has not answered in time')), patienceMilliseconds).unref()
     })
-    return Promise.race([answer, late]).finally(() => clearTimeout(limit))
+    return Promise.race([ask(() => limit?.refresh()), late]).finally(() => clearTimeout(limit))
   }
 
   function schedule(): void {

@@ -6,6 +6,7 @@
 //   locks           locks since the last success; each doubles the next
 //   pending         attempts that are being verified right now, forgotten 15 s after the last one began (a process that died)
 import { type RawBuilder, sql } from 'kysely'
+import { deleteInBatches } from './batches.js'
 import { type Db, retrying, table } from './database.js'
 import { prepared, type Slot } from './prepared.js'
 import { authenticatorKeyColumn } from './second-factors.js'
@@ -155,7 +156,6 @@ export async function clearAttempts(db: Db, key: Buffer): Promise<void> {
 
 /** Drops rows that no longer say anything: nothing failed, or nobody tried for 30 days. */
 export async function purgeAttempts(db: Db): Promise<void> {
-  await sql`delete from ${table(db, 'attempts')} where
-    (pending_at < ${db.now()} - interval '1 minute' and total_failures = 0)
-    or (pending_at < ${db.now()} - interval '30 days' and coalesce(locked_until, '-infinity') <= ${db.now()})`.execute(db.kysely)
+  await deleteInBatches(db, 'attempts', sql`(pending_at < ${db.now()} - interval '1 minute' and total_failures = 0)
+    or (pending_at < ${db.now()} - interval '30 days' and coalesce(locked_until, '-infinity') <= ${db.now()})`)
 }

@@ -87,8 +87,7 @@ export function guardPool(
 const serverLimits = ['statement_timeout', 'idle_in_transaction_session_timeout'] as const
 
 /**
- * The limits once more, in the same message that begins a transaction. A pooler may have refused them for the connection, or dropped them;
- * that a revocation commits within 15 s of its note hangs on them.
+ * The limits once more, in the same message that begins a transaction. A pooler may have refused them for the connection, or dropped them.
  */
 function beginWithin(options: pg.PoolConfig): string {
   const set = serverLimits.map((name) => [name, Number(options[name])] as const).filter(([, limit]) => limit > 0)

@@ -1,5 +1,6 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
+import { deleteInBatches } from './batches.js'
 import { type Db, retrying, table } from './database.js'
 import { prepared } from './prepared.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
@@ -161,13 +162,35 @@ export async function listSessions(db: Db, userId: string): Promise<SessionRecor
   }))
 }
 
-/** The sessions that have ended in the last `seconds`. */
-export async function findRevoked(db: Db, seconds: number): Promise<string[]> {
-  return (await revokedSince(db, { seconds })).map(({ id }) => id)
+const pageOfNotes = 20_000
+
+/**
+ * The sessions that have ended in the last `seconds`, page by page: after an hour of many logouts the first question of an instance
+ * brings more than one statement may take the time for.
+ */
+export async function findRevoked(db: Db, seconds: number, found: (ids: readonly string[]) => void, pageSize = pageOfNotes): Promise<void> {
+  let after = sql`revoked_at > ${db.now()} - make_interval(secs => ${seconds})`
+  for (;;) {
+    const { rows } = await sql<{ id: string, at: string }>`
+      select session_id as id, revoked_at::text as at from ${table(db, 'revocations')}
+      where ${after} order by revoked_at, session_id limit ${pageSize}`.execute(db.kysely)
+    found(rows.map(({ id }) => id))
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < pageSize) return
+    after = sql`(revoked_at, session_id) > (${last.at}::timestamptz, ${last.id}::uuid)`
+  }
 }
 
-const revokedSince = prepared('findRevoked', ['seconds'], (db, { seconds }) => sql<{ id: string }>`
-  select session_id as id from ${table(db, 'revocations')} where revoked_at > ${db.now()} - make_interval(secs => ${seconds})`)
+/**
+ * How many seconds ago the oldest transaction began that is open in this database and has written something: a note of it may still come,
+ * with the time at which it was written. 0 where none is, and where the server does not tell, as of other roles' transactions.
+ */
+export async function oldestWriterSeconds(db: Db): Promise<number> {
+  const { rows: [row] } = await sql<{ seconds: number | null }>`
+    select extract(epoch from clock_timestamp() - min(xact_start))::double precision as seconds from pg_stat_activity
+    where backend_xid is not null and datname = current_database()`.execute(db.kysely)
+  return row?.seconds ?? 0
+}
 
 /** Whether a session still exists: the slow answer while the feed of revocations is stale. */
 export async function isSessionLive(db: Db, id: string): Promise<boolean> {
@@ -179,7 +202,6 @@ const live = prepared('isSessionLive', ['id'], (db, { id }) => sql`
 
 /** Drops sessions that are over and notes that no ticket can need any more. */
 export async function purgeSessions(db: Db, keepRevokedSeconds: number): Promise<void> {
-  await sql`delete from ${table(db, 'sessions')} where expires_at < ${db.now()}`.execute(db.kysely)
-  await sql`delete from ${table(db, 'revocations')} where revoked_at < ${db.now()} - make_interval(secs => ${keepRevokedSeconds})`
-    .execute(db.kysely)
+  await deleteInBatches(db, 'sessions', sql`expires_at < ${db.now()}`)
+  await deleteInBatches(db, 'revocations', sql`revoked_at < ${db.now()} - make_interval(secs => ${keepRevokedSeconds})`)
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'
+import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { guarded, logout, newcomer, signIn, startApp, startTwins, until } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
@@ -59,6 +60,23 @@ test('an end that commits seconds after it was noted is seen', async (t) => {
   for (const instance of [app, twin]) await isRefused(instance, accessToken)
 })
 
+// Longer than questions overlap by themselves: 15 s.
+test("an end in a host's transaction that stays open for 17 seconds is seen when that commits", async (t) => {
+  const schema = uniqueSchema()
+  const [app, twin] = await startTwins(t, { schema })
+  const { accessToken } = await newcomer(app, 'alice@example.com')
+  const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: await databaseUrl(), max: 1 }) }) })
+  t.after(() => db.destroy())
+  await db.transaction().execute(async (trx) => {
+    const users = app.identity.users.withTransaction(trx)
+    const alice = await users.findByName('alice@example.com')
+    assert.ok((await users.updateSecurityStamp(alice!)).succeeded)
+    await new Promise((resolve) => setTimeout(resolve, 17_000))
+    for (const instance of [app, twin]) assert.equal((await guarded(instance, accessToken)).status, 200)
+  })
+  for (const instance of [app, twin]) t.diagnostic(`refused after ${Math.round(await isRefused(instance, accessToken))} ms`)
+})
+
 test('an instance that starts knows what ended before', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
@@ -66,6 +84,18 @@ test('an instance that starts knows what ended before', async (t) => {
   await logout(app, accessToken)
   await app.close()
   assert.equal((await guarded(await startApp(t, { schema }), accessToken)).status, 401)
+})
+
+test('an instance that starts after very many ends knows the last of them', async (t) => {
+  const schema = uniqueSchema()
+  const app = await startApp(t, { schema })
+  const { accessToken } = await newcomer(app, 'alice@example.com')
+  const other = await client(t)
+  await other.query(`insert into ${schema}.revocations (session_id, revoked_at)
+    select gen_random_uuid(), clock_timestamp() - random() * interval '1 hour' from generate_series(1, 100000)`)
+  await logout(app, accessToken)
+  const twin = await startApp(t, { schema })
+  assert.equal((await guarded(twin, accessToken)).status, 401)
 })
 
 test('while the feed hangs each request asks the database, and no longer when it runs again', async (t) => {

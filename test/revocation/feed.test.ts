@@ -4,13 +4,16 @@ import { startFeed } from '../../src/revocation/feed.js'
 
 /** A feed by a clock of the test's own, asked by hand. */
 function place(t: TestContext) {
-  const world = { now: 0, asked: [] as number[], poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve() }
+  const world = {
+    now: 0, asked: [] as number[], writerSeconds: 0, pages: 1, poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve(),
+  }
   const found: string[] = []
   const feed = startFeed({
-    poll(seconds) {
+    async poll(seconds, foundNow) {
       world.asked.push(seconds)
-      return world.poll()
+      for (let page = 0; page < world.pages; page++) foundNow(await world.poll())
     },
+    oldestWriterSeconds: () => Promise.resolve(world.writerSeconds),
     ping: () => world.ping(),
     found: (ids) => found.push(...ids),
     firstSeconds: 3660,
@@ -40,6 +43,32 @@ test('the first question goes back as far as a ticket may be, later ones overlap
   world.poll = () => Promise.resolve([])
   await feed.refresh()
   assert.deepEqual(world.asked, [3660, 15.5, 15.5, 19])
+})
+
+test('a question reaches back to the begin of the oldest transaction that was open at the last one, though not beyond the first', async (t) => {
+  const { world, feed } = place(t)
+  world.writerSeconds = 40
+  await feed.refresh()
+  world.now = 500
+  world.writerSeconds = 0
+  await feed.refresh()
+  world.now = 1000
+  world.writerSeconds = 86_400
+  await feed.refresh()
+  world.now = 1500
+  await feed.refresh()
+  assert.deepEqual(world.asked, [3660, 41.5, 15.5, 3660])
+})
+
+test('an answer in many parts may take longer than one, while they come', async (t) => {
+  const { world, feed, found } = place(t)
+  world.pages = 10
+  world.poll = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 8))
+    return ['a']
+  }
+  await feed.refresh()
+  assert.equal(found.length, 10)
 })
 
 test('a first question that failed is asked again in full', async (t) => {
@@ -121,7 +150,8 @@ test('an answer that comes late still counts, from when it was asked for', async
 test('a feed asks by itself, also after a failure, until it is stopped', async (t) => {
   let asked = 0
   const feed = startFeed({
-    poll: () => ++asked % 2 === 0 ? Promise.resolve([]) : Promise.reject(new Error('gone')),
+    poll: () => ++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone')),
+    oldestWriterSeconds: () => Promise.resolve(0),
     ping: () => Promise.resolve(),
     found: () => undefined,
     firstSeconds: 1,

@@ -31,7 +31,7 @@ pool.on('connect', (client) => {
     const [first, values] = given as [string | pg.QueryConfig, unknown[] | undefined]
     const text = typeof first === 'string' ? first : first.text
     // The plugin's own errands, which it runs by the clock.
-    if (!/"(revocations|keys|outbox|attempts)"/.test(text)) sent.push({ text, values: values ?? (typeof first === 'string' ? [] : first.values ?? []) })
+    if (!/"(revocations|keys|outbox|attempts)"|pg_stat_activity/.test(text)) sent.push({ text, values: values ?? (typeof first === 'string' ? [] : first.values ?? []) })
     return query(...given)
   }) as typeof client.query // one of its many forms, the one that a promise is asked of
 })

@@ -1,0 +1,85 @@
+// The statements of sessions that other tests do not see through the doors: notes in pages, and tidying in batches.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sql } from 'kysely'
+import { deleteInBatches } from '../../src/store/batches.js'
+import { type Db, table } from '../../src/store/database.js'
+import { findRevoked, oldestWriterSeconds, purgeSessions } from '../../src/store/sessions.js'
+import { openStore } from '../support/store.js'
+
+/** Notes that are so many seconds old, some at the very same moment. */
+async function note(db: Db, count: number, seconds: number): Promise<void> {
+  await sql`insert into ${table(db, 'revocations')} (session_id, revoked_at)
+    select gen_random_uuid(), now() - make_interval(secs => ${seconds}) - interval '1 ms' * (n / 7) from generate_series(1, ${count}::int) n`.execute(db.kysely)
+}
+
+async function count(db: Db, name: 'revocations' | 'attempts'): Promise<number> {
+  const { rows: [row] } = await sql<{ count: string }>`select count(*) from ${table(db, name)}`.execute(db.kysely)
+  return Number(row!.count)
+}
+
+test('notes come in pages, each once, also those of one moment, and none that is too old', async (t) => {
+  const db = await openStore(t)
+  await note(db, 1000, 10)
+  await note(db, 50, 7200)
+  for (const pageSize of [1, 3, 7, 250, 999, 1000, 1001]) {
+    const pages: number[] = []
+    const ids = new Set<string>()
+    await findRevoked(db, 3600, (found) => {
+      pages.push(found.length)
+      for (const id of found) ids.add(id)
+    }, pageSize)
+    assert.equal(ids.size, 1000)
+    assert.deepEqual(pages, [...Array.from({ length: Math.floor(1000 / pageSize) }, () => pageSize), 1000 % pageSize])
+  }
+})
+
+test('a backlog is deleted in batches, and what is not over stays', async (t) => {
+  const db = await openStore(t)
+  const [batches, measure] = [sql.id(db.schema, 'batches'), sql.id(db.schema, 'measure')]
+  await sql`create table ${batches} (size int)`.execute(db.kysely)
+  await sql`create function ${measure}() returns trigger language plpgsql as
+    $$ begin insert into ${batches} select count(*) from gone; return null; end $$`.execute(db.kysely)
+  await sql`create trigger measure after delete on ${table(db, 'revocations')}
+    referencing old table as gone for each statement execute function ${measure}()`.execute(db.kysely)
+  await note(db, 2500, 7201)
+  await note(db, 100, 7100)
+  await deleteInBatches(db, 'revocations', sql`revoked_at < now() - interval '2 hours'`, 1000)
+  const { rows } = await sql<{ size: number }>`select size from ${batches}`.execute(db.kysely)
+  assert.deepEqual(rows.map(({ size }) => size), [1000, 1000, 500])
+  assert.equal(await count(db, 'revocations'), 100)
+  await note(db, 12_000, 7201)
+  await purgeSessions(db, 7200)
+  assert.equal(await count(db, 'revocations'), 100)
+})
+
+test('two who tidy at once share the work, and rows in use are passed over', async (t) => {
+  const db = await openStore(t)
+  await note(db, 5000, 7201)
+  await db.kysely.transaction().execute(async (trx) => {
+    await sql`select 1 from ${table(db, 'revocations')} limit 10 for update`.execute(trx)
+    await Promise.all([1, 2].map(() => deleteInBatches(db, 'revocations', sql`revoked_at < now() - interval '2 hours'`, 500)))
+    assert.equal(await count(db, 'revocations'), 10)
+  })
+  await purgeSessions(db, 7200)
+  assert.equal(await count(db, 'revocations'), 0)
+})
+
+test('who has written in an open transaction is known by its age, who has only read is not', async (t) => {
+  const db = await openStore(t)
+  await db.kysely.transaction().execute(async (trx) => {
+    await sql`select 1 from ${table(db, 'revocations')}`.execute(trx)
+    const { rows: [own] } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx)
+    const isSeen = async () => {
+      const { rows } = await sql`select 1 from pg_stat_activity where pid = ${own!.pid} and backend_xid is not null`.execute(db.kysely)
+      return rows.length === 1
+    }
+    assert.equal(await isSeen(), false)
+    await sql`insert into ${table(db, 'revocations')} values (gen_random_uuid(), now())`.execute(trx)
+    assert.equal(await isSeen(), true)
+    const before = await oldestWriterSeconds(db)
+    assert.ok(before > 0)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.ok(await oldestWriterSeconds(db) > 0.05)
+  })
+})
