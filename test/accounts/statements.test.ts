@@ -12,7 +12,7 @@ import { vectors } from '../support/vectors.js'
 
 // What asks by itself, however many requests there are: the feed twice a second, the ring every two seconds, the tidying once a minute.
 const isOfTheRing = (text: string) => /from .*"keys"/.test(text)
-const isBackground = (text: string) => isOfTheRing(text) || /^\s*select session_id as id, /.test(text)
+const isBackground = (text: string) => isOfTheRing(text) || /^\s*select string_agg\(session_id/.test(text)
   || text.includes('pg_stat_activity') || /^\s*delete from .* = any\(array\(/.test(text)
 
 interface Place {
