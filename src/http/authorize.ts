@@ -6,7 +6,7 @@ import { mapDatabaseError } from '../store/database.js'
 import { authenticate } from './authenticate.js'
 import { isSameOrigin } from './cross-origin.js'
 import { answerError, problemOf, sendChallenge, sendEmpty, sendProblem } from './problem.js'
-import { findRealm, type Realm } from './realm.js'
+import { type Realm, realmFinder } from './realm.js'
 import { meets, type Requirements, settled } from './requirements.js'
 
 /** An onRequest hook that Fastify's route options take; `onRequest: requireAuthorization()`. */
@@ -42,14 +42,16 @@ export function requirementsOf(hook: unknown): Requirements | null {
  */
 export function requireAuthorization(requirements: Requirements | string = {}): Guard {
   const rules = settled(requirements)
+  const { decorator = 'identity' } = rules
+  const ask = asking(decorator)
   const guard: Guard = function identityGuard(request, reply, done) {
-    ask(rules, request, reply, done, (realm, principal) => {
+    ask(request, reply, done, (realm, principal) => {
       if (principal === null) sendChallenge(reply)
       else if (principal.scheme === 'cookie' && !isSameOrigin(realm, request)) sendForbiddenOrigin(reply)
       else decide(meets(realm, rules, principal, request), request, reply, done)
     })
   }
-  Object.defineProperty(guard, 'name', { value: guardNameOf(rules.decorator ?? 'identity') })
+  Object.defineProperty(guard, 'name', { value: guardNameOf(decorator) })
   required.set(guard, rules)
   return guard
 }
@@ -59,27 +61,30 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
  *
  * @returns a hook for `onRequest`
  */
-export function allowAnonymous({ decorator }: { decorator?: string } = {}): Guard {
+export function allowAnonymous({ decorator = 'identity' }: { decorator?: string } = {}): Guard {
+  const ask = asking(decorator)
   return function identityAnonymous(request, reply, done) {
-    ask(decorator === undefined ? {} : { decorator }, request, reply, done, () => done())
+    ask(request, reply, done, () => done())
   }
 }
 
-function ask(
-  { decorator = 'identity' }: Requirements, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction,
-  enter: (realm: Realm, principal: Principal | null) => void,
-): void {
-  const realm = findRealm(request.server, decorator)
-  if (realm === null) {
-    done(new NotRegistered(decorator))
-    return
-  }
-  try {
-    const answer = authenticate(realm, request, reply)
-    if (answer instanceof Promise) answer.then((principal) => enter(realm, principal)).catch((error: unknown) => fail(error, request, reply, done))
-    else enter(realm, answer)
-  } catch (error) {
-    fail(error, request, reply, done)
+type Enter = (realm: Realm, principal: Principal | null) => void
+
+function asking(decorator: string): (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction, enter: Enter) => void {
+  const find = realmFinder(decorator)
+  return (request, reply, done, enter) => {
+    const realm = find(request.server)
+    if (realm === null) {
+      done(new NotRegistered(decorator))
+      return
+    }
+    try {
+      const answer = authenticate(realm, request, reply)
+      if (answer instanceof Promise) answer.then((principal) => enter(realm, principal)).catch((error: unknown) => fail(error, request, reply, done))
+      else enter(realm, answer)
+    } catch (error) {
+      fail(error, request, reply, done)
+    }
   }
 }
 

@@ -103,8 +103,14 @@ export function realmKey(decorator: string): symbol {
 
 /** The realm of this scope, or null where the plugin is not registered. */
 export function findRealm(instance: FastifyInstance, decorator: string): Realm | null {
+  return realmFinder(decorator)(instance)
+}
+
+/** The same for who asks with each request. */
+export function realmFinder(decorator: string): (instance: FastifyInstance) => Realm | null {
+  const key = realmKey(decorator)
   // A decorator under a symbol has no place in Fastify's types.
-  return (instance as unknown as Record<symbol, Realm | undefined>)[realmKey(decorator)] ?? null
+  return (instance) => (instance as unknown as Record<symbol, Realm | undefined>)[key] ?? null
 }
 
 /** A request's slot: undefined while nobody has asked. */

@@ -54,11 +54,11 @@ export function settled(given: Requirements | string): Requirements {
 
 /** Whether a caller has what a guard asks; the policy is asked last, and only about who has the rest. */
 export function meets(realm: Realm, rules: Requirements, principal: Principal, request: FastifyRequest): boolean | Promise<boolean> {
-  const { roles, claims = {}, amr, maxAgeSeconds, policy } = rules
+  const { roles, claims, amr, maxAgeSeconds, policy } = rules
   if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return false
   if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return false
   if (maxAgeSeconds !== undefined && realm.clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
-  const isClaimed = Object.entries(claims).every(([type, wanted]) => wanted === true ? principal.hasClaim(type)
+  const isClaimed = claims === undefined || Object.entries(claims).every(([type, wanted]) => wanted === true ? principal.hasClaim(type)
     : [wanted].flat().some((value) => principal.hasClaim(type, value)))
   if (!isClaimed) return false
   if (policy === undefined) return true
