@@ -1,6 +1,5 @@
 // POST /login: a token pair in the body, or a cookie. The value of `email` is looked up as user name, as in the reference.
 import { type Static, Type } from '@sinclair/typebox'
-import { HasherBusy } from '../errors.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'
 import { isSameOrigin } from '../http/cross-origin.js'
 import { readFlag } from '../http/json.js'
@@ -9,6 +8,7 @@ import type { Realm } from '../http/realm.js'
 import { isRememberedMachine, rememberMachine } from '../http/remembered-machine.js'
 import { setCookie, tokenPair } from '../http/session.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
+import { floodGate } from './flood-gate.js'
 import type { Door } from './route.js'
 
 const LoginRequest = Type.Object({
@@ -45,8 +45,7 @@ export function login(realm: Realm): Door {
     operationId: 'identityLogin',
     summary: 'Log in',
     description: 'Answers tokens, or sets a cookie and answers an empty body.',
-    // A full queue answers before the body is read.
-    before: (_request, _reply, done) => { done(realm.isHasherBusy() ? new HasherBusy() : undefined) },
+    before: floodGate(() => realm.isHasherBusy()),
     query: LoginQuery,
     body: userNameIsEmail ? LoginRequest : NamedLoginRequest,
     response: { 200: AccessTokenResponse, 400: invalid, 401: failedSignIn, 403: crossOrigin, ...unreadable, 503: unavailable },

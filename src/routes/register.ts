@@ -7,6 +7,7 @@ import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/realm.js'
 import type { Db } from '../store/database.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
+import { floodGate } from './flood-gate.js'
 import { profileFields } from './profile.js'
 import type { Door } from './route.js'
 
@@ -25,6 +26,7 @@ export function register(realm: Realm): Door {
     url: '/register',
     operationId: 'identityRegister',
     summary: 'Register a user',
+    before: floodGate(() => realm.isHasherBusy()),
     body: Type.Object({ ...userName, ...RegisterRequest.properties, ...fields.request }),
     response: { 200: Empty('The user was created'), 400: invalid, ...unreadable, 503: unavailable },
     async handler(request, reply) {
