@@ -26,6 +26,8 @@ export interface IdentityClient<Fields extends object = object> {
   /**
    * For the host's own routes: like the global `fetch`, with the access token where the URL has the origin of `baseUrl`. A relative URL is
    * resolved against that. Answers the guard's 401 where nobody is signed in, or no longer.
+   *
+   * @throws IdentityClientError where the token was refused and cannot be renewed now
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
   /** Signs nobody in. */
@@ -36,6 +38,8 @@ export interface IdentityClient<Fields extends object = object> {
   refresh(): Promise<boolean>
   /** Ends this session, `others`, or `all`; forgets the tokens also where the server is not reached. */
   logout(scope?: 'others' | 'all'): Promise<void>
+  /** For what takes no headers, a WebSocket or EventSource: renewed where it is time; null when nobody is signed in, and in cookie mode. */
+  accessToken(): Promise<string | null>
   /** Whether tokens are kept here; in cookie mode only the server knows, ask `info`. */
   isSignedIn(): Promise<boolean>
   info(): Promise<Info & Fields>
@@ -138,6 +142,7 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
         if (scope !== 'others') await keeper.alone(() => keeper.forget())
       }
     },
+    accessToken: async () => (await due())?.accessToken ?? null,
     isSignedIn: async () => await keeper.held() !== null,
     info: () => read('manage/info'),
     changeInfo: (change) => read('manage/info', jsonOf(change)),

@@ -146,6 +146,17 @@ test('a token that is about to expire is renewed before it is refused', async ()
   assert.ok(storage.held.renewAt > Date.now() + 3_500_000)
 })
 
+test('the access token itself is told for what takes no headers, renewed where it is time', async () => {
+  const storage = inMap()
+  const { client, email } = await newcomer({ storage })
+  storage.held = { ...storage.held!, renewAt: Date.now() }
+  const before = storage.held.accessToken
+  const token = (await client.accessToken())!
+  assert.notEqual(token, before)
+  assert.equal((await server.call('GET', '/hello', { token })).body, email)
+  assert.equal(await createIdentityClient({ baseUrl: origin }).accessToken(), null)
+})
+
 test('while a token cannot be renewed, the old one serves as long as it is good', async () => {
   const storage = inMap()
   const { client, email } = await newcomer({ storage })

@@ -46,6 +46,7 @@ export type Signatures = [
     login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
     refresh(): Promise<boolean>
     logout(scope?: 'others' | 'all'): Promise<void>
+    accessToken(): Promise<string | null>
     isSignedIn(): Promise<boolean>
     info(): Promise<Info & { nickname: string }>
     changeInfo(change: InfoChange & Partial<{ nickname: string }>): Promise<Info & { nickname: string }>
