@@ -4,12 +4,13 @@ import { test } from 'node:test'
 import { build as buildAdmin } from '../../examples/admin.js'
 import { build as buildClaims } from '../../examples/claims.js'
 import { build as buildEvents } from '../../examples/events-audit-log.js'
+import { build as buildExternal } from '../../examples/external-login.js'
 import { build as buildReadToken } from '../../examples/read-token-from-query-header.js'
 import { build as buildRoles } from '../../examples/roles-and-policies.js'
 import { build as buildSessions } from '../../examples/session-list.js'
 import { build as buildPrefixes } from '../../examples/two-prefixes.js'
 import { build as buildRealms } from '../../examples/two-realms.js'
-import { goodPassword as password } from '../support/app.js'
+import { goodPassword as password, pairOf } from '../support/app.js'
 import { startExample } from '../support/example.js'
 
 const email = 'ann@example.com'
@@ -66,6 +67,31 @@ test('events-audit-log.ts: a line for each thing that happened, with ids and not
   assert.equal(lines[0]!.userId, lines[1]!.userId)
   assert.equal(lines[2]!.userId, null)
   assert.doesNotMatch(JSON.stringify(lines), /nobody|Correct/)
+})
+
+test('external-login.ts: who comes back from the other system is signed in, with one account for ever', async (t) => {
+  const people: Record<string, { subject: string, email: string }> = {
+    ann: { subject: '1', email }, bob: { subject: '2', email: 'bob@example.com' }, eve: { subject: '3', email },
+  }
+  const { app } = await startExample(t, (database) => buildExternal(database, {
+    loginUrl: (state) => `https://login.test/?state=${state}`,
+    personOf: (code) => Promise.resolve(people[code]!),
+  }))
+  async function signIn(code: string, isForged = false) {
+    const away = await app.inject('/login/example')
+    const state = new URL(away.headers.location!).searchParams.get('state')!
+    const cookie = isForged ? 'login-state=another' : pairOf(String(away.headers['set-cookie']))
+    const back = await app.inject({ url: `/login/example/done?code=${code}&state=${state}`, headers: { cookie } })
+    const [own] = [back.headers['set-cookie'] ?? []].flat().filter((line) => line.includes('identity'))
+    const info = await app.inject({ url: '/account/manage/info', headers: own === undefined ? {} : { cookie: pairOf(own) } })
+    return [back.statusCode, info.statusCode === 200 ? info.json<{ email: string }>().email : null]
+  }
+  assert.deepEqual(await signIn('ann', true), [400, null])
+  assert.deepEqual(await signIn('ann'), [302, email])
+  assert.deepEqual(await signIn('ann'), [302, email])
+  assert.deepEqual(await signIn('bob'), [302, 'bob@example.com'])
+  assert.deepEqual(await signIn('eve'), [409, null])
+  assert.equal((await app.identity.users.list()).users.length, 2)
 })
 
 test('read-token-from-query-header.ts: the gateway’s header counts everywhere, the query on one path only', async (t) => {
