@@ -34,6 +34,11 @@ export const accounts = fp(async (app: FastifyInstance, { database, schema }: { 
 
 export const managers = ({ identity: { users, roles, sessions, keys, mail, events, signIn } }: FastifyInstance) => ({ users, roles, sessions, keys, mail, events, signIn })
 
+// Spread, so that the type of every method is written out, with the name of everything it takes and answers.
+export const methods = ({ users, roles, sessions, keys, mail, signIn }: Identity) => ({
+  users: { ...users }, roles: { ...roles }, sessions: { ...sessions }, keys: { ...keys }, mail: { ...mail }, signIn: { ...signIn },
+})
+
 export const directory = ({ identity: { users, roles, sessions, signIn } }: FastifyInstance) => ({
   find: (name: string) => users.findByName(name),
   nickname: async (name: string) => (await users.findByName(name))?.profile.nickname,
