@@ -118,8 +118,8 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       const answer = await send(urlOf(`login${query}`), { ...jsonOf(credentials), ...(cookies ? { credentials: 'include' } : {}) })
       if (!answer.ok) {
         const error = await errorOf(answer)
-        if (answer.status !== 401) throw error
-        const reason = error.detail as LoginFailure // one of the four, says the endpoint
+        const reason = failures.find((one) => one === error.detail)
+        if (answer.status !== 401 || reason === undefined) throw error
         return { succeeded: false, reason, requiresTwoFactor: reason === 'RequiresTwoFactor' }
       }
       if (!cookies) {
@@ -159,6 +159,8 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     resetPassword: (reset) => tell('resetPassword', jsonOf(reset)),
   }
 }
+
+const failures: readonly LoginFailure[] = ['Failed', 'LockedOut', 'NotAllowed', 'RequiresTwoFactor']
 
 function jsonOf(body: object): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }

@@ -115,6 +115,15 @@ test('a failed login says why, and keeps nothing', async () => {
   assert.equal(await client.isSignedIn(), true)
 })
 
+test('a 401 of somebody else, as of a proxy, is an error and no failed login', async () => {
+  const client = createIdentityClient({ baseUrl: `${origin}/account`, fetch: () => Promise.resolve(new Response('who are you?', { status: 401 })) })
+  await assert.rejects(client.login({ email: 'ann@example.com', password }), { name: 'IdentityClientError', status: 401, detail: null })
+})
+
+test('outside of a browser the URL must be whole', () => {
+  assert.throws(() => createIdentityClient({ baseUrl: '/account' }), TypeError)
+})
+
 test('who has a second factor is asked for it', async () => {
   const { client, email } = await newcomer()
   const { sharedKey } = await client.twoFactor()
