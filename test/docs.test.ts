@@ -2,9 +2,10 @@
 // file that a document names against the folder. Nothing is left out by a list of exceptions.
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { test } from 'node:test'
 import type { RouteOptions } from 'fastify'
+import pg from 'pg'
 import ts from 'typescript'
 import { hookNames } from '../src/accounts/hooks.js'
 import { usageOf } from '../src/cli/help.js'
@@ -14,10 +15,11 @@ import { requirementsOf } from '../src/http/authorize.js'
 import { hasherSchema, optionsSchema, resolveOptions } from '../src/options.js'
 import { costOf, limitsOf, thisMachine } from '../src/passwords/hasher-options.js'
 import { startApp } from './support/app.js'
+import { freshDatabase } from './support/postgres.js'
 
 const project = join(import.meta.dirname, '../..')
 const readme = readFileSync(join(project, 'README.md'), 'utf8')
-const documents = readdirSync(project).filter((name) => name.endsWith('.md'))
+const documents = ['', 'docs/'].flatMap((folder) => readdirSync(join(project, folder)).filter((name) => name.endsWith('.md')).map((name) => folder + name))
 
 /** The cells of the table whose first heading is `heading`, without its two heading lines. */
 function tableOf(heading: string): string[][] {
@@ -241,7 +243,8 @@ test('every file that a document names is there', () => {
     const text = readFileSync(join(project, name), 'utf8')
     const links = Array.from(text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g), ([, target]) => target!)
     const paths = Array.from(text.matchAll(/`((?:src|test|migrations|examples|bench)\/[\w./-]*)`/g), ([, path]) => path!)
-    return [...links, ...paths].filter((path) => !existsSync(join(project, path))).map((path) => `${name}: ${path}`)
+    const places = [...links.map((path) => join(dirname(name), path)), ...paths]
+    return places.filter((path) => !existsSync(join(project, path))).map((path) => `${name}: ${path}`)
   })
   assert.deepEqual(missing, [])
 })
@@ -253,4 +256,25 @@ test('every link within a document leads to a heading', () => {
     return Array.from(text.matchAll(/\]\(#([^)]*)\)/g), ([, anchor]) => anchor!).filter((anchor) => !anchors.includes(anchor)).map((anchor) => `${name}: #${anchor}`)
   })
   assert.deepEqual(broken, [])
+})
+
+test('every option and member that docs/scaling.md names is there', () => {
+  const text = readFileSync(join(project, 'docs/scaling.md'), 'utf8')
+  const rows = [...options, ...tableOf('member')].flatMap(([name]) => codes(name!))
+  const groups = new Set(rows.filter((name) => name.includes('.')).map((name) => name.split('.')[0]!))
+  const named = codes(text).map((code) => /^(\w+)(?:\.\w+)+/.exec(code)).filter((match) => match !== null && groups.has(match[1]!)).map((match) => match![0])
+  assert.ok(named.length > 5)
+  assert.deepEqual(named.filter((name) => !rows.includes(name)), [])
+})
+
+test('the statements of docs/scaling.md run on the tables that the plugin makes', async (t) => {
+  const database = await freshDatabase()
+  const plugin = await startApp({ identity: { database, schema: 'identity' } })
+  t.after(() => plugin.close())
+  const client = new pg.Client(database)
+  await client.connect()
+  t.after(() => client.end())
+  const statements = blocks.filter(({ name, language }) => name === 'docs/scaling.md' && language === 'sql')
+  assert.equal(statements.length, 1)
+  for (const { code } of statements) await client.query(code)
 })
