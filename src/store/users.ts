@@ -110,25 +110,8 @@ export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: n
 
 /** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
 export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
-  const inserted = await db.kysely.insertInto('users').values({
-    id: user.id,
-    user_name: user.userName,
-    normalized_user_name: user.normalizedUserName,
-    email: user.email,
-    normalized_email: user.normalizedEmail,
-    unique_email: uniqueEmail,
-    email_confirmed: user.emailConfirmed,
-    password_hash: user.passwordHash,
-    security_stamp: user.securityStamp,
-    concurrency_stamp: user.concurrencyStamp,
-    phone_number: user.phoneNumber,
-    phone_number_confirmed: user.phoneNumberConfirmed,
-    two_factor_enabled: user.twoFactorEnabled,
-    lockout_enabled: user.lockoutEnabled,
-    lockout_end: user.lockoutEnd,
-    profile: JSON.stringify(user.profile),
-    created_at: user.createdAt,
-  }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  const inserted = await db.kysely.insertInto('users').values({ id: user.id, ...changing(user, uniqueEmail), created_at: user.createdAt })
+    .onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
   return inserted !== undefined
 }
 
@@ -158,7 +141,14 @@ export async function findTaken(
 export async function updateUser(
   db: Db, user: UserRecord, expectedConcurrencyStamp: string, uniqueEmail: string | null | undefined,
 ): Promise<boolean> {
-  const updated = await db.kysely.updateTable('users').set({
+  const updated = await db.kysely.updateTable('users').set(changing(user, uniqueEmail))
+    .where('id', '=', user.id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
+  return updated !== undefined
+}
+
+/** A user's own columns, but for those that never change; of an undefined `uniqueEmail` the column stays as it is. */
+function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
+  return {
     user_name: user.userName,
     normalized_user_name: user.normalizedUserName,
     email: user.email,
@@ -174,8 +164,7 @@ export async function updateUser(
     lockout_enabled: user.lockoutEnabled,
     lockout_end: user.lockoutEnd,
     profile: JSON.stringify(user.profile),
-  }).where('id', '=', user.id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
-  return updated !== undefined
+  }
 }
 
 /** Holds a user's row until the transaction ends, so that no session opens meanwhile; false when it is gone or was changed. */
