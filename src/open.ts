@@ -9,7 +9,7 @@ import { createNotices } from './accounts/notices.js'
 import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
 import { createSecondFactors } from './accounts/second-factors.js'
 import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
-import { createSignInManager, type SignInManager } from './accounts/sign-in-manager.js'
+import { createSignInManager, type TicketSignIn } from './accounts/sign-in-manager.js'
 import type { TokenProviders } from './accounts/token-provider.js'
 import { createUserManager, type UserManager } from './accounts/user-manager.js'
 import type { UserRules } from './accounts/user-validator.js'
@@ -35,7 +35,7 @@ export interface AccountLog {
 
 export interface Accounts {
   readonly users: UserManager
-  readonly signIn: SignInManager
+  readonly signIn: TicketSignIn
   readonly roles: RoleManager
   readonly sessions: SessionManager
   readonly keys: Keys & { readonly manager: KeyManager, close(): void }

@@ -5,7 +5,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { KeyManager } from './accounts/key-manager.js'
 import type { IdentityEmitter } from './accounts/hooks.js'
-import type { HostSignIn } from './accounts/host-sign-in.js'
 import type { MailManager } from './accounts/mail-manager.js'
 import type { Principal } from './accounts/principal.js'
 import type { RoleManager } from './accounts/role-manager.js'
@@ -31,7 +30,7 @@ import { createOpenedCache, createSightings } from './tokens/opened.js'
 /** `app.identity`. */
 export interface Identity {
   readonly users: UserManager
-  readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn> & SignInAnswers
+  readonly signIn: SignInManager & SignInAnswers
   readonly roles: RoleManager
   readonly sessions: SessionManager
   readonly keys: KeyManager

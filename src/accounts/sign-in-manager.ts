@@ -67,6 +67,10 @@ export interface SignInManager extends HostSignIn {
   passwordSignIn(userName: string, password: string, options?: SignInOptions): Promise<SignInResult>
   /** Whether options `signIn` let this user in. */
   canSignIn(user: UserRecord): boolean
+}
+
+/** The same with what only our own doors ask. */
+export interface TicketSignIn extends SignInManager {
   /** The session that a refresh token continues; null when it must not, whatever the reason. */
   refresh(ticket: Ticket): Promise<SignedIn | null>
   /** Whether this manager opened it, and not that of another realm. */
@@ -75,7 +79,7 @@ export interface SignInManager extends HostSignIn {
   validate(ticket: Ticket): Promise<SignedIn | null>
 }
 
-export function createSignInManager(dependencies: SignInDependencies): SignInManager {
+export function createSignInManager(dependencies: SignInDependencies): TicketSignIn {
   const { db, clock, hasher, rules, sessions } = dependencies
   const throttle = createThrottle(dependencies)
   const rotate = gatherRotations(db)

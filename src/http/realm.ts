@@ -7,7 +7,7 @@ import type { Keys } from '../accounts/key-manager.js'
 import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
 import type { SessionManager } from '../accounts/session-manager.js'
-import type { SignedIn, SignInManager } from '../accounts/sign-in-manager.js'
+import type { SignedIn, TicketSignIn } from '../accounts/sign-in-manager.js'
 import type { User } from '../accounts/user.js'
 import type { Registration, UserManager } from '../accounts/user-manager.js'
 import type { Feed } from '../revocation/feed.js'
@@ -59,7 +59,7 @@ export interface Realm {
   readonly clock: Clock
   readonly describe: ErrorDescriber
   readonly users: UserManager & Registration
-  readonly signIn: SignInManager
+  readonly signIn: TicketSignIn
   readonly sessions: SessionManager
   readonly mail: MailWriter
   readonly keys: Keys

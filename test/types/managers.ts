@@ -163,7 +163,7 @@ export type Managers = [
     passwordSignIn(userName: string, password: string, options?: SignInOptions): Promise<SignInResult>
     canSignIn(user: User): boolean
   }>>,
-  Expect<Equal<Pick<SignInManager, keyof HostSignIn>, Pick<HostSignIn, keyof HostSignIn>>>,
+  Expect<Equal<Omit<SignInManager, 'passwordSignIn' | 'canSignIn'>, Pick<HostSignIn, keyof HostSignIn>>>,
   Expect<Equal<HostSignIn, {
     checkPasswordSignIn(user: User, password: string): Promise<PasswordCheck>
     twoFactorAuthenticatorSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
@@ -193,7 +193,7 @@ export type Managers = [
   }>>,
   Expect<Equal<Identity, {
     readonly users: UserManager
-    readonly signIn: Pick<SignInManager, 'passwordSignIn' | 'canSignIn' | keyof HostSignIn> & SignInAnswers
+    readonly signIn: SignInManager & SignInAnswers
     readonly roles: RoleManager
     readonly sessions: SessionManager
     readonly keys: KeyManager
