@@ -13,6 +13,7 @@ import { commands } from '../src/cli/run.js'
 import * as errors from '../src/errors.js'
 import { requirementsOf } from '../src/http/authorize.js'
 import { hasherSchema, optionsSchema, resolveOptions } from '../src/options.js'
+import * as testing from '../src/testing/index.js'
 import { costOf, limitsOf, thisMachine } from '../src/passwords/hasher-options.js'
 import { startApp } from './support/app.js'
 import { freshDatabase } from './support/postgres.js'
@@ -128,6 +129,10 @@ type Thrown = new (...words: string[]) => Error & { readonly code: string, reado
 const isThrown = (value: unknown): value is Thrown => typeof value === 'function' && value.prototype instanceof Error
 const thrown = Object.values(errors as Record<string, unknown>).filter(isThrown)
   .map((Constructor) => new Constructor('one', 'two', 'three'))
+
+test('everything that the testing entry point gives is a row of the README', () => {
+  assert.deepEqual(tableOf('of the entry point').map(([name]) => codes(name!)[0]), Object.keys(testing).sort())
+})
 
 test('every command of the bin is a row of the README, with its flags', () => {
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import type { IdentityOptions } from '../src/index.js'
 import { type Answer, expectEmpty, goodPassword, type Person, pairOf, type Tokens } from './support/app.js'
 import { authenticatorOf, wrongCode } from './support/authenticator.js'
-import { type MailApp, pathOf, startMailApp, withMailApp } from './support/mailbox.js'
+import { type MailApp, startMailApp, withMailApp } from './support/mailbox.js'
 import { vectors } from './support/vectors.js'
 
 let server: MailApp
@@ -76,7 +76,7 @@ test('4. with a second factor the right password alone does not forget what fail
 
 test('5. /refresh asks neither for a lock nor for confirmation', () => withMailApp({ identity: { signIn: { requireConfirmedEmail: true } } }, async (app) => {
   const letter = await app.mailOf(() => app.register({ email: 'ann@example.com' }))
-  await app.call('GET', pathOf(letter))
+  await app.call('GET', letter.path)
   const person = await app.signIn({ email: 'ann@example.com', password: goodPassword })
   await app.sql('update users set email_confirmed = false')
   for (let guess = 0; guess < 5; guess++) await outcome({ ...person, password: 'Wrong-Horse-7' }, {}, app)
@@ -150,13 +150,13 @@ test('10. confirming rotates no stamp; a change of address does, and is one step
   let person: Person | undefined
   const letter = await server.mailOf(async () => { person = await server.register() })
   const before = await stampOf(person!)
-  assert.equal((await server.call('GET', pathOf(letter))).status, 200)
+  assert.equal((await server.call('GET', letter.path)).status, 200)
   assert.equal(await stampOf(person!), before)
 
   const { accessToken } = await server.signIn(person)
   const change = await server.mailOf(() => server.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: 'tenth@example.com' } }))
   await server.register({ email: 'Tenth@example.com' })
-  expectEmpty(await server.call('GET', pathOf(change)), 401, { 'referrer-policy': 'no-referrer' })
+  expectEmpty(await server.call('GET', change.path), 401, { 'referrer-policy': 'no-referrer' })
   assert.deepEqual((await info(accessToken)).json(), { email: person!.email, isEmailConfirmed: true })
   assert.equal(await stampOf(person!), before)
 })

@@ -8,7 +8,7 @@ import { findRealm } from '../src/http/realm.js'
 import identity, { requireAuthorization } from '../src/index.js'
 import { type Answer, type AppOptions, pairOf, type TestApp, type Tokens } from './support/app.js'
 import { authenticatorOf, wrongCode } from './support/authenticator.js'
-import { type MailApp, parameterOf, withMailApp } from './support/mailbox.js'
+import { type MailApp, withMailApp } from './support/mailbox.js'
 import { databaseUrl, uniqueSchema } from './support/postgres.js'
 
 const planted = {
@@ -51,7 +51,7 @@ async function walk(app: MailApp, answers: Answer[]): Promise<string[]> {
   const learned: string[] = []
 
   await post('/register', { email, password: 'x' })
-  const confirmation = parameterOf(await app.mailOf(() => post('/register', { email, password })), 'code')
+  const confirmation = (await app.mailOf(() => post('/register', { email, password }))).code
   await post('/register', { email, password })
   await post('/register', { email: typedAsName.replace('@', ''), password: wrongPassword, note: typedAsCode })
   await post('/login', { email, password: wrongPassword })

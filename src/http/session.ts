@@ -7,6 +7,9 @@ import type { SignedIn } from '../accounts/sign-in-manager.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
 import type { Realm } from './realm.js'
 
+/** What a cookie's name hangs on. */
+type Protocol = Pick<FastifyRequest, 'protocol'>
+
 /** The reference's AccessTokenResponse, in its order. */
 export interface TokenPair {
   readonly tokenType: 'Bearer'
@@ -38,7 +41,16 @@ function withClaims(realm: Realm, signedIn: SignedIn): SignedIn {
 
 /** Signs a browser in: a cookie until it closes, or for `cookie.lifetimeSeconds`. */
 export function setCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, signedIn: SignedIn, persistent: boolean): void {
-  writeCookie(realm, request, reply, ticketOf(withClaims(realm, signedIn), realm.clock(), { lifetimeSeconds: realm.options.cookie.lifetimeSeconds, persistent }))
+  writeCookie(realm, request, reply, cookieTicket(realm, signedIn, persistent))
+}
+
+/** The name and value that `setCookie` would set, for a client that keeps no cookies. */
+export function cookiePair(realm: Realm, request: Protocol, signedIn: SignedIn): [name: string, value: string] {
+  return sealCookie(realm, request, cookieTicket(realm, signedIn, true))
+}
+
+function cookieTicket(realm: Realm, signedIn: SignedIn, persistent: boolean): Ticket {
+  return ticketOf(withClaims(realm, signedIn), realm.clock(), { lifetimeSeconds: realm.options.cookie.lifetimeSeconds, persistent })
 }
 
 /** A cookie past half its life gets a new one of the same claims, up to the session's end (the reference's sliding expiration). */
@@ -85,10 +97,15 @@ export function findCookie(header: string | undefined, name: string): string | n
 const maxCookieBytes = 4096
 
 function writeCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
+  const [name, value] = sealCookie(realm, request, ticket)
+  sendCookie(realm, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
+}
+
+function sealCookie(realm: Realm, request: Protocol, ticket: Ticket): [name: string, value: string] {
   const name = cookieName(realm, request)
   const value = sealTicket(realm.keys.sealing(), 'cookie', ticket)
   if (name.length + value.length > maxCookieBytes) throw new CookieTooLarge()
-  sendCookie(realm, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
+  return [name, value]
 }
 
 /** Sets a cookie of ours: until the browser closes, or until a time in whole seconds. */
@@ -118,13 +135,13 @@ function cookieAttributes(realm: Realm, request: FastifyRequest) {
 }
 
 /** `auto`: where people reach us by https, as `publicUrl` says or, without one, this very request. */
-function isSecure({ options }: Realm, request: FastifyRequest): boolean {
+function isSecure({ options }: Realm, request: Protocol): boolean {
   if (options.cookie.secure !== 'auto') return options.cookie.secure
   return options.publicUrl === null ? request.protocol === 'https' : options.publicUrl.protocol === 'https:'
 }
 
 // The prefix makes browsers refuse a cookie of that name from a sibling subdomain or over http (RFC 6265bis §4.1.3.2).
-export function cookieName(realm: Realm, request: FastifyRequest): string {
+export function cookieName(realm: Realm, request: Protocol): string {
   const { name, domain, path } = realm.options.cookie
   if (name !== null) return name
   return isSecure(realm, request) && domain === null && path === '/' ? `__Host-${realm.options.decorator}` : realm.options.decorator

@@ -6,7 +6,8 @@ import pg from 'pg'
 import { openKeys } from '../../src/accounts/key-manager.js'
 import type { IdentityOptions } from '../../src/index.js'
 import { connect, type Connection } from '../../src/store/database.js'
-import { fakeClock, type TestApp, withApp } from '../support/app.js'
+import { createClock } from '../../src/testing/index.js'
+import { type TestApp, withApp } from '../support/app.js'
 import { clientThat } from '../support/faulty-pool.js'
 import { guarded, login, newcomer, password, refresh, signIn, startApp, startTwins, tokensOf, until } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
@@ -59,7 +60,7 @@ async function statusOf(app: TestApp, by: { cookie: string } | { token: string }
 }
 
 test('a key that has retired opens nothing any more, to the millisecond', async (t) => {
-  const clock = fakeClock()
+  const clock = createClock()
   const ring = await openRing(t, await openStore(t, clock), clock)
   const { id } = ring.sealing()
   const { activatesAt } = await ring.manager.rotate({ activateAfterSeconds: 10 })
@@ -82,7 +83,7 @@ test('a rotation by hand answers the key that is on its way, and asks for no sec
 })
 
 test('a revoked key is refused here at once, and another takes its place for good', async (t) => {
-  const clock = fakeClock()
+  const clock = createClock()
   const app = await startApp(t, { clock })
   const { keys } = app.identity
   const { accessToken: first } = await newcomer(app, 'alice@example.com')
@@ -194,7 +195,7 @@ test('what is sealed in the database survives every change of the list and of th
 test('the root secret is replaced by starting one instance after the other: [old, new], [new, old], [new]', async (t) => {
   const schema = uniqueSchema()
   const [old, young] = [secret(), secret()]
-  const clock = fakeClock()
+  const clock = createClock()
   const start = (secrets: string | string[]) => startApp(t, { schema, clock, secret: secrets })
   let running = [await start(old), await start(old)]
   let { accessToken, refreshToken } = await newcomer(running[0]!, 'alice@example.com')
@@ -221,7 +222,7 @@ test('the root secret is replaced by starting one instance after the other: [old
 test('an instance that runs on with the old secret alone opens what it has opened before, and hears what is revoked', async (t) => {
   const schema = uniqueSchema()
   const [old, young] = [secret(), secret()]
-  const clock = fakeClock()
+  const clock = createClock()
   const left = await startApp(t, { schema, clock, secret: old })
   const { accessToken } = await newcomer(left, 'alice@example.com')
   const right = await startApp(t, { schema, clock, secret: [young, old] })

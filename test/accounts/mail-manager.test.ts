@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { EmailOption, IdentityOptions } from '../../src/index.js'
 import { DeliveryFailed } from '../../src/email/delivery-failed.js'
+import { createMailbox, type Letter } from '../../src/testing/index.js'
 import { type Answer, goodPassword, startApp, type TestApp, withApp } from '../support/app.js'
 import { until } from '../support/instances.js'
-import { type Letter, Mailbox, publicUrl, startMailApp, withMailApp } from '../support/mailbox.js'
+import { publicUrl, startMailApp, withMailApp } from '../support/mailbox.js'
 
-type Deliver = (letter: Letter) => Promise<void>
+type Sent = Pick<Letter, 'kind' | 'user' | 'to' | 'content'>
+type Deliver = (letter: Sent) => Promise<void>
 
 /** A host's own sender that does with each letter what the test says. */
 function senderOf(deliver: Deliver): EmailOption {
@@ -58,7 +60,7 @@ test('a registration whose mail cannot be written is undone', () => withMailApp(
 }))
 
 test('a mail is not sent before its change is committed, and never when that is undone', async (t) => {
-  const mailbox = new Mailbox()
+  const mailbox = createMailbox()
   const [reached, goOn] = [promised(), promised()]
   const app = await startWith(t, mailbox, {
     hooks: {
@@ -88,7 +90,7 @@ test('a mail that was sent leaves no row', () => withMailApp({}, async (app) => 
 
 test('no request waits for a sender that does not answer', async (t) => {
   const { kept, keep } = promised()
-  const asked: Letter[] = []
+  const asked: Sent[] = []
   const app = await startWith(t, senderOf((letter) => {
     asked.push(letter)
     return kept
@@ -117,7 +119,7 @@ const failures: [what: string, fail: () => Promise<void>][] = [
 
 for (const [what, fail] of failures) {
   test(`a sender that ${what} fails no request, and gets the mail again`, async (t) => {
-    const mailbox = new Mailbox()
+    const mailbox = createMailbox()
     let broken = true
     const app = await startWith(t, senderOf((letter) => broken ? fail() : mailbox.sendConfirmationLink(letter.user, letter.to, letter.content)))
     const { email } = await app.register()
@@ -176,7 +178,7 @@ test('a mail that is refused for good is kept as failed at once', async (t) => {
 })
 
 test('one mail that cannot be sent holds up no other', async (t) => {
-  const mailbox = new Mailbox()
+  const mailbox = createMailbox()
   const app = await startWith(t, senderOf((letter) => letter.to.startsWith('bad')
     ? Promise.reject(new Error('down')) : mailbox.sendConfirmationLink(letter.user, letter.to, letter.content)))
   for (let index = 0; index < 10; index++) await app.register({ email: `bad${index}@example.com` })
@@ -202,7 +204,7 @@ test('two instances on one database deliver each mail once', async (t) => {
 })
 
 test('an instance delivers what another one has written and not sent', async (t) => {
-  const mailbox = new Mailbox()
+  const mailbox = createMailbox()
   const broken = await startApp({ identity: { publicUrl, email: senderOf(() => Promise.reject(new Error('down'))) } })
   const { email } = await broken.register()
   await until(async () => (await outbox(broken))[0]?.waits === true)
@@ -219,7 +221,7 @@ test('flush waits for what another instance is sending', async (t) => {
     await kept
     isSent = true
   }))
-  const other = await startWith(t, new Mailbox(), { schema: slow.schema })
+  const other = await startWith(t, createMailbox(), { schema: slow.schema })
   t.after(keep)
   await slow.register()
   await until(async () => (await outbox(slow))[0]?.attempts === 1)
@@ -252,7 +254,7 @@ test('closing waits for what is being sent, begins nothing new and leaves the re
   assert.equal(begun.length, 5)
   assert.deepEqual(ended, begun)
 
-  const mailbox = new Mailbox()
+  const mailbox = createMailbox()
   const next = await startWith(t, mailbox, { schema: app.schema })
   await next.app.identity.mail.flush()
   assert.deepEqual([...begun, ...mailbox.letters.map(({ to }) => to)].sort(), people.map(({ email }) => email).sort())
@@ -270,7 +272,7 @@ test('without option email nothing is written, and one line at the start says so
 }))
 
 test('a row of the outbox tells neither address nor link nor code, and opens nothing in another place', async (t) => {
-  const sent: Letter[] = []
+  const sent: Sent[] = []
   let broken = true
   const app = await startWith(t, senderOf((letter) => {
     sent.push(letter)
@@ -297,7 +299,7 @@ test('a row of the outbox tells neither address nor link nor code, and opens not
 })
 
 test('the log tells of a failed mail without a word of it', async (t) => {
-  const sent: Letter[] = []
+  const sent: Sent[] = []
   const app = await startWith(t, senderOf((letter) => {
     sent.push(letter)
     return Promise.reject(Object.assign(new Error(`550 <${letter.to}> said no to ${letter.content}`), { code: 'EWORDY', response: letter.content }))
@@ -315,7 +317,7 @@ test('the log tells of a failed mail without a word of it', async (t) => {
 })
 
 test('mails of a user who is gone are not sent any more', async (t) => {
-  const sent: Letter[] = []
+  const sent: Sent[] = []
   const app = await startWith(t, senderOf((letter) => {
     sent.push(letter)
     return Promise.reject(new Error('down'))

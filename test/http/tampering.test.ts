@@ -54,7 +54,7 @@ async function rememberedMachine(): Promise<Kind> {
 async function confirmed(): Promise<Person> {
   const person = { email: `${Math.floor(performance.now() * 1000)}@example.com`, password: 'Correct-Horse-7' }
   const letter = await server.mailOf(() => server.register(person))
-  await server.call('GET', `/account/confirmEmail?userId=${parameterOf(letter, 'userId')}&code=${parameterOf(letter, 'code')}`)
+  await server.call('GET', `/account/confirmEmail?userId=${parameterOf(letter, 'userId')}&code=${letter.code}`)
   return person
 }
 
@@ -62,7 +62,7 @@ async function confirmationCode(): Promise<Kind> {
   const letter = await server.mailOf(() => server.register())
   const userId = parameterOf(letter, 'userId')
   const show = (code: string) => server.call('GET', `/account/confirmEmail?userId=${userId}&code=${encodeURIComponent(code.toWellFormed())}`)
-  return { value: parameterOf(letter, 'code'), inHeader: false, show }
+  return { value: letter.code, inHeader: false, show }
 }
 
 async function changeCode(): Promise<Kind> {
@@ -70,7 +70,7 @@ async function changeCode(): Promise<Kind> {
   const newEmail = `new-${email}`
   const letter = await server.mailOf(() => server.call('POST', '/account/manage/info', { token, json: { newEmail } }))
   const path = `/account/confirmEmail?userId=${parameterOf(letter, 'userId')}&changedEmail=${encodeURIComponent(newEmail)}`
-  return { value: parameterOf(letter, 'code'), inHeader: false, show: (code) => server.call('GET', `${path}&code=${encodeURIComponent(code)}`) }
+  return { value: letter.code, inHeader: false, show: (code) => server.call('GET', `${path}&code=${encodeURIComponent(code)}`) }
 }
 
 async function resetCode(): Promise<Kind> {

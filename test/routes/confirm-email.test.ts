@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, expectEmpty, goodPassword, headersOf, type Person } from '../support/app.js'
-import { type Letter, type MailApp, parameterOf, pathOf, publicUrl, startMailApp, withMailApp } from '../support/mailbox.js'
+import { type Letter, type MailApp, parameterOf, publicUrl, startMailApp, withMailApp } from '../support/mailbox.js'
 import { bitFlips, respellings } from '../support/tampering.js'
 
 let server: MailApp
@@ -21,7 +21,7 @@ interface Confirmation extends Person {
 async function registered(app: MailApp = server): Promise<Confirmation> {
   let person: Person | undefined
   const letter = await app.mailOf(async () => { person = await app.register() })
-  return { ...person!, letter, userId: parameterOf(letter, 'userId'), code: parameterOf(letter, 'code') }
+  return { ...person!, letter, userId: parameterOf(letter, 'userId'), code: letter.code }
 }
 
 /** The letter that changes an address, asked for by its owner. */
@@ -62,20 +62,20 @@ test('the link of a registration is our own confirmEmail under publicUrl, with u
 test('the link confirms the address and says so in plain text', async () => {
   const { letter, userId } = await registered()
   assert.equal((await userOf(userId)).email_confirmed, false)
-  expectThanks(await follow(pathOf(letter)))
+  expectThanks(await follow(letter.path))
   assert.equal((await userOf(userId)).email_confirmed, true)
 })
 
 test('the same link confirms again: mail scanners open it first', async () => {
   const { letter } = await registered()
-  for (let time = 0; time < 3; time++) expectThanks(await follow(pathOf(letter)))
+  for (let time = 0; time < 3; time++) expectThanks(await follow(letter.path))
 })
 
 test('confirming rotates no stamp: sessions and other codes of the user go on', async () => {
   const { email, password, letter, userId } = await registered()
   const { accessToken, refreshToken } = await server.signIn({ email, password })
   const { security_stamp: stamp } = await userOf(userId)
-  expectThanks(await follow(pathOf(letter)))
+  expectThanks(await follow(letter.path))
   assert.equal((await userOf(userId)).security_stamp, stamp)
   assert.deepEqual((await server.call('GET', '/account/manage/info', { token: accessToken })).json(), { email, isEmailConfirmed: true })
   assert.equal((await server.call('POST', '/account/refresh', { json: { refreshToken } })).status, 200)
@@ -85,7 +85,7 @@ test('no cookie is set or renewed by following a link', async () => {
   const { email, password, letter } = await registered()
   const { cookie } = await server.signInWithCookie({ email, password })
   server.clock.advance(8 * 86_400)
-  assert.deepEqual((await server.call('GET', pathOf(letter), { cookie })).setCookies, [])
+  assert.deepEqual((await server.call('GET', letter.path, { cookie })).setCookies, [])
 })
 
 test('query names are found in any letter case, unknown ones do not count', async () => {
@@ -147,7 +147,7 @@ test('a code of another purpose is refused', async () => {
     expectRefused(await ask({ userId, code: foreign, changedEmail: email }))
   }
   assert.equal((await userOf(userId)).email_confirmed, false)
-  expectThanks(await follow(pathOf(letter)))
+  expectThanks(await follow(letter.path))
 })
 
 test('a code of another realm is refused', () => withMailApp({}, async (other) => {
@@ -160,46 +160,46 @@ test('a code of another realm is refused', () => withMailApp({}, async (other) =
 test('a link is good until the second before its end', () => withMailApp({}, async (app) => {
   const { letter } = await registered(app)
   app.clock.advance(86_399)
-  expectThanks(await follow(pathOf(letter), app))
+  expectThanks(await follow(letter.path, app))
   app.clock.advance(1)
-  expectRefused(await follow(pathOf(letter), app))
+  expectRefused(await follow(letter.path, app))
 }))
 
 test('option codes.confirmEmailSeconds says how long, for a change of address too', () => withMailApp({ identity: { codes: { confirmEmailSeconds: 90 } } }, async (app) => {
   const { email, password, letter } = await registered(app)
   const change = await changing({ email, password }, 'later@example.com', app)
   app.clock.advance(89)
-  expectThanks(await follow(pathOf(letter), app))
+  expectThanks(await follow(letter.path, app))
   app.clock.advance(1)
-  expectRefused(await follow(pathOf(letter), app))
-  expectRefused(await follow(pathOf(change), app))
+  expectRefused(await follow(letter.path, app))
+  expectRefused(await follow(change.path, app))
   const another = await changing({ email, password }, 'later@example.com', app)
   app.clock.advance(89)
-  expectThanks(await follow(pathOf(another), app))
+  expectThanks(await follow(another.path, app))
 }))
 
 test('a link is refused once the stamp has changed', async () => {
   const { letter, userId } = await registered()
   const { users } = server.app.identity
   assert.ok((await users.setTwoFactorEnabled((await users.findById(userId))!, false)).succeeded)
-  expectRefused(await follow(pathOf(letter)))
+  expectRefused(await follow(letter.path))
 })
 
 test('a link of a user who is gone is refused', async () => {
   const { letter, userId } = await registered()
   const { users } = server.app.identity
   assert.ok((await users.delete((await users.findById(userId))!)).succeeded)
-  expectRefused(await follow(pathOf(letter)))
+  expectRefused(await follow(letter.path))
 })
 
 test('HEAD is 404 and confirms nothing, other verbs are 405 and confirm nothing', async () => {
   const { letter, userId } = await registered()
-  const head = await server.call('HEAD', pathOf(letter))
+  const head = await server.call('HEAD', letter.path)
   assert.deepEqual([head.status, head.body], [404, ''])
-  for (const verb of ['POST', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(verb, pathOf(letter)), 405, { allow: 'GET' })
-  for (const verb of ['OPTIONS', 'TRACE']) assert.notEqual((await server.call(verb, pathOf(letter))).status, 200)
+  for (const verb of ['POST', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(verb, letter.path), 405, { allow: 'GET' })
+  for (const verb of ['OPTIONS', 'TRACE']) assert.notEqual((await server.call(verb, letter.path)).status, 200)
   const override = { 'x-http-method-override': 'GET', 'x-http-method': 'GET', 'x-method-override': 'GET' }
-  expectEmpty(await server.call('POST', pathOf(letter), { headers: override }), 405, { allow: 'GET' })
+  expectEmpty(await server.call('POST', letter.path, { headers: override }), 405, { allow: 'GET' })
   assert.equal((await userOf(userId)).email_confirmed, false)
 })
 
@@ -210,10 +210,10 @@ test('the link of a change names the new address last, and goes to it', async ()
   assert.equal(letter.to, newEmail)
   assert.deepEqual(letter.user, { id: person.userId, userName: person.email, email: person.email })
   assert.equal(letter.content,
-    `${publicUrl}/account/confirmEmail?userId=${person.userId}&code=${parameterOf(letter, 'code')}&changedEmail=ann%2Bnew%40example.com`)
+    `${publicUrl}/account/confirmEmail?userId=${person.userId}&code=${letter.code}&changedEmail=ann%2Bnew%40example.com`)
   // A plus sign that some program has made a blank of is another address.
-  expectRefused(await follow(pathOf(letter).replace('%2B', '+')))
-  expectThanks(await follow(pathOf(letter)))
+  expectRefused(await follow(letter.path.replace('%2B', '+')))
+  expectThanks(await follow(letter.path))
 })
 
 test('a change sets, confirms and renames in one step, and rotates the stamp', async () => {
@@ -222,7 +222,7 @@ test('a change sets, confirms and renames in one step, and rotates the stamp', a
   const before = await userOf(person.userId)
   const letter = await changing(person, 'Ann.New@Example.com')
   assert.deepEqual(await userOf(person.userId), before)
-  expectThanks(await follow(pathOf(letter)))
+  expectThanks(await follow(letter.path))
   const after = await userOf(person.userId)
   assert.deepEqual([after.user_name, after.normalized_user_name, after.email, after.normalized_email, after.email_confirmed],
     ['Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', 'Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', true])
@@ -234,19 +234,19 @@ test('a change sets, confirms and renames in one step, and rotates the stamp', a
 
 test('a link of a change works once', async () => {
   const letter = await changing(await registered(), 'once@example.com')
-  expectThanks(await follow(pathOf(letter)))
-  expectRefused(await follow(pathOf(letter)))
+  expectThanks(await follow(letter.path))
+  expectRefused(await follow(letter.path))
 })
 
 test('a change of address ends the confirmation link of the old one', async () => {
   const person = await registered()
-  expectThanks(await follow(pathOf(await changing(person, 'newer@example.com'))))
-  expectRefused(await follow(pathOf(person.letter)))
+  expectThanks(await follow((await changing(person, 'newer@example.com')).path))
+  expectRefused(await follow(person.letter.path))
 })
 
 test('the address of a change is sealed in its code: any other one in the link is refused', async () => {
   const person = await registered()
-  const code = parameterOf(await changing(person, 'mine@example.com'), 'code')
+  const code = (await changing(person, 'mine@example.com')).code
   const before = await userOf(person.userId)
   for (const changedEmail of ['victim@example.com', 'MINE@example.com', 'mine@example.com ', ' mine@example.com', 'mine@example.com\0', 'mine', '\0', 'é@x']) {
     expectRefused(await ask({ userId: person.userId, code, changedEmail }))
@@ -268,7 +268,7 @@ test('a change to a name that was taken meanwhile is refused whole', async () =>
   const letter = await changing(person, 'Wanted@example.com')
   await server.register({ email: 'wanted@example.com' })
   const before = await userOf(person.userId)
-  expectRefused(await follow(pathOf(letter)))
+  expectRefused(await follow(letter.path))
   assert.deepEqual(await userOf(person.userId), before)
 })
 
@@ -276,13 +276,13 @@ test('a change to an address that may be no user name is refused whole', async (
   const person = await registered()
   const letter = await changing(person, "o'neil@example.com")
   const before = await userOf(person.userId)
-  expectRefused(await follow(pathOf(letter)))
+  expectRefused(await follow(letter.path))
   assert.deepEqual(await userOf(person.userId), before)
 })
 
 test('an own address in other letters is a change to itself', async () => {
   const person = await registered()
-  expectThanks(await follow(pathOf(await changing(person, person.email.toUpperCase()))))
+  expectThanks(await follow((await changing(person, person.email.toUpperCase())).path))
   const { user_name: name, email } = await userOf(person.userId)
   assert.deepEqual([name, email], [person.email.toUpperCase(), person.email.toUpperCase()])
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { goodPassword } from '../support/app.js'
 import { authenticatorOf } from '../support/authenticator.js'
-import { pathOf, withMailApp } from '../support/mailbox.js'
+import { withMailApp } from '../support/mailbox.js'
 
 const camel = {
   tokens: ['tokenType', 'accessToken', 'expiresIn', 'refreshToken'],
@@ -36,7 +36,7 @@ for (const { jsonNaming, names } of cases) {
         return answer.body === '' ? {} : answer.json() as Record<string, unknown>
       }
       const letter = await app.mailOf(() => ask('/register', { email, password: goodPassword }))
-      assert.equal((await app.call('GET', pathOf(letter))).status, 200)
+      assert.equal((await app.call('GET', letter.path)).status, 200)
 
       const tokens = await ask('/login', { email, password: goodPassword })
       assert.deepEqual(Object.keys(tokens), names.tokens)

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import identity, { type Identity } from '../../src/index.js'
 import type { AppOptions } from '../support/app.js'
-import { type Letter, type MailApp, Mailbox, pathOf, publicUrl, withMailApp } from '../support/mailbox.js'
+import { createMailbox } from '../../src/testing/index.js'
+import { type Letter, type MailApp, publicUrl, withMailApp } from '../support/mailbox.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
 const hostile: Readonly<Record<string, string>>[] = [
@@ -67,7 +68,7 @@ test('publicUrl keeps its port and its scheme', () => withMailApp({ identity: { 
 }))
 
 test('a link goes to the prefix of the whole path, where the host registers us below one of its own', async () => {
-  const mailbox = new Mailbox()
+  const mailbox = createMailbox()
   const app = Fastify()
   await app.register(async (scope) => {
     await scope.register(identity, {
@@ -80,14 +81,14 @@ test('a link goes to the prefix of the whole path, where the host registers us b
     await app.inject('/api/v1/flush')
     const letter = mailbox.letters[0]!
     assert.ok(letter.content.startsWith(`${publicUrl}/api/v1/account/confirmEmail?userId=`), letter.content)
-    assert.equal((await app.inject(pathOf(letter))).body, 'Thank you for confirming your email.')
+    assert.equal((await app.inject(letter.path)).body, 'Thank you for confirming your email.')
   } finally {
     await app.close()
   }
 })
 
 test('two realms under two prefixes: each mails links to its own, and neither takes the code of the other', async () => {
-  const staffBox = new Mailbox()
+  const staffBox = createMailbox()
   const options: AppOptions = {
     after: async (app) => {
       await app.register(identity, {
@@ -104,9 +105,9 @@ test('two realms under two prefixes: each mails links to its own, and neither ta
     const staff = staffBox.letters[0]!
     assert.ok(customer.content.startsWith(`${publicUrl}/account/confirmEmail?`))
     assert.ok(staff.content.startsWith('https://staff.example.com/staff/confirmEmail?'))
-    assert.equal((await app.call('GET', pathOf(customer).replace('/account/', '/staff/'))).status, 401)
-    assert.equal((await app.call('GET', pathOf(staff).replace('/staff/', '/account/'))).status, 401)
-    assert.equal((await app.call('GET', pathOf(customer))).status, 200)
-    assert.equal((await app.call('GET', pathOf(staff))).status, 200)
+    assert.equal((await app.call('GET', customer.path.replace('/account/', '/staff/'))).status, 401)
+    assert.equal((await app.call('GET', staff.path.replace('/staff/', '/account/'))).status, 401)
+    assert.equal((await app.call('GET', customer.path)).status, 200)
+    assert.equal((await app.call('GET', staff.path)).status, 200)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, expectEmpty, expectProblem, goodPassword, type Person } from '../support/app.js'
-import { type MailApp, parameterOf, pathOf, startMailApp, withMailApp } from '../support/mailbox.js'
+import { type MailApp, parameterOf, startMailApp, withMailApp } from '../support/mailbox.js'
 import { bitFlips, respellings } from '../support/tampering.js'
 
 let server: MailApp
@@ -22,7 +22,7 @@ const expectInvalidToken = (answer: Answer) => expectProblem(answer, 400, valida
 async function forgetful(app: MailApp = server): Promise<Person & { readonly userId: string, readonly resetCode: string }> {
   let person: Person | undefined
   const letter = await app.mailOf(async () => { person = await app.register() })
-  assert.equal((await app.call('GET', pathOf(letter))).status, 200)
+  assert.equal((await app.call('GET', letter.path)).status, 200)
   const { content } = await app.mailOf(() => app.call('POST', '/account/forgotPassword', { json: { email: person!.email } }))
   return { ...person!, userId: parameterOf(letter, 'userId'), resetCode: content }
 }
@@ -150,7 +150,7 @@ test('a code outlives a confirmation and a login, but no change of the second fa
   const { email, password, resetCode, userId } = await forgetful()
   await server.signIn({ email, password })
   const again = await server.mailOf(() => server.call('POST', '/account/resendConfirmationEmail', { json: { email } }))
-  await server.call('GET', pathOf(again))
+  await server.call('GET', again.path)
   const { users } = server.app.identity
   const user = (await users.findById(userId))!
   // Judged by its password: the code is good.

@@ -7,6 +7,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import identity, { type IdentityOptions } from '../../src/index.js'
+import { createClock, type TestClock } from '../../src/testing/index.js'
 import { databaseUrl, uniqueSchema } from './postgres.js'
 
 export interface AppOptions {
@@ -19,12 +20,6 @@ export interface AppOptions {
   readonly after?: (app: FastifyInstance) => unknown
   /** The machine's time and the database's, as in production. */
   readonly realTime?: boolean
-}
-
-/** Milliseconds since the epoch, at first the whole second in which the test began. */
-export interface FakeClock {
-  (): number
-  advance(seconds: number): void
 }
 
 export interface CallOptions {
@@ -63,7 +58,7 @@ export type CookieMode = 'useCookies' | 'useSessionCookies'
 
 export interface TestApp {
   readonly app: FastifyInstance
-  readonly clock: FakeClock
+  readonly clock: TestClock
   /** Each line the host's logger wrote. */
   readonly logLines: readonly string[]
   readonly schema: string
@@ -83,11 +78,6 @@ export interface TestApp {
 }
 
 export const goodPassword = 'Correct-Horse-7'
-
-export function fakeClock(): FakeClock {
-  let now = Math.floor(Date.now() / 1000) * 1000
-  return Object.assign(() => now, { advance(seconds: number) { now += seconds * 1000 } })
-}
 
 /** The name and value of a Set-Cookie header, as a browser sends them back. */
 export function pairOf(setCookie: string): string {
@@ -117,7 +107,7 @@ export function expectProblem(answer: Answer, status: number, body: string, more
 }
 
 export async function startApp(options: AppOptions = {}): Promise<TestApp> {
-  const clock = fakeClock()
+  const clock = createClock()
   const logLines: string[] = []
   const app = Fastify({ ...options.server, logger: { level: 'trace', stream: { write(line: string) { logLines.push(line) } } } })
   const database = options.identity?.database ?? await databaseUrl()

@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
 import type { Identity, IdentityError, IdentityOptions, User } from '../../src/index.js'
-import { fakeClock, type FakeClock, goodPassword, startApp, type TestApp } from './app.js'
+import { createClock, type TestClock } from '../../src/testing/index.js'
+import { goodPassword, startApp, type TestApp } from './app.js'
 
 export interface Host extends Identity {
   readonly app: TestApp
-  readonly clock: FakeClock
+  readonly clock: TestClock
   /** A new user with a confirmed address, a password where one is given, and members of the test's own. */
   newUser(members?: Partial<User>, password?: string): Promise<User>
   /** The user as the database has them. */
@@ -20,7 +21,7 @@ export interface Host extends Identity {
 /** Starts a host that ends with the test file. */
 export async function startHost(options: IdentityOptions = {}): Promise<Host> {
   // A clock that a whole file shares; startApp's own stands behind option clock.
-  const clock = fakeClock()
+  const clock = createClock()
   const app = await startApp({ identity: { password: { hasher: { memoryKiB: 8, iterations: 1 } }, clock, ...options } })
   after(() => app.close())
   const { identity } = app.app

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, goodPassword, type Person, type Tokens } from '../support/app.js'
 import { type Authenticator, authenticatorOf, wrongCode } from '../support/authenticator.js'
-import { type Letter, type MailApp, parameterOf, pathOf, startMailApp } from '../support/mailbox.js'
+import { type Letter, type MailApp, parameterOf, startMailApp } from '../support/mailbox.js'
 
 let one: MailApp
 let two: MailApp
@@ -51,7 +51,7 @@ async function resetCodeOf({ email }: Person): Promise<string> {
 async function confirmed(): Promise<Person> {
   const person = await one.register()
   const [letter] = await lettersTo(person.email)
-  assert.equal((await two.call('GET', pathOf(letter!))).status, 200)
+  assert.equal((await two.call('GET', letter!.path)).status, 200)
   return person
 }
 
@@ -166,14 +166,14 @@ test('of fifty openings of a link that changes the address one wins', async () =
   const { accessToken } = await one.signIn(person)
   await one.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: 'race.new@example.com' } })
   const [letter] = await lettersTo('race.new@example.com')
-  const answers = await race(parallel, (app) => app.call('GET', pathOf(letter!)))
+  const answers = await race(parallel, (app) => app.call('GET', letter!.path))
   assert.deepEqual(tally(answers), { 200: 1, 401: parallel - 1 })
 })
 
 test('of fifty openings of a confirmation all are thanked', async () => {
   const person = await one.register()
   const [letter] = await lettersTo(person.email)
-  assert.deepEqual(tally(await race(parallel, (app) => app.call('GET', pathOf(letter!)))), { 200: parallel })
+  assert.deepEqual(tally(await race(parallel, (app) => app.call('GET', letter!.path))), { 200: parallel })
 })
 
 test('two changes of address asked for at once: each link sets only its own address', async () => {
@@ -184,10 +184,10 @@ test('two changes of address asked for at once: each link sets only its own addr
     await race(2, (app, index) => app.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: index === 0 ? mine : theirs } }))
     const [[first], [second]] = [await lettersTo(mine), await lettersTo(theirs)]
     // The mailbox of one never confirms the address of the other.
-    const crossed = pathOf(first!).replace(encodeURIComponent(mine), encodeURIComponent(theirs))
-    assert.notEqual(crossed, pathOf(first!))
+    const crossed = first!.path.replace(encodeURIComponent(mine), encodeURIComponent(theirs))
+    assert.notEqual(crossed, first!.path)
     assert.equal((await one.call('GET', crossed)).status, 401)
-    const answers = await race(2, (app, index) => app.call('GET', pathOf(index === 0 ? first! : second!)))
+    const answers = await race(2, (app, index) => app.call('GET', (index === 0 ? first! : second!).path))
     assert.deepEqual(tally(answers), { 200: 1, 401: 1 })
     const [user] = await one.sql('select user_name, email, email_confirmed from users where id = $1', [parameterOf(first!, 'userId')])
     const won = answers[0]!.status === 200 ? mine : theirs
@@ -203,7 +203,7 @@ test('fifty links to one address, each of another person: one gets it', async ()
   }
   letters.push(...await lettersTo('wanted@example.com'))
   assert.equal(letters.length, 10)
-  const answers = await race(parallel, (app, index) => app.call('GET', pathOf(letters[index % 10]!)))
+  const answers = await race(parallel, (app, index) => app.call('GET', letters[index % 10]!.path))
   assert.deepEqual(tally(answers), { 200: 1, 401: parallel - 1 })
   assert.deepEqual(await one.sql("select count(*)::integer from users where normalized_email = 'WANTED@EXAMPLE.COM'"), [{ count: 1 }])
 })

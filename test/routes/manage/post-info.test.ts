@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, emptyHeaders, expectEmpty, expectProblem, goodPassword, headersOf, type Person, type Tokens } from '../../support/app.js'
-import { type MailApp, parameterOf, pathOf, publicUrl, startMailApp, withMailApp } from '../../support/mailbox.js'
+import { type MailApp, parameterOf, publicUrl, startMailApp, withMailApp } from '../../support/mailbox.js'
 
 let server: MailApp
 
@@ -142,7 +142,7 @@ test('a new address is mailed a link and shown once that was followed', async ()
   assert.equal(letter.to, 'moved@example.com')
   assert.ok(letter.content.startsWith(`${publicUrl}/account/confirmEmail?userId=`))
   assert.equal(parameterOf(letter, 'changedEmail'), 'moved@example.com')
-  assert.equal((await server.call('GET', pathOf(letter))).status, 200)
+  assert.equal((await server.call('GET', letter.path)).status, 200)
   expectInfo(await server.call('GET', '/account/manage/info', { token: accessToken }), 'moved@example.com', true)
 })
 
@@ -173,7 +173,7 @@ test('password and address may change in one request; the link is of the stamp a
   const { email, accessToken } = await signedIn()
   const letter = await server.mailOf(async () =>
     expectInfo(await send(accessToken, { newEmail: 'both@example.com', newPassword, oldPassword: goodPassword }), email, false))
-  assert.equal((await server.call('GET', pathOf(letter))).status, 200)
+  assert.equal((await server.call('GET', letter.path)).status, 200)
   assert.equal(await statusOfLogin({ email: 'both@example.com', password: newPassword }), 200)
 })
 

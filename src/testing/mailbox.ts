@@ -1,0 +1,66 @@
+// A mailbox in memory for option `email`. Mails are delivered after the request that causes them: `await app.identity.mail.flush()` first.
+import type { EmailSender, MailUser } from '../email/sender.js'
+
+export type LetterKind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'securityNotice'
+
+/** A mail that was sent. */
+export interface Letter {
+  readonly kind: LetterKind
+  readonly user: MailUser
+  readonly to: string
+  /** The link or the code, raw; of a security notice, what it is about. */
+  readonly content: string
+  /** The link. @throws Error where the mail has none */
+  readonly link: URL
+  /** The link's path and query, for `app.inject`. @throws Error where the mail has no link */
+  readonly path: string
+  /** The code, also where it is a parameter of the link. @throws Error where the mail has none */
+  readonly code: string
+}
+
+export interface Mailbox extends Required<EmailSender> {
+  /** All that came, oldest first. */
+  readonly letters: readonly Letter[]
+  /** The newest letter, with an address the newest to it. @throws Error where there is none */
+  last(address?: string): Letter
+}
+
+export function createMailbox(): Mailbox {
+  const letters: Letter[] = []
+  const keep = (kind: LetterKind) => (user: MailUser, to: string, content: string): Promise<void> => {
+    letters.push(new MailedLetter(kind, user, to, content))
+    return Promise.resolve()
+  }
+  return {
+    letters,
+    last(address) {
+      const letter = letters.findLast(({ to }) => address === undefined || to === address)
+      if (letter === undefined) throw new Error(`No mail has come${address === undefined ? '' : ` to ${address}`}; await app.identity.mail.flush() first`)
+      return letter
+    },
+    sendConfirmationLink: keep('confirmationLink'),
+    sendPasswordResetLink: keep('passwordResetLink'),
+    sendPasswordResetCode: keep('passwordResetCode'),
+    sendSecurityNotice: keep('securityNotice'),
+  }
+}
+
+class MailedLetter implements Letter {
+  constructor(readonly kind: LetterKind, readonly user: MailUser, readonly to: string, readonly content: string) {}
+
+  get link(): URL {
+    if (this.kind === 'confirmationLink' || this.kind === 'passwordResetLink') return new URL(this.content)
+    throw new Error(`A ${this.kind} has no link`)
+  }
+
+  get path(): string {
+    const { pathname, search } = this.link
+    return pathname + search
+  }
+
+  get code(): string {
+    const code = this.kind === 'passwordResetCode' ? this.content : this.link.searchParams.get('code')
+    if (code === null) throw new Error(`This ${this.kind} has no code`)
+    return code
+  }
+}
