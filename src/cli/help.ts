@@ -12,7 +12,7 @@ export const sharedOptions = {
 } as const satisfies Record<string, CommandOption>
 
 const environment = `The secret is read from IDENTITY_SECRET and taken from no flag: the application's newest one. What is ended here, running instances
-refuse within a second. Hooks and listeners of the application are not called: they run in its processes only.
+refuse within a second. Hooks and listeners of the application are not called, and its notices are not mailed: they are its own.
 
 Exit codes: 0 done, 1 failed or not found, 2 called wrongly.`
 
