@@ -72,4 +72,15 @@ function answerAsOurs(scope: FastifyInstance): void {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })
+  // A connection that an answer leaves open holds up the end of the server for as long as it is kept alive. Fastify closes those of
+  // requests that come while it closes; here are those that were under way.
+  let isClosing = false
+  scope.addHook('preClose', (done) => {
+    isClosing = true
+    done()
+  })
+  scope.addHook('onSend', (request, reply, _payload, done) => {
+    if (isClosing && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close')
+    done()
+  })
 }
