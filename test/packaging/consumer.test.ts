@@ -63,3 +63,8 @@ test('the compiled consumer runs', async () => {
     client: { email: 'ann@example.com', isEmailConfirmed: false, nickname: 'Ann' },
   })
 })
+
+test('the bin of the package runs as a program', async () => {
+  const { stdout } = await run(join(folder, 'node_modules/fastify-identity/dist/src/cli/main.js'), ['--help'])
+  assert.match(stdout, /^Usage: fastify-identity <command>/)
+})
