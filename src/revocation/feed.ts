@@ -12,8 +12,10 @@ export interface FeedOptions {
   ping(): Promise<unknown>
   /** How far back the first question goes: no ticket that needs no validation is older. */
   firstSeconds: number
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds. They stand still while a machine is suspended (CLOCK_MONOTONIC). */
   monotonic?: () => number
+  /** Milliseconds of the machine's clock, which goes on meanwhile, and may be set back. */
+  wall?: () => number
   intervalMilliseconds?: number
   /** How long an answer, or a further part of one, is waited for before the feed counts as failing; a later one still counts. */
   patienceMilliseconds?: number
@@ -38,28 +40,40 @@ const blindMilliseconds = 60_000
 /** Starts asking at once. Its timer keeps no process alive. */
 export function startFeed(options: FeedOptions): Feed {
   // Two waits in a row end before the feed is stale, so that no request waits for a database that is gone.
-  const { monotonic = () => performance.now(), intervalMilliseconds = 500, patienceMilliseconds = 2_000 } = options
-  let lastGood = monotonic()
+  const { monotonic = () => performance.now(), wall = Date.now, intervalMilliseconds = 500, patienceMilliseconds = 2_000 } = options
+  let lastGood = now()
   let answered = false
   let writerSeconds = 0
   let failing = false
   let stopped = false
   let timer: NodeJS.Timeout | undefined
 
+  function now() {
+    return { monotonic: monotonic(), wall: wall() }
+  }
+
+  // Of both clocks the one that says more: neither a suspended machine nor a clock that is set back makes an old answer young.
+  function age(): number {
+    return Math.max(monotonic() - lastGood.monotonic, wall() - lastGood.wall)
+  }
+
   async function poll(progress: () => void): Promise<void> {
-    const asked = monotonic()
+    const asked = now()
+    const silentSeconds = age() / 1000
     // Before the notes: whoever commits unseen by them was running here, or began later.
     const nextWriterSeconds = await options.oldestWriterSeconds()
-    const backSeconds = (asked - lastGood) / 1000 + Math.max(overlapSeconds, writerSeconds + 1)
+    const backSeconds = silentSeconds + Math.max(overlapSeconds, writerSeconds + 1)
     // An older note concerns no ticket that is believed without asking.
     await options.poll(answered ? Math.min(backSeconds, options.firstSeconds) : options.firstSeconds, (sessionIds) => {
       options.found(sessionIds)
       progress()
     })
     answered = true
-    writerSeconds = nextWriterSeconds
     failing = false
-    lastGood = Math.max(lastGood, asked)
+    // A later question may have been answered sooner.
+    if (asked.monotonic < lastGood.monotonic) return
+    lastGood = asked
+    writerSeconds = nextWriterSeconds
   }
 
   async function refresh(): Promise<void> {
@@ -90,7 +104,6 @@ export function startFeed(options: FeedOptions): Feed {
   }
   schedule()
 
-  const age = () => monotonic() - lastGood
   const mayTrust = () => age() <= blindMilliseconds
 
   return {

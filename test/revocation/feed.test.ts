@@ -3,9 +3,9 @@ import { test, type TestContext } from 'node:test'
 import { startFeed } from '../../src/revocation/feed.js'
 
 /** A feed by a clock of the test's own, asked by hand. */
-function place(t: TestContext) {
+function place(t: TestContext, patienceMilliseconds = 20) {
   const world = {
-    now: 0, asked: [] as number[], writerSeconds: 0, pages: 1, poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve(),
+    now: 0, wall: 1_000_000, asked: [] as number[], writerSeconds: 0, pages: 1, poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve(),
   }
   const found: string[] = []
   const feed = startFeed({
@@ -18,8 +18,9 @@ function place(t: TestContext) {
     found: (ids) => found.push(...ids),
     firstSeconds: 3660,
     monotonic: () => world.now,
+    wall: () => world.wall,
     intervalMilliseconds: 1_000_000,
-    patienceMilliseconds: 20,
+    patienceMilliseconds,
   })
   // A feed keeps no process alive, nor this test.
   const awake = setInterval(() => undefined, 1000)
@@ -61,10 +62,10 @@ test('a question reaches back to the begin of the oldest transaction that was op
 })
 
 test('an answer in many parts may take longer than one, while they come', async (t) => {
-  const { world, feed, found } = place(t)
+  const { world, feed, found } = place(t, 1000)
   world.pages = 10
   world.poll = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 8))
+    await new Promise((resolve) => setTimeout(resolve, 150))
     return ['a']
   }
   await feed.refresh()
@@ -91,6 +92,29 @@ test('a feed is fresh for 5 seconds after its last good question began', async (
   assert.equal(feed.state(), 'stale')
   await feed.refresh()
   assert.equal(feed.state(), 'fresh')
+})
+
+test('after a suspension, which only the clock on the wall has seen, a feed is stale and reaches back over all of it', async (t) => {
+  const { world, feed } = place(t)
+  await feed.refresh()
+  world.now = 500
+  world.wall += 600_500
+  assert.deepEqual([feed.state(), feed.mayTrust()], ['stale', false])
+  await feed.refresh()
+  assert.equal(feed.state(), 'fresh')
+  assert.deepEqual(world.asked, [3660, 615.5])
+})
+
+test('a clock that is set back makes no feed younger', async (t) => {
+  const { world, feed } = place(t)
+  await feed.refresh()
+  world.wall -= 3_600_000
+  world.now = 5000
+  assert.equal(feed.state(), 'fresh')
+  world.now = 5001
+  assert.equal(feed.state(), 'stale')
+  await feed.refresh()
+  assert.deepEqual(world.asked, [3660, 20.001])
 })
 
 test('a feed that fails alone is stale for as long as it fails: a request can ask for itself', async (t) => {
