@@ -1,9 +1,8 @@
-// Runs or checks our migrations with Kysely's migrator, whose lock lets any number of processes start at once.
-import { sql } from 'kysely'
+// Runs or checks our migrations, under a lock that lets any number of processes start at once, also behind a pooler.
+import { type Kysely, sql } from 'kysely'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../errors.js'
-import { type Connection, type Db, sqlState, table } from './database.js'
-import { loadMigrator } from './migrator.js'
+import { type Connection, type Db, retrying, sqlState, table } from './database.js'
 
 /**
  * Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more.
@@ -61,27 +60,31 @@ async function executedMigrations(db: Db): Promise<string[]> {
   }
 }
 
-const tries = 10
+// The number of Kysely's own lock, so that a host's migrator and ours wait for each other.
+const lock = sql.lit(3853314791062309107n)
 
-async function runPending(db: Db): Promise<readonly string[]> {
-  const Migrator = await loadMigrator()
-  const migrator = new Migrator({
-    db: db.kysely,
-    provider: { getMigrations: () => Promise.resolve(migrations(db.schema)) },
-    migrationTableSchema: db.schema,
-    migrationTableName: 'migrations',
-    migrationLockTableName: 'migrations_lock',
-  })
-  for (let attempt = 1; ; attempt++) {
-    const { error, results = [] } = await migrator.migrateToLatest()
-    if (error === undefined) return results.map(({ migrationName }) => migrationName)
-    // The migrator looks at every table of the database, and stumbles over one that somebody drops at that moment.
-    if (!(isMissing(error) || sqlState(error) === undefinedColumn) || attempt === tries) throw error instanceof Error ? error : new Error('A migration failed', { cause: error })
-  }
+/**
+ * All in one transaction, lock included: Kysely's migrator locks its connection, which a pooler gives to somebody else. The isolation is said, since
+ * whoever has waited must see what the other one did.
+ */
+function runPending(db: Db): Promise<readonly string[]> {
+  return retrying(() => db.kysely.transaction().setIsolationLevel('read committed').execute(async (kysely) => {
+    await sql`select pg_advisory_xact_lock(${lock})`.execute(kysely)
+    // Not to_regclass: it believes what this connection has found missing before it waited.
+    const { rows: known } = await sql`select 1 from pg_tables where schemaname = ${db.schema} and tablename = 'migrations'`.execute(kysely)
+    if (known.length === 0) {
+      await sql`create schema if not exists ${sql.id(db.schema)}`.execute(kysely)
+      await sql`create table ${table(db, 'migrations')} (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(kysely)
+    }
+    const pending = await pendingMigrations({ ...db, kysely })
+    for (const [name, migration] of Object.entries(migrations(db.schema))) {
+      if (!pending.includes(name)) continue
+      await migration.up(kysely as unknown as Kysely<unknown>) // a migration knows no tables
+      await sql`insert into ${table(db, 'migrations')} (name, timestamp) values (${name}, ${new Date().toISOString()})`.execute(kysely)
+    }
+    return pending
+  }))
 }
-
-// Told when the dropping is seen halfway: the table is there, and its columns are not.
-const undefinedColumn = '42703'
 
 /** Whether an error says that there is no such schema, or no such table (SQLSTATE 3F000, 42P01). */
 export function isMissing(error: unknown): boolean {
