@@ -5,7 +5,7 @@ import type { FastifyRequest, RegisterOptions } from 'fastify'
 import type { Clock } from './clock.js'
 import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from './errors.js'
 import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
-import { passwordDefaults, type PasswordRules } from './passwords/policy.js'
+import { hardenedPasswordDefaults, passwordDefaults, type PasswordRules } from './passwords/policy.js'
 import type { DatabaseOption } from './store/database.js'
 import { securityNotices, type SecurityNotice } from './email/messages.js'
 import { type EmailOption, mailsNotices } from './email/sender.js'
@@ -110,6 +110,7 @@ export const optionsSchema = Type.Object({
   cookies: flag,
   bearer: Type.Optional(bearerSchema),
   cookie: Type.Optional(cookieSchema),
+  preset: Type.Optional(Type.Union([Type.Literal('aspnet'), Type.Literal('hardened')])),
   password: Type.Optional(passwordSchema),
   lockout: Type.Optional(lockoutSchema),
   codes: Type.Optional(codesSchema),
@@ -184,6 +185,11 @@ export interface IdentityOptions {
   bearer?: BearerOptions
   /** name · lifetimeSeconds 1209600 · slidingExpiration true · sameSite 'lax' · secure 'auto' · domain · path '/' */
   cookie?: CookieOptions
+  /**
+   * `'aspnet'` (default): as the reference does on the wire. `'hardened'`: other defaults where that is weaker than NIST SP 800-63B-4 and ASVS 5.0;
+   * needs `email`. What another option says goes before what a preset says.
+   */
+  preset?: 'aspnet' | 'hardened'
   /** requiredLength 6 · requiredUniqueChars 1 · requireDigit, requireLowercase, requireUppercase, requireNonAlphanumeric true · maxLength 512 · validators · hasher */
   password?: PasswordSettings
   /** allowedForNewUsers true · maxFailedAccessAttempts 5 · lockoutSeconds 300 (doubled by each further lock, up to a day) */
@@ -197,7 +203,7 @@ export interface IdentityOptions {
    * userNameIsEmail true (false: /register and /login take `userName`) · validators: further rules on users
    */
   user?: UserSettings
-  /** requireConfirmedEmail, requireConfirmedPhoneNumber, requireConfirmedAccount: all false */
+  /** requireConfirmedEmail (true with preset `hardened`), requireConfirmedPhoneNumber, requireConfirmedAccount: all false */
   signIn?: Static<typeof signInSchema>
   /** validationSeconds 1800: how old a cookie may be before its user is read again; 0 = every request */
   securityStamp?: { validationSeconds?: number }
@@ -215,7 +221,7 @@ export interface IdentityOptions {
   email?: EmailOption
   /**
    * What users are told by mail at their confirmed address: `'refreshTokenReused'`, `'passwordChanged'` (a reset too), `'emailChanged'`
-   * (at the old address), `'twoFactorChanged'` (on or off), `'recoveryCodeUsed'`. Default: none. Needs `email`.
+   * (at the old address), `'twoFactorChanged'` (on or off), `'recoveryCodeUsed'`. Default: none; all with preset `hardened`. Needs `email`.
    */
   notices?: readonly SecurityNotice[]
   /** `'snake_case'` names the members of answers so. Requests are read in both. Default `'camelCase'`. */
@@ -260,6 +266,7 @@ export interface ResolvedOptions {
     domain: string | null
     path: string
   }>
+  readonly preset: 'aspnet' | 'hardened'
   readonly password: PasswordRules
   readonly passwordValidators: readonly PasswordValidator[]
   readonly hasher: PasswordHasher | HasherOptions
@@ -316,6 +323,8 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   for (const [option, value] of functions) {
     if (value !== undefined && typeof value !== 'function') throw new InvalidOption(option, 'is not a function', 'Pass a function or leave it out')
   }
+  const { preset = 'aspnet' } = given
+  const isHardened = preset === 'hardened'
   const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
   const resolved: ResolvedOptions = {
     prefix: given.prefix ?? '',
@@ -335,7 +344,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
       ...defined(given.twoFactor ?? {}),
     },
     email: given.email ?? null,
-    notices: [...given.notices ?? []],
+    notices: [...given.notices ?? (isHardened ? securityNotices : [])],
     jsonNaming: given.jsonNaming ?? 'camelCase',
     cookies: given.cookies ?? true,
     bearer: {
@@ -354,7 +363,8 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
       domain: cookie.domain ?? null,
       path: cookie.path ?? '/',
     },
-    password: { ...passwordDefaults, ...defined(rules) },
+    preset,
+    password: { ...(isHardened ? hardenedPasswordDefaults : passwordDefaults), ...defined(rules) },
     passwordValidators: [...validators],
     hasher,
     lockout: { allowedForNewUsers: true, maxFailedAccessAttempts: 5, lockoutSeconds: 300, ...defined(given.lockout ?? {}) },
@@ -370,7 +380,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     claims: given.claims ?? (() => []),
     hooks: { ...given.hooks },
     signIn: {
-      requireConfirmedEmail: false, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false, ...defined(given.signIn ?? {}),
+      requireConfirmedEmail: isHardened, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false, ...defined(given.signIn ?? {}),
     },
     securityStamp: { validationSeconds: given.securityStamp?.validationSeconds ?? 1800 },
     csrf: csrf === false ? null : { trustedOrigins: trustedOrigins(csrf === true ? [] : csrf.trustedOrigins ?? [], publicUrl) },
@@ -387,11 +397,15 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   if (resolved.email !== null && publicUrl === null) {
     throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
   }
+  if (isHardened && resolved.email === null) {
+    throw new InvalidOption('email', "is needed by preset 'hardened'", 'Say who sends mail, or leave preset out')
+  }
   if (resolved.notices.length > 0 && resolved.email === null) {
     throw new InvalidOption('email', "is needed by option 'notices'", 'Say who sends mail, or leave notices out')
   }
-  if (resolved.notices.length > 0 && resolved.email !== null && !mailsNotices(resolved.email)) {
-    throw new InvalidOption('email', "cannot send what option 'notices' names", 'Give the sender a method sendSecurityNotice(user, email, notice)')
+  if ((isHardened || resolved.notices.length > 0) && resolved.email !== null && !mailsNotices(resolved.email)) {
+    const whose = isHardened ? "preset 'hardened' needs" : "option 'notices' names"
+    throw new InvalidOption('email', `cannot send what ${whose}`, 'Give the sender a method sendSecurityNotice(user, email, notice)')
   }
   return deepFreeze(resolved)
 }

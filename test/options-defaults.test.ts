@@ -53,6 +53,7 @@ const ours: [path: string, value: unknown, why: string][] = [
   ['bearer.reuseGraceSeconds', 30, 'a lost answer is healed'],
   ['sessions.absoluteSeconds', 30 * 86_400, 'no session outlives a month'],
   ['password.maxLength', 512, 'an upper bound before anything is hashed'],
+  ['preset', 'aspnet', "the reference's wire"],
   ['email', null, 'nothing is sent'],
   ['notices', [], 'users hear of their account only what the reference mails'],
   ['links.confirmEmail', null, 'our own /confirmEmail'],
@@ -66,6 +67,33 @@ const ours: [path: string, value: unknown, why: string][] = [
 for (const [path, value, why] of ours) {
   test(`${path} is ${typeof value === 'function' ? 'the default' : JSON.stringify(value)} unless it is set: ${why}`, () => { assert.deepEqual(at(path), value) })
 }
+
+const mailing = { publicUrl: 'https://id.example.com', email: { send: () => Promise.resolve() } }
+
+test("preset 'hardened' is other defaults for passwords, confirmed addresses and notices, and no other option's", () => {
+  const hardened = resolveOptions({ ...mailing, preset: 'hardened' }, {})
+  const aspnet = resolveOptions({ ...mailing, preset: 'aspnet' }, {})
+  assert.deepEqual({ ...hardened, claims: null }, {
+    ...aspnet,
+    claims: null,
+    preset: 'hardened',
+    password: {
+      requiredLength: 15, countCodePoints: true, requiredUniqueChars: 1, requireDigit: false, requireLowercase: false, requireUppercase: false,
+      requireNonAlphanumeric: false, maxLength: 512,
+    },
+    signIn: { requireConfirmedEmail: true, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false },
+    notices: ['refreshTokenReused', 'passwordChanged', 'emailChanged', 'twoFactorChanged', 'recoveryCodeUsed'],
+  })
+})
+
+test("what an option says goes before what preset 'hardened' says", () => {
+  const { password, signIn, notices } = resolveOptions({
+    ...mailing, preset: 'hardened', password: { requiredLength: 8, requireDigit: true }, signIn: { requireConfirmedEmail: false }, notices: ['emailChanged'],
+  }, {})
+  assert.deepEqual([password.requiredLength, password.requireDigit, password.requireUppercase], [8, true, false])
+  assert.equal(signIn.requireConfirmedEmail, false)
+  assert.deepEqual(notices, ['emailChanged'])
+})
 
 test('an option that is undefined is as good as none', () => {
   const resolved = resolveOptions({

@@ -159,6 +159,12 @@ test('options that contradict each other are refused by the name of the one to c
   for (const email of ['smtp://localhost?from=a@example.com', { send: done }, { ...sender, sendSecurityNotice: done }]) {
     assert.deepEqual(resolve({ ...mailing, email }).notices, ['passwordChanged'])
   }
+  const hardened = { publicUrl: 'https://id.example.com', preset: 'hardened' } as const
+  expectRefused(hardened, 'email')
+  expectRefused({ ...hardened, notices: [] }, 'email')
+  expectRefused({ ...hardened, notices: [], email: sender }, 'email')
+  expectRefused({ preset: 'hardened', email: { send: done } }, 'publicUrl')
+  expectRefused({ preset: 'strict' }, 'preset')
   expectRefused({ keys: [{ id: 'a', secret }, { id: 'a', secret: `${secret}-2` }] }, 'keys')
   expectRefused({ profile: Type.Object({ email: Type.String() }) }, 'profile')
 })
@@ -168,7 +174,7 @@ test('undefined is as good as left out, at every level', () => {
     'bearer', 'cookie', 'password', 'lockout', 'sessions', 'user', 'signIn', 'securityStamp', 'twoFactor', 'codes', 'endpoints', 'links',
   ]
   const plain = JSON.stringify(resolve({}))
-  for (const name of ['prefix', 'schema', 'secret', 'publicUrl', 'cookies', 'csrf', 'decorator', 'errors', 'clock', 'keys', 'email', 'notices', ...groups]) {
+  for (const name of ['prefix', 'schema', 'secret', 'publicUrl', 'cookies', 'csrf', 'decorator', 'errors', 'clock', 'keys', 'email', 'notices', 'preset', ...groups]) {
     assert.equal(JSON.stringify(resolve({ [name]: undefined })), plain, name)
   }
   assert.equal(JSON.stringify(resolve({

@@ -35,6 +35,17 @@ export const passwordDefaults: PasswordRules = Object.freeze({
   maxLength: 512,
 })
 
+/** Preset `hardened`: length counts, composition does not (NIST SP 800-63B-4 §3.1.1.2). */
+export const hardenedPasswordDefaults: PasswordRules = Object.freeze({
+  ...passwordDefaults,
+  requiredLength: 15,
+  countCodePoints: true,
+  requireDigit: false,
+  requireLowercase: false,
+  requireUppercase: false,
+  requireNonAlphanumeric: false,
+})
+
 /** No password is longer, in bytes of UTF-8. The hasher refuses to work on one. */
 export const maxPasswordBytes = 4096
 

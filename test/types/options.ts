@@ -26,6 +26,7 @@ export type Options = [
     cookies?: boolean
     bearer?: BearerOptions
     cookie?: CookieOptions
+    preset?: 'aspnet' | 'hardened'
     password?: PasswordSettings
     lockout?: { allowedForNewUsers?: boolean, maxFailedAccessAttempts?: number, lockoutSeconds?: number }
     codes?: { confirmEmailSeconds?: number, resetPasswordSeconds?: number }
