@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { AccountContext } from './accounts/account-context.js'
 import { createNotifier, type IdentityEmitter } from './accounts/hooks.js'
+import { createHiddenAccounts, type HiddenAccounts } from './accounts/hidden-accounts.js'
 import { type KeyManager, type Keys, openKeys } from './accounts/key-manager.js'
 import { createMail } from './accounts/mail-manager.js'
 import { createNotices } from './accounts/notices.js'
@@ -35,6 +36,8 @@ export interface AccountLog {
 
 export interface Accounts {
   readonly users: UserManager
+  /** With preset `hardened` alone. */
+  readonly hidden: HiddenAccounts | null
   readonly signIn: TicketSignIn
   readonly roles: RoleManager
   readonly sessions: SessionManager
@@ -96,8 +99,10 @@ export async function openAccounts(
     notices,
   }
   const tokenProviders: TokenProviders = new Map()
+  const isHardened = options.preset === 'hardened'
   return {
     users: createUserManager(context, options, tokenProviders),
+    hidden: isHardened ? createHiddenAccounts(context, mail, options.lockout.allowedForNewUsers) : null,
     signIn: createSignInManager({
       db: connection,
       clock,
@@ -106,6 +111,7 @@ export async function openAccounts(
       limits: options.lockout,
       lockoutForNewUsers: options.lockout.allowedForNewUsers,
       rules: options.signIn,
+      hidesUnconfirmed: isHardened,
       absoluteSeconds: options.sessions.absoluteSeconds,
       rotateRefreshTokens: options.bearer.rotateRefreshTokens,
       reuseGraceSeconds: options.bearer.reuseGraceSeconds,

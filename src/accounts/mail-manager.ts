@@ -3,7 +3,7 @@
 import { confirmEmailLink, resetPasswordLink } from '../email/messages.js'
 import { nextAttemptSeconds } from '../email/backoff.js'
 import { DeliveryFailed } from '../email/delivery-failed.js'
-import type { ClosableSender, MailUser, SecurityNotice } from '../email/sender.js'
+import type { ClosableSender, MailUser, Notice } from '../email/sender.js'
 import type { Db } from '../store/database.js'
 import { type ClaimedMail, claimMails, deleteMail, failMail, insertMail, nextDueSeconds, postponeMail } from '../store/outbox.js'
 import type { UserRecord } from '../store/users.js'
@@ -24,7 +24,7 @@ export interface MailWriter {
   /** A link where option `links.resetPassword` names a page, else the code. */
   passwordReset(db: Db, user: UserRecord, code: string): Promise<void>
   /** To the address that `user` has. */
-  securityNotice(db: Db, user: UserRecord, notice: SecurityNotice): Promise<void>
+  securityNotice(db: Db, user: UserRecord, notice: Notice): Promise<void>
   /** As much work as a mail, and none: an address without a user must not answer faster (security EN-02). */
   nothing(db: Db): Promise<void>
   /** Something was written and committed: deliver it now. */
@@ -145,7 +145,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     if (sender === null) return
     if (kind === 'confirmationLink') await sender.sendConfirmationLink(user, to, content)
     else if (kind === 'passwordResetLink') await sender.sendPasswordResetLink(user, to, content)
-    else if (kind === 'securityNotice') await sender.sendSecurityNotice(user, to, content as SecurityNotice) // written by securityNotice() below
+    else if (kind === 'securityNotice') await sender.sendSecurityNotice(user, to, content as Notice) // written by securityNotice() below
     else await sender.sendPasswordResetCode(user, to, content)
   }
 

@@ -36,6 +36,11 @@ export interface SignInDependencies {
   /** Whether names without a user are throttled as those of new users would be. */
   readonly lockoutForNewUsers: boolean
   readonly rules: SignInRules
+  /**
+   * Whether the right password of an address that still has to be confirmed is answered, and counted, as a wrong one: who registers an address
+   * could ask here whether it was free.
+   */
+  readonly hidesUnconfirmed: boolean
   readonly absoluteSeconds: number
   readonly rotateRefreshTokens: boolean
   readonly reuseGraceSeconds: number
@@ -90,6 +95,8 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       && (!rules.requireConfirmedPhoneNumber || user.phoneNumberConfirmed)
       && (!rules.requireConfirmedAccount || user.emailConfirmed)
   }
+
+  const isUnconfirmed = (user: UserRecord) => !user.emailConfirmed && (rules.requireConfirmedEmail || rules.requireConfirmedAccount)
 
   async function open(found: UserWithGrants, { method, amr, client, key }: Opening): Promise<SignInResult> {
     const now = clock()
@@ -150,6 +157,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       const { found: known, answer } = await throttle.attempt(userName, async (found, key): Promise<Verdict<SignInResult>> => {
         const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
         if (found === null || verdict === 'no') return 'wrong'
+        if (dependencies.hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
         if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
         if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
         const current = verdict === 'yes' ? found : await rehash(found, password)

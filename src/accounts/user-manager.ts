@@ -4,10 +4,7 @@ import { failed, type IdentityError, type IdentityResult, success } from '../err
 import type { LockoutLimits } from '../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../store/database.js'
 import { deleteUser, findUserByEmail, findUserById, findUserByName, findUsersByEmail, insertUser, lockUser } from '../store/users.js'
-import { newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
-import {
-  type AccountContext, changeUser, describeAll, duplicatesOf, normalized, passwordErrors, takenOf, uniqueEmailOf, userErrors,
-} from './account-context.js'
+import { type AccountContext, changeUser, describeAll, duplicatesOf, passwordErrors, takenOf, uniqueEmailOf } from './account-context.js'
 import { type AuthenticationTokenManager, createAuthenticationTokenManager } from './authentication-token-manager.js'
 import { type ClaimManager, createClaimManager } from './claim-manager.js'
 import { type CodeLifetimes, createCredentialManager, type CredentialManager } from './credential-manager.js'
@@ -17,6 +14,7 @@ import { createLoginManager, type LoginManager } from './login-manager.js'
 import { createMembershipManager, type MembershipManager } from './membership-manager.js'
 import { createNameManager, type NameManager } from './name-manager.js'
 import { normalizeName } from './names.js'
+import { prepareUser } from './new-user.js'
 import { createPasskeyManager, type PasskeyManager } from './passkey-manager.js'
 import { createPhoneManager, type PhoneManager } from './phone-manager.js'
 import type { TwoFactorSettings } from './second-factors.js'
@@ -110,18 +108,13 @@ export function createUserManager(context: AccountContext, settings: UserSetting
 }
 
 export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics & Registration {
-  const { db, clock, hasher, describe, sessions, notifier } = context
+  const { db, describe, sessions, notifier } = context
 
   return {
     async create(given: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>) {
-      const user = newUser(given, lockoutForNewUsers, clock())
-      if (password !== undefined) {
-        const errors = await passwordErrors(context, password, user)
-        if (errors.length > 0) return { succeeded: false, errors }
-        user.passwordHash = await hasher.hash(password)
-      }
-      const errors = await userErrors(context, user)
-      if (errors.length > 0) return { succeeded: false, errors }
+      const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
+      if (!prepared.succeeded) return prepared
+      const { user } = prepared
       // An address that was taken before addresses had to be unique is in no index.
       const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
       if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
@@ -192,24 +185,4 @@ async function unlessRefused<T>(work: Promise<T>): Promise<T | null> {
 function byKey(text: string, find: (key: string) => Promise<User | null>): Promise<User | null> {
   const key = normalizeName(text)
   return key === null || key === '' ? Promise.resolve(null) : find(key)
-}
-
-function newUser(given: NewUser, lockoutEnabled: boolean, now: number): User {
-  const user = {
-    id: newUuidV7(now),
-    email: null,
-    emailConfirmed: false,
-    passwordHash: null,
-    phoneNumber: null,
-    phoneNumberConfirmed: false,
-    twoFactorEnabled: false,
-    lockoutEnd: null,
-    profile: {},
-    createdAt: new Date(now),
-    ...given,
-    lockoutEnabled: given.lockoutEnabled ?? lockoutEnabled,
-    securityStamp: newStamp(),
-    concurrencyStamp: newConcurrencyStamp(),
-  }
-  return { ...user, ...normalized(user) }
 }

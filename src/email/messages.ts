@@ -13,6 +13,9 @@ export interface MailMessage {
 export const securityNotices = ['refreshTokenReused', 'passwordChanged', 'emailChanged', 'twoFactorChanged', 'recoveryCodeUsed'] as const
 export type SecurityNotice = typeof securityNotices[number]
 
+/** With preset `hardened` also `accountExists`: somebody wanted to register the address, or to move to it, and the answer did not tell that it is taken. */
+export type Notice = SecurityNotice | 'accountExists'
+
 export function confirmationLinkMail(to: string, link: string): MailMessage {
   return {
     to,
@@ -41,9 +44,18 @@ export function passwordResetCodeMail(to: string, code: string): MailMessage {
 }
 
 /** The reference has no such mails. No link is in them: one that people learn to follow is one that can be forged. */
-export function securityNoticeMail(to: string, notice: SecurityNotice): MailMessage {
-  const text = `${happened[notice]} If you know nothing of this, somebody else may have been in your account: choose another password, or ask for help.`
-  return { to, subject: 'Security notice', html: escapeHtml(text), text: `${text}\n` }
+export function securityNoticeMail(to: string, notice: Notice): MailMessage {
+  const { subject, text } = notice === 'accountExists' ? accountExists : {
+    subject: 'Security notice',
+    text: `${happened[notice]} If you know nothing of this, somebody else may have been in your account: choose another password, or ask for help.`,
+  }
+  return { to, subject, html: escapeHtml(text), text: `${text}\n` }
+}
+
+const accountExists = {
+  subject: 'You already have an account',
+  text: 'Somebody, perhaps you, asked for an account with this email address. It has one already, and nothing was changed. Sign in with it; if you have '
+    + 'forgotten the password, ask for a new one, and if you have not confirmed the address yet, for another confirmation. If it was not you, you need do nothing.',
 }
 
 const happened: Readonly<Record<SecurityNotice, string>> = {

@@ -3,12 +3,12 @@
 import { InvalidOption } from '../errors.js'
 import { deliverable } from './address.js'
 import {
-  confirmationLinkMail, type MailMessage, passwordResetCodeMail, passwordResetLinkMail, type SecurityNotice, securityNoticeMail,
+  confirmationLinkMail, type MailMessage, type Notice, passwordResetCodeMail, passwordResetLinkMail, securityNoticeMail,
 } from './messages.js'
 import { smtpSender } from './smtp.js'
 import { readSmtpUrl } from './smtp-url.js'
 
-export type { MailMessage, SecurityNotice } from './messages.js'
+export type { MailMessage, Notice, SecurityNotice } from './messages.js'
 
 /** What a sender may know of the user it writes to. */
 export interface MailUser {
@@ -25,8 +25,8 @@ export interface EmailSender {
   sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
-  /** Only for what option `notices` names, and needed then. The reference has no such mails. */
-  sendSecurityNotice?(user: MailUser, email: string, notice: SecurityNotice): Promise<void>
+  /** Only for what option `notices` names and preset `hardened` mails, and needed then. The reference has no such mails. */
+  sendSecurityNotice?(user: MailUser, email: string, notice: Notice): Promise<void>
 }
 
 /** Takes messages with the default texts. `to` is one address without separators or quotes, safe wherever a mailbox is expected. */

@@ -3,6 +3,7 @@ import type { TObject } from '@sinclair/typebox'
 import type { SerializeOptions } from '@fastify/cookie'
 import type { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { HiddenAccounts } from '../accounts/hidden-accounts.js'
 import type { Keys } from '../accounts/key-manager.js'
 import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
@@ -59,6 +60,8 @@ export interface Realm {
   readonly clock: Clock
   readonly describe: ErrorDescriber
   readonly users: UserManager & Registration
+  /** Registers and moves addresses without telling who has an account; null where the answer is the reference's. */
+  readonly hidden: HiddenAccounts | null
   readonly signIn: TicketSignIn
   readonly sessions: SessionManager
   readonly mail: MailWriter

@@ -1,4 +1,5 @@
-// POST /register: a new user who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi /register).
+// POST /register: a new user who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi /register). With preset
+// 'hardened' a taken address is answered as a free one.
 import { type Static, Type } from '@sinclair/typebox'
 import type { User } from '../accounts/user.js'
 import { isEmail } from '../email/address.js'
@@ -21,6 +22,7 @@ export function register(realm: Realm): Door {
   const { userNameIsEmail } = realm.options.user
   const fields = profileFields(realm)
   const userName = userNameIsEmail ? {} : { userName: Type.Optional(Type.String({ description: 'Default: the e-mail address' })) }
+  const created = realm.hidden === null ? 'The user was created' : 'The user was created, or the address has an account, whose owner gets a mail'
   return {
     method: 'POST',
     url: '/register',
@@ -28,7 +30,7 @@ export function register(realm: Realm): Door {
     summary: 'Register a user',
     before: floodGate(() => realm.isHasherBusy()),
     body: Type.Object({ ...userName, ...RegisterRequest.properties, ...fields.request }),
-    response: { 200: Empty('The user was created'), 400: invalid, ...unreadable, 503: unavailable },
+    response: { 200: Empty(created), 400: invalid, ...unreadable, 503: unavailable },
     async handler(request, reply) {
       const body = request.body as Static<typeof RegisterRequest> & { userName?: string } // checked by the route's schema
       const { email, password } = body
@@ -38,9 +40,10 @@ export function register(realm: Realm): Door {
       const read = fields.read(body, true)
       if ('errors' in read) return sendValidationProblem(reply, read.errors)
       const user = { userName: userNameIsEmail ? email : body.userName ?? email, email, profile: read.profile }
-      const mail = realm.mail.isOn ? (trx: Db, created: User) => realm.mail.confirmationLink(
-        trx, created, email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(created)) : undefined
-      const result = await realm.users.create(user, password, mail)
+      const confirm = (trx: Db, created: User) => realm.mail.confirmationLink(
+        trx, created, email, confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(created))
+      const result = realm.hidden === null ? await realm.users.create(user, password, realm.mail.isOn ? confirm : undefined)
+        : await realm.hidden.register(user, password, confirm)
       if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       realm.mail.written()
       return sendEmpty(reply, 200)

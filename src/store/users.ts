@@ -132,6 +132,15 @@ export async function findTaken(
   }
 }
 
+/** Who stands in the way of a user's names: who has the name first, then who has confirmed the address; a few at most. */
+export async function findOwners(db: Db, normalizedName: string, uniqueEmail: string | null, exceptId: string): Promise<UserRecord[]> {
+  const { rows } = await sql<UserRecord>`
+    select ${userColumns} from ${table(db, 'users')} u
+    where u.id <> ${exceptId} and (u.normalized_user_name = ${normalizedName} or u.normalized_email = ${uniqueEmail})
+    order by u.normalized_user_name = ${normalizedName} desc, u.email_confirmed desc, u.id limit 3`.execute(db.kysely)
+  return rows.map(toUser)
+}
+
 /**
  * Writes all of a user's own columns where nobody else has changed the row since it was read.
  *

@@ -8,7 +8,7 @@ import type pg from 'pg'
 import type {
   AuthorizationOptions, BearerOptions, ChangeName, Claim, Clock, CodeLifetimes, CookieOptions, DatabaseOption, EmailOption, EmailSender,
   ErrorDescriber, Guard, HasherOptions, HookEvent, HookName, Hooks, IdentityEmitter, IdentityError, IdentityEvents, IdentityOptions,
-  IdentityRoutesOptions, MailMessage, MailUser, MessageSender, Operation, PasswordHasher, PasswordSettings, PasswordValidator, Policy,
+  IdentityRoutesOptions, MailMessage, MailUser, MessageSender, Notice, Operation, PasswordHasher, PasswordSettings, PasswordValidator, Policy,
   Principal, Requirements, SecurityNotice, User, UserSettings, UserValidator, VerifyResult,
 } from '../../src/index.js'
 import type { Equal, Expect } from './equal.js'
@@ -113,9 +113,10 @@ export type Options = [
     sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
     sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
     sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
-    sendSecurityNotice?(user: MailUser, email: string, notice: SecurityNotice): Promise<void>
+    sendSecurityNotice?(user: MailUser, email: string, notice: Notice): Promise<void>
   }>>,
   Expect<Equal<SecurityNotice, 'refreshTokenReused' | 'passwordChanged' | 'emailChanged' | 'twoFactorChanged' | 'recoveryCodeUsed'>>,
+  Expect<Equal<Notice, SecurityNotice | 'accountExists'>>,
   Expect<Equal<MessageSender, {
     send(message: MailMessage): Promise<void>
   }>>,

@@ -70,8 +70,12 @@ export function postInfo(realm: Realm): Door {
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       }
       if (isGiven(newEmail) && newEmail !== user.email) {
-        await realm.mailLater((db, mail) => mail.confirmationLink(
-          db, user, newEmail, confirmEmailUrl(realm, request), realm.users.generateChangeEmailToken(user, newEmail), newEmail))
+        await realm.mailLater((db, mail) => {
+          const confirm = () => mail.confirmationLink(
+            db, user, newEmail, confirmEmailUrl(realm, request), realm.users.generateChangeEmailToken(user, newEmail), newEmail)
+          const next = { email: newEmail, userName: realm.options.user.userNameIsEmail ? newEmail : user.userName }
+          return realm.hidden === null ? confirm() : realm.hidden.mailNewAddress(user, next, confirm)
+        })
       }
       return infoOf(user)
     },
