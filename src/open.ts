@@ -7,6 +7,7 @@ import { createHiddenAccounts, type HiddenAccounts } from './accounts/hidden-acc
 import { type KeyManager, type Keys, openKeys } from './accounts/key-manager.js'
 import { createMail } from './accounts/mail-manager.js'
 import { createNotices } from './accounts/notices.js'
+import { createReauthentication, type Reauthentication } from './accounts/reauthentication.js'
 import { createRoleManager, type RoleManager } from './accounts/role-manager.js'
 import { createSecondFactors } from './accounts/second-factors.js'
 import { createSessionEnder, createSessionManager, type SessionEnder, type SessionManager } from './accounts/session-manager.js'
@@ -38,6 +39,8 @@ export interface Accounts {
   readonly users: UserManager
   /** With preset `hardened` alone. */
   readonly hidden: HiddenAccounts | null
+  /** Likewise. */
+  readonly reauthentication: Reauthentication | null
   readonly signIn: TicketSignIn
   readonly roles: RoleManager
   readonly sessions: SessionManager
@@ -99,10 +102,12 @@ export async function openAccounts(
     notices,
   }
   const tokenProviders: TokenProviders = new Map()
+  const secondFactors = createSecondFactors(context, options.twoFactor, tokenProviders)
   const isHardened = options.preset === 'hardened'
   return {
     users: createUserManager(context, options, tokenProviders),
     hidden: isHardened ? createHiddenAccounts(context, mail, options.lockout.allowedForNewUsers) : null,
+    reauthentication: isHardened ? createReauthentication(context, secondFactors, options.lockout) : null,
     signIn: createSignInManager({
       db: connection,
       clock,
@@ -116,7 +121,7 @@ export async function openAccounts(
       rotateRefreshTokens: options.bearer.rotateRefreshTokens,
       reuseGraceSeconds: options.bearer.reuseGraceSeconds,
       sessions: ownEnder,
-      secondFactors: createSecondFactors(context, options.twoFactor, tokenProviders),
+      secondFactors,
       notifier,
       notices,
     }),

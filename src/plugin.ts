@@ -74,7 +74,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   const { clock } = options
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
-  const { users, hidden, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } = await openAccounts(
+  const { users, hidden, reauthentication, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } = await openAccounts(
     connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
@@ -95,6 +95,7 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     describe: options.describe,
     users,
     hidden,
+    reauthentication,
     signIn,
     sessions,
     mail,

@@ -7,6 +7,7 @@ import type { HiddenAccounts } from '../accounts/hidden-accounts.js'
 import type { Keys } from '../accounts/key-manager.js'
 import type { MailWriter } from '../accounts/mail-manager.js'
 import type { Principal } from '../accounts/principal.js'
+import type { Reauthentication } from '../accounts/reauthentication.js'
 import type { SessionManager } from '../accounts/session-manager.js'
 import type { SignedIn, TicketSignIn } from '../accounts/sign-in-manager.js'
 import type { User } from '../accounts/user.js'
@@ -62,6 +63,8 @@ export interface Realm {
   readonly users: UserManager & Registration
   /** Registers and moves addresses without telling who has an account; null where the answer is the reference's. */
   readonly hidden: HiddenAccounts | null
+  /** Proves who is calling once more, before what is sensitive is changed; null where the reference asks for nothing. */
+  readonly reauthentication: Reauthentication | null
   readonly signIn: TicketSignIn
   readonly sessions: SessionManager
   readonly mail: MailWriter

@@ -22,6 +22,8 @@ function problem(schema: TSchema, description: string) {
 }
 
 export const failedSignIn = problem(Problem, 'detail is Failed, LockedOut, NotAllowed or RequiresTwoFactor')
+export const staleSignIn = problem(
+  Problem, 'The sign-in is too old for this change: detail is ReauthenticationRequired (RFC 9470); an empty body where nobody is signed in')
 export const invalid = problem(ValidationProblem, 'The request was understood and refused; an empty body where it could not be read')
 export const unavailable = problem(Problem, 'The database or the password queue is not available; try again after Retry-After seconds')
 export const crossOrigin = problem(Problem, 'The request came from another site')

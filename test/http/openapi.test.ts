@@ -45,6 +45,7 @@ async function errorsOf(document: unknown): Promise<unknown> {
 /** Everything that the plugin can show. */
 const everything: IdentityOptions[] = [
   {}, { cookies: false }, { jsonNaming: 'snake_case' }, { publicUrl: 'https://api.example.com', email: { send: () => Promise.resolve() } },
+  { preset: 'hardened', publicUrl: 'https://api.example.com', email: { send: () => Promise.resolve() } },
   { user: { userNameIsEmail: false } }, { decorator: 'staff' }, { endpoints: { register: false, sessions: false } },
 ]
 

@@ -1,11 +1,14 @@
-// POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted.
+// POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted. With
+// preset 'hardened' a change needs a fresh proof, and the key is not shown once the second factor is on (ASVS 5.0 7.5.1).
 import { type Static, Type } from '@sinclair/typebox'
+import type { User } from '../../accounts/user.js'
 import type { ErrorCode } from '../../errors.js'
 import { requireAuthorization } from '../../http/authorize.js'
+import { isFresh, sendStale } from '../../http/freshness.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/realm.js'
 import { forgetMachine, isRememberedMachine } from '../../http/remembered-machine.js'
-import { crossOrigin, Empty, invalid, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
+import { crossOrigin, Empty, invalid, staleSignIn, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
 import type { Door } from '../route.js'
 
 export const TwoFactorRequest = Type.Object({
@@ -20,6 +23,7 @@ export const TwoFactorRequest = Type.Object({
 const recoveryCodes = 10
 
 export function twoFactor(realm: Realm): Door {
+  const isKeyHidden = (user: User) => realm.reauthentication !== null && user.twoFactorEnabled
   return {
     method: 'POST',
     url: '/manage/2fa',
@@ -28,21 +32,31 @@ export function twoFactor(realm: Realm): Door {
     guard: requireAuthorization({ decorator: realm.options.decorator }),
     body: TwoFactorRequest,
     response: {
-      200: TwoFactorResponse, 400: invalid, 401: Empty('Nobody is signed in'), 403: crossOrigin, 404: Empty('The user no longer exists'),
-      ...unreadable, 503: unavailable,
+      200: TwoFactorResponse,
+      400: invalid,
+      401: realm.reauthentication === null ? Empty('Nobody is signed in') : staleSignIn,
+      403: crossOrigin,
+      404: Empty('The user no longer exists'),
+      ...unreadable,
+      503: unavailable,
     },
     async handler(request, reply) {
       const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body as Static<typeof TwoFactorRequest> // checked by the route's schema
-      const { users } = realm
+      const { users, reauthentication } = realm
       const { userId, sessionId } = callerOf(realm, request)
       const refuse = (code: ErrorCode) => sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
       const user = await users.findById(userId)
       if (user === null) return sendEmpty(reply, 404)
       const isMachineRemembered = isRememberedMachine(realm, request, user)
+      const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
+      if (isChange && reauthentication !== null && !isFresh(realm, request)) {
+        if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
+        if (!await reauthentication.byCode(user, twoFactorCode)) return refuse('InvalidTwoFactorCode')
+      }
 
       if (enable === true) {
         if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
-        if (twoFactorCode === undefined || twoFactorCode === null || twoFactorCode === '') return refuse('RequiresTwoFactor')
+        if (!isGiven(twoFactorCode)) return refuse('RequiresTwoFactor')
         if (!await users.verifyAuthenticatorCode(user, twoFactorCode)) return refuse('InvalidTwoFactorCode')
         const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
@@ -60,7 +74,7 @@ export function twoFactor(realm: Realm): Door {
       const codes = resetRecoveryCodes === true || isFirst ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes) : null
       if (more.forgetMachine === true) forgetMachine(realm, request, reply)
       return {
-        sharedKey: await users.getAuthenticatorKey(user) ?? '',
+        sharedKey: isKeyHidden(user) ? '' : await users.getAuthenticatorKey(user) ?? '',
         recoveryCodesLeft: codes?.length ?? await users.countRecoveryCodes(user),
         recoveryCodes: codes,
         isTwoFactorEnabled: user.twoFactorEnabled,
@@ -68,4 +82,8 @@ export function twoFactor(realm: Realm): Door {
       }
     },
   }
+}
+
+function isGiven(code: string | null | undefined): code is string {
+  return code !== undefined && code !== null && code !== ''
 }

@@ -1,13 +1,14 @@
 // GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
-// old one; and the mail that changes the address once its link is followed.
+// old one; and the mail that changes the address once its link is followed, with preset 'hardened' after a fresh proof (ASVS 5.0 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import type { User } from '../../accounts/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
 import { requireAuthorization } from '../../http/authorize.js'
+import { isFresh, sendStale } from '../../http/freshness.js'
 import { confirmEmailUrl } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/realm.js'
-import { crossOrigin, Empty, InfoResponse, invalid, unavailable, unreadable } from '../answers.js'
+import { crossOrigin, Empty, InfoResponse, invalid, staleSignIn, unavailable, unreadable } from '../answers.js'
 import { type ProfileFields, profileFields } from '../profile.js'
 import type { Door } from '../route.js'
 
@@ -46,7 +47,15 @@ export function postInfo(realm: Realm): Door {
     description: 'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
     body: Type.Object({ ...InfoRequest.properties, ...fields.request }),
-    response: { 200: withFields(InfoResponse, fields), 400: invalid, 401: nobody, 403: crossOrigin, 404: gone, ...unreadable, 503: unavailable },
+    response: {
+      200: withFields(InfoResponse, fields),
+      400: invalid,
+      401: realm.reauthentication === null ? nobody : staleSignIn,
+      403: crossOrigin,
+      404: gone,
+      ...unreadable,
+      503: unavailable,
+    },
     async handler(request, reply) {
       const { newEmail, newPassword, oldPassword } = request.body as Static<typeof InfoRequest> // checked by the route's schema
       const { userId, sessionId } = callerOf(realm, request)
@@ -57,6 +66,14 @@ export function postInfo(realm: Realm): Door {
       }
       const read = fields.read(request.body as object, false)
       if ('errors' in read) return sendValidationProblem(reply, read.errors)
+      const isMoving = isGiven(newEmail) && newEmail !== user.email
+      if (isMoving && realm.reauthentication !== null && !isFresh(realm, request)) {
+        if (!isGiven(oldPassword)) return sendStale(reply)
+        // Beside a new password the change of that proves the old one.
+        if (!isGiven(newPassword) && !await realm.reauthentication.byPassword(user, oldPassword)) {
+          return sendValidationProblem(reply, [{ code: 'PasswordMismatch', description: realm.describe('PasswordMismatch', []) }])
+        }
+      }
       if (isGiven(newPassword)) {
         if (!isGiven(oldPassword)) {
           return sendValidationProblem(reply, [{ code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) }])
@@ -69,7 +86,7 @@ export function postInfo(realm: Realm): Door {
         const result = await realm.users.update(user)
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       }
-      if (isGiven(newEmail) && newEmail !== user.email) {
+      if (isMoving) {
         await realm.mailLater((db, mail) => {
           const confirm = () => mail.confirmationLink(
             db, user, newEmail, confirmEmailUrl(realm, request), realm.users.generateChangeEmailToken(user, newEmail), newEmail)
