@@ -4,6 +4,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import pg from 'pg'
 import type { User } from '../../src/index.js'
+import { connect } from '../../src/store/database.js'
+import { findOwners } from '../../src/store/users.js'
 import { startHost } from '../support/managers.js'
 import { databaseUrl } from '../support/postgres.js'
 
@@ -64,10 +66,14 @@ async function someone(): Promise<User> {
 const department = { type: 'department', value: 'all' }
 const middle = '80000000-0000-0000-0000-000000000000'
 
+const store = connect(pool, app.schema, undefined, {}, () => undefined)
+
 const questions: Readonly<Record<string, (user: User) => Promise<unknown>>> = {
   findById: (user) => users.findById(user.id),
   findByName: () => users.findByName('USER004711'),
   findByEmail: () => users.findByEmail('mail004711@example.com'),
+  findOwners: () => findOwners(store, 'USER004711', null, middle),
+  'findOwners, of an address': () => findOwners(store, 'NOBODY', 'MAIL004711@EXAMPLE.COM', middle),
   findByLogin: () => users.findByLogin('google', 'user004711'),
   'list, first page': () => users.list(),
   'list, page in the middle': () => users.list({ after: middle }),
