@@ -12,7 +12,7 @@ import { clientThat } from '../support/faulty-pool.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
 // The feed of revocations asks by itself, twice a second.
-const isOfTheFeed = (text: string) => /where revoked_at >/.test(text)
+const isOfTheFeed = (text: string) => /where revoked_at >|from pg_stat_activity/.test(text)
 
 /** Ends the backend of whoever is about to send a certain statement, and waits until it is gone. */
 function assassin(url: string) {
