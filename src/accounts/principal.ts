@@ -35,19 +35,31 @@ class TicketPrincipal implements Principal {
   readonly roles: readonly string[]
   readonly amr: readonly string[]
   readonly authenticatedAt: number
-  readonly claims: readonly Claim[]
+  readonly #ticket: Ticket
+  #claims: readonly Claim[] | null = null
 
   constructor(ticket: Ticket, readonly scheme: Scheme) {
+    this.#ticket = ticket
     this.userId = ticket.userId
     this.userName = ticket.userName
     this.email = ticket.email
     this.sessionId = ticket.sessionId
-    this.roles = ticket.roles
-    this.amr = ticket.amr
-    this.authenticatedAt = ticket.authenticatedAt * 1000
     // One principal serves all requests with its ticket.
-    this.claims = Object.freeze(claimsOf(ticket).map((claim) => Object.freeze(claim)))
+    this.roles = Object.freeze(ticket.roles)
+    this.amr = Object.freeze(ticket.amr)
+    this.authenticatedAt = ticket.authenticatedAt * 1000
     Object.freeze(this)
+  }
+
+  /** Made when somebody asks: most requests never do. */
+  get claims(): readonly Claim[] {
+    return this.#claims ??= Object.freeze(claimsOf(this.#ticket).map((claim) => Object.freeze({ ...claim })))
+  }
+
+  /** What JSON.stringify takes: the claims are no member of their own. */
+  toJSON(): object {
+    const { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt } = this
+    return { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt }
   }
 
   isInRole(role: string): boolean {

@@ -87,10 +87,17 @@ export function readCookie(realm: Realm, request: FastifyRequest): string | null
 /** The value of the one cookie of exactly this name; names are not decoded (CVE-2020-1045). */
 export function findCookie(header: string | undefined, name: string): string | null {
   if (header === undefined) return null
-  const start = `${name}=`
-  const found = header.split(';').map((part) => part.trim()).filter((part) => part.startsWith(start))
-  const [only] = found
-  return only !== undefined && found.length === 1 ? only.slice(start.length) : null
+  let found: string | null = null
+  for (let start = 0, end = 0; start < header.length; start = end + 1) {
+    end = header.indexOf(';', start)
+    if (end === -1) end = header.length
+    while (header.charCodeAt(start) === 0x20 || header.charCodeAt(start) === 0x09) start++
+    const equals = start + name.length
+    if (header.charCodeAt(equals) !== 0x3d || !header.startsWith(name, start)) continue
+    if (found !== null) return null
+    found = header.slice(equals + 1, end).trimEnd()
+  }
+  return found
 }
 
 // A browser keeps name and value up to 4,096 bytes and drops what is longer without a word (RFC 6265bis §5.6).

@@ -45,7 +45,7 @@ export function writeSeconds(bytes: Buffer, at: number, seconds: number, field: 
 }
 
 export function readSeconds(bytes: Buffer, at: number): number {
-  return bytes.readUIntBE(at, secondsLength)
+  return (bytes[at] ?? 0) * 2 ** 32 + bytes.readUInt32BE(at + 1)
 }
 
 export function writeMark(bytes: Buffer, at: number, mark: string, field: string): void {

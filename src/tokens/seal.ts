@@ -142,13 +142,15 @@ function withContext(header: Buffer, context: string | undefined): Buffer {
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const sextets = new Map(Array.from(alphabet, (character, value) => [character.charCodeAt(0), value]))
+const none = 0xff
+const sextets = new Uint8Array(128).fill(none)
+for (const [value, character] of Array.from(alphabet).entries()) sextets[character.charCodeAt(0)] = value
 
 function threeBytes(token: string, at: number): number {
   let bits = 0
   for (let i = at; i < at + 4; i++) {
-    const sextet = sextets.get(token.charCodeAt(i))
-    if (sextet === undefined) return -1
+    const sextet = sextets[token.charCodeAt(i)] ?? none
+    if (sextet === none) return -1
     bits = bits << 6 | sextet
   }
   return bits

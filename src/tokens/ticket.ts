@@ -102,7 +102,7 @@ function readTicket(bytes: Buffer): Ticket | null {
   const names = readNames(bytes.toString('utf8', at.names))
   if (names === null || persistent > 1) return null
   const [userName, email, amr, roles, claims] = names
-  return Object.freeze({
+  return {
     userId: uuidText(bytes, at.userId),
     sessionId: uuidText(bytes, at.sessionId),
     userName,
@@ -113,12 +113,12 @@ function readTicket(bytes: Buffer): Ticket | null {
     authenticatedAt: readSeconds(bytes, at.authenticatedAt),
     sessionExpiresAt: readSeconds(bytes, at.sessionExpiresAt),
     validatedAt: readSeconds(bytes, at.validatedAt),
-    amr: Object.freeze(amr),
-    roles: Object.freeze(roles),
-    claims: Object.freeze(inPairs(claims)),
+    amr,
+    roles,
+    claims: inPairs(claims),
     counter: bytes.readUInt32BE(at.counter),
     persistent: persistent === 1,
-  })
+  }
 }
 
 type Names = [userName: string, email: string | 0 | null, amr: string[], roles: string[], claims: string[]]
@@ -149,6 +149,6 @@ function isUint32(value: number): boolean {
 
 function inPairs(flat: string[]): TicketClaim[] {
   const claims: TicketClaim[] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) claims.push(Object.freeze({ type: flat[i] ?? '', value: flat[i + 1] ?? '' }))
+  for (let i = 0; i + 1 < flat.length; i += 2) claims.push({ type: flat[i] ?? '', value: flat[i + 1] ?? '' })
   return claims
 }

@@ -445,6 +445,10 @@ test('the principal is one object per request, frozen to its last claim, with th
   after: (app) => app.get('/me', { onRequest: requireAuthorization() }, (request) => {
     const principal = request.identity!
     assert.equal(request.identity, principal)
+    assert.deepEqual(Object.keys(JSON.parse(JSON.stringify(principal)) as object), [
+      'userId', 'userName', 'email', 'sessionId', 'scheme', 'claims', 'roles', 'amr', 'authenticatedAt',
+    ])
+    assert.equal(principal.claims, principal.claims)
     for (const thing of [principal, principal.claims, principal.roles, principal.amr, ...principal.claims]) assert.ok(Object.isFrozen(thing))
     assert.throws(() => { (request as { identity: unknown }).identity = null }, TypeError)
     assert.ok(principal.isInRole('Admin') && !principal.isInRole('admin'))
