@@ -18,7 +18,7 @@ export function prepared<const Name extends string, Row>(
 ): (db: Db, given: Readonly<Record<NoInfer<Name>, unknown>>) => Promise<Row[]> {
   return async (db, given) => {
     const { clock } = db
-    const { text, places } = db.texts.of(label, () => {
+    const { text, places } = db.texts.of(write, label, () => {
       const timeless: Db = clock === undefined ? db : { ...db, now: () => sql<Date>`to_timestamp(${now}::double precision)` }
       const marked = Object.fromEntries(slots.map((name) => [name, sql<never>`${new Place(name)}`])) as Record<Name, Slot> // each name is there
       return write(timeless, marked).compile(db.kysely)

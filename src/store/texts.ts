@@ -9,15 +9,16 @@ interface Text {
 
 /** The texts of one connection, which carry its schema. */
 export class Texts {
-  readonly #written = new Map<string, Text>()
+  readonly #written = new Map<unknown, Text>()
   readonly #names = new Map<string, string>()
 
-  of(label: string, compile: () => CompiledQuery): Text {
-    const known = this.#written.get(label)
+  /** @param writer who writes it; a label that two of them share means two texts */
+  of(writer: unknown, label: string, compile: () => CompiledQuery): Text {
+    const known = this.#written.get(writer)
     if (known !== undefined) return known
     const { sql: written, parameters: places } = compile()
     const text = written.trim()
-    this.#written.set(label, { text, places })
+    this.#written.set(writer, { text, places })
     this.#names.set(text, `identity ${label} ${fingerprint(text)}`)
     return { text, places }
   }

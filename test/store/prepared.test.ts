@@ -80,6 +80,13 @@ test('a column that changes its type under a prepared statement is read as it is
   assert.deepEqual(await sizes(db, { least: 1 }), [{ size: '1' }])
 })
 
+test('two statements of one label are two', async (t) => {
+  const { db } = await openSingle(t)
+  const one = prepared('same', [], () => sql<{ answer: number }>`select 1 as answer`)
+  const two = prepared('same', [], () => sql<{ answer: number }>`select 2 as answer`)
+  for (let time = 0; time < 2; time++) assert.deepEqual([await one(db, {}), await two(db, {})], [[{ answer: 1 }], [{ answer: 2 }]])
+})
+
 test('any other error is told and changes nothing', async (t) => {
   const { db, pool } = await openSingle(t)
   const failing = prepared('failing', ['divisor'], (_db, { divisor }) => sql<{ result: number }>`select 1 / ${divisor}::integer as result`)
