@@ -10,6 +10,7 @@ import type { SealingKey } from '../tokens/seal.js'
 import { isMarkOf, newConcurrencyStamp, newStamp, newUuidV7 } from '../tokens/stamp.js'
 import type { Ticket } from '../tokens/ticket.js'
 import { gatherRotations } from './gathered-rotations.js'
+import { isGiven } from './given.js'
 import type { Notifier } from './hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening } from './host-sign-in.js'
 import { isLockedByHand } from './lockout.js'
@@ -206,10 +207,6 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
-}
-
-function isGiven(code: string | null | undefined): code is string {
-  return code !== undefined && code !== null && code !== ''
 }
 
 function asSignedIn(sessionId: string, session: LiveSession): SignedIn {

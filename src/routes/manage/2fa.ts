@@ -1,6 +1,7 @@
 // POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted. With
 // preset 'hardened' a change needs a fresh proof, and the key is not shown once the second factor is on (ASVS 5.0 7.5.1).
 import { type Static, Type } from '@sinclair/typebox'
+import { isGiven } from '../../accounts/given.js'
 import type { User } from '../../accounts/user.js'
 import type { ErrorCode } from '../../errors.js'
 import { requireAuthorization } from '../../http/authorize.js'
@@ -82,8 +83,4 @@ export function twoFactor(realm: Realm): Door {
       }
     },
   }
-}
-
-function isGiven(code: string | null | undefined): code is string {
-  return code !== undefined && code !== null && code !== ''
 }

@@ -1,6 +1,7 @@
 // GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
 // old one; and the mail that changes the address once its link is followed, with preset 'hardened' after a fresh proof (ASVS 5.0 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { isGiven } from '../../accounts/given.js'
 import type { User } from '../../accounts/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
 import { requireAuthorization } from '../../http/authorize.js'
@@ -97,10 +98,6 @@ export function postInfo(realm: Realm): Door {
       return infoOf(user)
     },
   }
-}
-
-function isGiven(text: string | null | undefined): text is string {
-  return text !== undefined && text !== null && text !== ''
 }
 
 function withFields(schema: typeof InfoResponse, { response }: ProfileFields): TObject {
