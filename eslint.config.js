@@ -2,8 +2,14 @@ import tseslint from 'typescript-eslint'
 
 // Randomness comes from node:crypto only, and SQL is never glued together from strings.
 const forbidden = [
-  { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'Use node:crypto for randomness.' },
-  { selector: "CallExpression[callee.object.name='sql'][callee.property.name='raw']:not([arguments.0.type='Literal'])", message: 'sql.raw takes literals only.' },
+  {
+    selector: "MemberExpression[object.name='Math'][property.name='random']",
+    message: 'Use node:crypto for randomness.',
+  },
+  {
+    selector: "CallExpression[callee.object.name='sql'][callee.property.name='raw']:not([arguments.0.type='Literal'])",
+    message: 'sql.raw takes literals only.',
+  },
 ]
 
 export default tseslint.config(
@@ -26,7 +32,18 @@ export default tseslint.config(
     rules: {
       'no-console': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
-      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', package: 'node:test', name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'] }] }],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            {
+              from: 'package',
+              package: 'node:test',
+              name: ['test', 'it', 'describe', 'suite', 'before', 'after', 'beforeEach', 'afterEach'],
+            },
+          ],
+        },
+      ],
     },
   },
   // What must not compile is the compiler's to judge.

@@ -45,25 +45,35 @@ const entries: readonly Entry[] = [
 export async function authenticate(settings: Settings): Promise<Report> {
   const files = await credentialFiles()
   const servers: Server[] = []
-  const started: { name: string, server: Server, file: string }[] = []
+  const started: { name: string; server: Server; file: string }[] = []
   try {
     const ours = await startServer(contenderOf('identity'), settings)
     servers.push(ours)
     // The bare route is sent a header of the same length and ignores it.
     const ignored = await files.write(await ours.credentials(connections))
     for (const { name, module, variant, tokens } of entries) {
-      const server = await startServer(module, { ...settings, ...(variant === undefined ? {} : { variant }) }, serverCore)
+      const server = await startServer(
+        module,
+        { ...settings, ...(variant === undefined ? {} : { variant }) },
+        serverCore,
+      )
       servers.push(server)
       const credentials = await server.credentials(connections)
       for (const credential of credentials.slice(0, 2)) await proveGuard(name, server, credential)
-      const file = tokens === 'new' ? await files.write(await mint(module, { ...settings, ...(variant === undefined ? {} : { variant }) }))
-        : credentials.length === 0 ? ignored : await files.write(credentials)
+      const file =
+        tokens === 'new'
+          ? await files.write(await mint(module, { ...settings, ...(variant === undefined ? {} : { variant }) }))
+          : credentials.length === 0
+            ? ignored
+            : await files.write(credentials)
       started.push({ name, server, file })
     }
     const reports = new Map<Tool, Map<string, Measured[]>>()
-    for (const tool of hasWrk ? ['wrk', 'autocannon'] as const : ['autocannon'] as const) {
+    for (const tool of hasWrk ? (['wrk', 'autocannon'] as const) : (['autocannon'] as const)) {
       const runners = started.map(({ name, server, file }): Runner<Measured> => ({
-        name, run: (seconds) => measure(server, { kind: 'get', url: `${server.url}/guarded`, connections, seconds, file }, tool, loadCore),
+        name,
+        run: (seconds) =>
+          measure(server, { kind: 'get', url: `${server.url}/guarded`, connections, seconds, file }, tool, loadCore),
       }))
       reports.set(tool, await inRounds(runners, settings))
     }
@@ -88,13 +98,28 @@ function report(reports: Map<Tool, Map<string, Measured[]>>): Report {
   const [main] = reports.values()
   const results = main!
   const added = (name: string) => beside(results, name, bare, (one, other) => one.cpuMicros - other.cpuMicros)
-  const share = (tool: Tool, name: string) => beside(reports.get(tool)!, name, bare, (one, other) => one.perSecond / other.perSecond)
-  const figure = (name: string, key: 'perSecond' | 'p50' | 'p99' | 'cpuMicros', digits: number) => median(results.get(name)!.map((one) => one[key])).toFixed(digits)
+  const share = (tool: Tool, name: string) =>
+    beside(reports.get(tool)!, name, bare, (one, other) => one.perSecond / other.perSecond)
+  const figure = (name: string, key: 'perSecond' | 'p50' | 'p99' | 'cpuMicros', digits: number) =>
+    median(results.get(name)!.map((one) => one[key])).toFixed(digits)
   const tools = [...reports.keys()]
   const table = [
-    [`GET, ${connections} connections`, 'req/s', 'p50 ms', 'p99 ms', 'CPU µs', 'CPU µs above bare', ...tools.map((tool) => `of bare, ${tool}`)],
+    [
+      `GET, ${connections} connections`,
+      'req/s',
+      'p50 ms',
+      'p99 ms',
+      'CPU µs',
+      'CPU µs above bare',
+      ...tools.map((tool) => `of bare, ${tool}`),
+    ],
     ...entries.map(({ name }) => [
-      name, figure(name, 'perSecond', 0), figure(name, 'p50', 2), figure(name, 'p99', 2), figure(name, 'cpuMicros', 1), spread(added(name), 1),
+      name,
+      figure(name, 'perSecond', 0),
+      figure(name, 'p50', 2),
+      figure(name, 'p99', 2),
+      figure(name, 'cpuMicros', 1),
+      spread(added(name), 1),
       ...tools.map((tool) => median(share(tool, name)).toFixed(2)),
     ]),
   ]
@@ -102,26 +127,45 @@ function report(reports: Map<Tool, Map<string, Measured[]>>): Report {
   const times = (name: string, other: string) => added(other).map((cost, round) => cost / added(name)[round]!)
   const findings: Finding[] = [
     {
-      what: 'authenticated GET, token seen before: server CPU above the bare route', target: '≤ 4 µs',
-      measured: spread(added(seen), 1, ' µs'), isMet: median(added(seen)) <= 4,
+      what: 'authenticated GET, token seen before: server CPU above the bare route',
+      target: '≤ 4 µs',
+      measured: spread(added(seen), 1, ' µs'),
+      isMet: median(added(seen)) <= 4,
     },
     ...tools.map((tool) => {
       const least = tool === 'wrk' ? 0.9 : 0.83
-      return { what: `… its throughput under ${tool}, of the bare route's`, target: `≥ ${least.toFixed(2)}`, measured: spread(share(tool, seen), 2), isMet: median(share(tool, seen)) >= least }
+      return {
+        what: `… its throughput under ${tool}, of the bare route's`,
+        target: `≥ ${least.toFixed(2)}`,
+        measured: spread(share(tool, seen), 2),
+        isMet: median(share(tool, seen)) >= least,
+      }
     }),
-    ...[[jwtCached, ''], [secureSession, ' (stretch)']].map(([name = '', note = '']) => ({
-      what: `authenticated GET, every token new: CPU above bare, beside ${name}${note}`, target: `< ${spread(added(name), 1, ' µs')}`,
-      measured: spread(added(fresh), 1, ' µs'), isMet: median(added(fresh)) < median(added(name)),
+    ...[
+      [jwtCached, ''],
+      [secureSession, ' (stretch)'],
+    ].map(([name = '', note = '']) => ({
+      what: `authenticated GET, every token new: CPU above bare, beside ${name}${note}`,
+      target: `< ${spread(added(name), 1, ' µs')}`,
+      measured: spread(added(fresh), 1, ' µs'),
+      isMet: median(added(fresh)) < median(added(name)),
     })),
-    ...[[fresh, 15], [seen, 100]].map(([name, least]) => ({
-      what: `${name as string}: times less CPU above bare than ${betterAuthCached}`, target: `≥ ${least as number}`,
-      measured: spread(times(name as string, betterAuthCached), 0), isMet: median(times(name as string, betterAuthCached)) >= (least as number),
+    ...[
+      [fresh, 15],
+      [seen, 100],
+    ].map(([name, least]) => ({
+      what: `${name as string}: times less CPU above bare than ${betterAuthCached}`,
+      target: `≥ ${least as number}`,
+      measured: spread(times(name as string, betterAuthCached), 0),
+      isMet: median(times(name as string, betterAuthCached)) >= (least as number),
     })),
   ]
   const chart: Chart = {
     title: 'Server CPU that authenticating a request adds, µs (shorter is better)',
     unit: 'µs',
-    bars: entries.slice(1).map(({ name }) => ({ name, value: median(added(name)), isOurs: name.startsWith('fastify-identity') })),
+    bars: entries
+      .slice(1)
+      .map(({ name }) => ({ name, value: median(added(name)), isOurs: name.startsWith('fastify-identity') })),
   }
   return { title: 'Authenticating a request', table, findings, charts: [chart] }
 }

@@ -35,21 +35,32 @@ const stranger = (index: number) => ({ email: `nobody-${index}@example.com` })
 const locked = { email: 'locked@example.com', password }
 
 const questions: readonly Question[] = [
-  { what: '/login', path: '/account/login', known: (index) => ({ ...address(index), password }), unknown: (index) => ({ ...stranger(index), password }) },
+  {
+    what: '/login',
+    path: '/account/login',
+    known: (index) => ({ ...address(index), password }),
+    unknown: (index) => ({ ...stranger(index), password }),
+  },
   { what: '/forgotPassword', path: '/account/forgotPassword', known: address, unknown: stranger },
   { what: '/resendConfirmationEmail', path: '/account/resendConfirmationEmail', known: address, unknown: stranger },
   {
-    what: 'control: /login of a locked name', path: '/account/login', isControl: true,
-    known: (index) => ({ email: `another-${index}@example.com`, password }), unknown: () => locked,
+    what: 'control: /login of a locked name',
+    path: '/account/login',
+    isControl: true,
+    known: (index) => ({ email: `another-${index}@example.com`, password }),
+    unknown: () => locked,
   },
 ]
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 const postgres = process.env.DATABASE_URL === undefined ? await startPostgres({ persistent: false }) : null
 const database = postgres?.url ?? process.env.DATABASE_URL!
-const server = startChild(import.meta.resolve('./enumeration-server.js'), null, { DATABASE_URL: database, NODE_ENV: 'development' })
+const server = startChild(import.meta.resolve('./enumeration-server.js'), null, {
+  DATABASE_URL: database,
+  NODE_ENV: 'development',
+})
 try {
-  const url = await server.ask('url') as string // what enumeration-server.ts sends
+  const url = (await server.ask('url')) as string // what enumeration-server.ts sends
   await settle()
   for (let attempt = 0; attempt < 5; attempt++) await send(url, '/account/login', locked)
   const rows: string[][] = [['', 'AUC', 'known ms', 'unknown ms']]
@@ -60,8 +71,10 @@ try {
     isTold ||= question.isControl === true ? auc < 0.9 : auc > most
     rows.push([question.what, auc.toFixed(3), median(known).toFixed(2), median(unknown).toFixed(2)])
   }
-  console.log(`${columns(rows)}\n\n${pairs} pairs each, medians; at most ${most}, the control at least 0.9. `
-    + `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`)
+  console.log(
+    `${columns(rows)}\n\n${pairs} pairs each, medians; at most ${most}, the control at least 0.9. ` +
+      `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`,
+  )
   process.exitCode = isTold ? 1 : 0
 } finally {
   agent.destroy()
@@ -80,10 +93,13 @@ async function settle(): Promise<void> {
   await client.end()
 }
 
-async function measure(url: string, { path, known, unknown }: Question): Promise<{ known: number[], unknown: number[] }> {
+async function measure(
+  url: string,
+  { path, known, unknown }: Question,
+): Promise<{ known: number[]; unknown: number[] }> {
   const times = { known: [] as number[], unknown: [] as number[] }
   for (let index = 1; index <= pairs + warmUp; index++) {
-    const order = randomInt(2) === 0 ? ['known', 'unknown'] as const : ['unknown', 'known'] as const
+    const order = randomInt(2) === 0 ? (['known', 'unknown'] as const) : (['unknown', 'known'] as const)
     for (const kind of order) {
       const took = await send(url, path, kind === 'known' ? known(index) : unknown(index))
       if (index > warmUp) times[kind].push(took)
@@ -96,13 +112,18 @@ async function measure(url: string, { path, known, unknown }: Question): Promise
 async function send(url: string, path: string, json: object): Promise<number> {
   const body = JSON.stringify(json)
   const begin = performance.now()
-  const sent = request(url + path, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } })
+  const sent = request(url + path, {
+    method: 'POST',
+    agent,
+    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+  })
   sent.end(body)
-  const [answer] = await once(sent, 'response') as [IncomingMessage]
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   answer.resume()
   await once(answer, 'end')
   const took = performance.now() - begin
-  if (answer.statusCode !== 200 && answer.statusCode !== 401) throw new Error(`${path} answered ${answer.statusCode ?? 'nothing'}`)
+  if (answer.statusCode !== 200 && answer.statusCode !== 401)
+    throw new Error(`${path} answered ${answer.statusCode ?? 'nothing'}`)
   return took
 }
 

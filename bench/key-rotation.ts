@@ -48,7 +48,7 @@ async function start(): Promise<string> {
     env: { ...process.env, DATABASE_URL: postgres?.url ?? process.env.DATABASE_URL, NODE_ENV: 'development' },
   })
   servers.push(server)
-  const [url] = await once(server, 'message') as [string] // what key-rotation-server.ts sends first
+  const [url] = (await once(server, 'message')) as [string] // what key-rotation-server.ts sends first
   return url
 }
 
@@ -61,7 +61,9 @@ async function measure(): Promise<void> {
   const latencies: number[] = []
   const keys = new Set<string>()
   const pending = new Set<Promise<void>>()
-  const note = (what: string) => { statuses.set(what, (statuses.get(what) ?? 0) + 1) }
+  const note = (what: string) => {
+    statuses.set(what, (statuses.get(what) ?? 0) + 1)
+  }
   let asked = 0
 
   async function ask(index: number): Promise<void> {
@@ -76,7 +78,12 @@ async function measure(): Promise<void> {
   // Each person's tokens are made anew every 10 s, on either instance.
   async function renew(index: number): Promise<void> {
     const person = index % people
-    const { status, body } = await call('POST', `${at(index + Math.floor(index / people))}/account/refresh`, undefined, { refreshToken: pairs[person]!.refreshToken })
+    const { status, body } = await call(
+      'POST',
+      `${at(index + Math.floor(index / people))}/account/refresh`,
+      undefined,
+      { refreshToken: pairs[person]!.refreshToken },
+    )
     note(`refresh ${status}`)
     if (status === 200) pairs[person] = JSON.parse(body) as Pair // the answer of /refresh
   }
@@ -87,27 +94,35 @@ async function measure(): Promise<void> {
   while (performance.now() - began < seconds * 1000) {
     const elapsed = (performance.now() - began) / 1000
     while (asked < elapsed * rate) follow(ask(asked++))
-    while (renewed < elapsed * people / 10) follow(renew(renewed++))
-    while (turned < Math.floor(elapsed / every) + 1) servers[turned++ % servers.length]!.send({ rotate: activateAfterSeconds })
+    while (renewed < (elapsed * people) / 10) follow(renew(renewed++))
+    while (turned < Math.floor(elapsed / every) + 1)
+      servers[turned++ % servers.length]!.send({ rotate: activateAfterSeconds })
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
   await Promise.all(pending)
   report()
 
   function follow(work: Promise<void>): void {
-    const kept = work.catch((error: unknown) => note(`failed ${(error as NodeJS.ErrnoException).code ?? String(error)}`)).finally(() => pending.delete(kept))
+    const kept = work
+      .catch((error: unknown) => note(`failed ${(error as NodeJS.ErrnoException).code ?? String(error)}`))
+      .finally(() => pending.delete(kept))
     pending.add(kept)
   }
 
   function report(): void {
     latencies.sort((a, b) => a - b)
-    const share = (part: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))]!.toFixed(1)
+    const share = (part: number) =>
+      latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))]!.toFixed(1)
     const refused = [...statuses].filter(([what]) => !what.endsWith(' 200')).reduce((sum, [, count]) => sum + count, 0)
-    console.log(`${asked} requests in ${seconds} s (${Math.round(asked / seconds)}/s) to 2 instances, ${turned} rotations, tokens under ${keys.size} keys`)
+    console.log(
+      `${asked} requests in ${seconds} s (${Math.round(asked / seconds)}/s) to 2 instances, ${turned} rotations, tokens under ${keys.size} keys`,
+    )
     console.log(`answers: ${[...statuses].map(([what, count]) => `${what}: ${count}`).join(', ')}`)
     console.log(`latency p50 ${share(0.5)} ms, p99 ${share(0.99)} ms, max ${share(1)} ms`)
     console.log(`not answered with 200: ${refused}`)
-    console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`)
+    console.log(
+      `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`,
+    )
     if (refused > 0) process.exitCode = 1
   }
 }
@@ -120,7 +135,7 @@ async function newcomer(url: string, index: number): Promise<Pair> {
   return JSON.parse(body) as Pair // the answer of /login
 }
 
-function call(method: string, url: string, token?: string, json?: object): Promise<{ status: number, body: string }> {
+function call(method: string, url: string, token?: string, json?: object): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const body = json === undefined ? undefined : JSON.stringify(json)
     const headers = {
@@ -132,6 +147,8 @@ function call(method: string, url: string, token?: string, json?: object): Promi
       answer.on('data', (chunk: Buffer) => chunks.push(chunk))
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString() }))
       answer.on('error', reject)
-    }).on('error', reject).end(body)
+    })
+      .on('error', reject)
+      .end(body)
   })
 }

@@ -36,23 +36,37 @@ export async function login(settings: Settings): Promise<Report> {
   }
   try {
     const ours = await start(contenderOf('identity'), { database, schema })
-    const oursAll = await start(contenderOf('identity'), { database, schema, variant: 'all cores' }, null, { UV_THREADPOOL_SIZE: String(cores + 2) })
+    const oursAll = await start(contenderOf('identity'), { database, schema, variant: 'all cores' }, null, {
+      UV_THREADPOOL_SIZE: String(cores + 2),
+    })
     const other = await start(rivalOf('better-auth'), { database })
-    await fill(database, schema, people, await argon2.ask('hash') as string)
+    await fill(database, schema, people, (await argon2.ask('hash')) as string)
     const others = (await other.credentials(connections)).map((credential) => credential.login!)
     const rate = (name: string, count: number): Runner<Figures> => ({
-      name, run: async (seconds) => ({ perSecond: await argon2.ask('rate', { inFlight: count, seconds }) as number }),
+      name,
+      run: async (seconds) => ({ perSecond: (await argon2.ask('rate', { inFlight: count, seconds })) as number }),
     })
     const load = (name: string, server: Server, path: string, bodies: readonly object[]): Runner<Figures> => ({
-      name, run: (seconds) => measure(server, { kind: 'post', url: server.url + path, connections, seconds: Math.max(seconds, leastSeconds), bodies }),
+      name,
+      run: (seconds) =>
+        measure(server, {
+          kind: 'post',
+          url: server.url + path,
+          connections,
+          seconds: Math.max(seconds, leastSeconds),
+          bodies,
+        }),
     })
-    const results = await inRounds([
-      rate(hashing, inFlight),
-      load(logins, ours, '/account/login', loginBodies(people, people)),
-      rate(hashingAll, 8),
-      load(loginsAll, oursAll, '/account/login', loginBodies(people, people)),
-      load(rival, other, '/api/auth/sign-in/email', others),
-    ], settings)
+    const results = await inRounds(
+      [
+        rate(hashing, inFlight),
+        load(logins, ours, '/account/login', loginBodies(people, people)),
+        rate(hashingAll, 8),
+        load(loginsAll, oursAll, '/account/login', loginBodies(people, people)),
+        load(rival, other, '/api/auth/sign-in/email', others),
+      ],
+      settings,
+    )
     return report(results)
   } finally {
     await Promise.all([argon2, ...servers].map((one) => one.stop()))
@@ -60,16 +74,34 @@ export async function login(settings: Settings): Promise<Report> {
 }
 
 function report(results: Map<string, Figures[]>): Report {
-  const share = (name: string, other: string) => beside(results, name, other, (one, two) => one.perSecond / two.perSecond)
+  const share = (name: string, other: string) =>
+    beside(results, name, other, (one, two) => one.perSecond / two.perSecond)
   const figure = (list: Figures[], key: 'p50' | 'p99' | 'cpuMicros', digits: number) =>
     list[0]?.[key] === undefined ? '' : median(list.map((one) => one[key]!)).toFixed(digits)
   const table = [
     [`${connections} connections`, 'per second', 'p50 ms', 'p99 ms', 'CPU µs'],
-    ...[...results].map(([name, list]) => [name, spread(list.map((one) => one.perSecond), 1), figure(list, 'p50', 0), figure(list, 'p99', 0), figure(list, 'cpuMicros', 0)]),
+    ...[...results].map(([name, list]) => [
+      name,
+      spread(
+        list.map((one) => one.perSecond),
+        1,
+      ),
+      figure(list, 'p50', 0),
+      figure(list, 'p99', 0),
+      figure(list, 'cpuMicros', 0),
+    ]),
   ]
   const finding = (what: string, values: readonly number[], least: number, asShare: boolean): Finding => ({
-    what, target: asShare ? `≥ ${least * 100} %` : `≥ ${least} times`,
-    measured: asShare ? spread(values.map((value) => value * 100), 0, ' %') : spread(values, 1, ' times'), isMet: median(values) >= least,
+    what,
+    target: asShare ? `≥ ${least * 100} %` : `≥ ${least} times`,
+    measured: asShare
+      ? spread(
+          values.map((value) => value * 100),
+          0,
+          ' %',
+        )
+      : spread(values, 1, ' times'),
+    isMet: median(values) >= least,
   })
   return {
     title: 'Logging in',
@@ -79,10 +111,16 @@ function report(results: Map<string, Figures[]>): Report {
       finding(`logins with ${cores} in flight, of ${hashingAll}`, share(loginsAll, hashingAll), 0.85, true),
       finding("logins, beside better-auth's", share(logins, rival), 5, false),
     ],
-    charts: [{
-      title: 'Logins per second (longer is better)',
-      unit: '/s',
-      bars: [logins, loginsAll, rival].map((name) => ({ name, value: median(results.get(name)!.map((one) => one.perSecond)), isOurs: name !== rival })),
-    }],
+    charts: [
+      {
+        title: 'Logins per second (longer is better)',
+        unit: '/s',
+        bars: [logins, loginsAll, rival].map((name) => ({
+          name,
+          value: median(results.get(name)!.map((one) => one.perSecond)),
+          isOurs: name !== rival,
+        })),
+      },
+    ],
   }
 }

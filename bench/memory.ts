@@ -18,7 +18,14 @@ export async function memory({ database, isQuick }: Settings): Promise<Report> {
   try {
     for (let done = 0; done < batches; done++) {
       const file = await files.write(await sealing.credentials(batch))
-      const { statuses } = await load({ kind: 'get', url: `${measured.url}/guarded`, connections, seconds: 0, amount: batch, file })
+      const { statuses } = await load({
+        kind: 'get',
+        url: `${measured.url}/guarded`,
+        connections,
+        seconds: 0,
+        amount: batch,
+        file,
+      })
       if (statuses[200] !== batch) throw new Error(`Of ${batch} requests ${JSON.stringify(statuses)}`)
       rss.push((await measured.usage()).rss)
     }
@@ -29,10 +36,17 @@ export async function memory({ database, isQuick }: Settings): Promise<Report> {
   const grown = rss.at(-1)! - rss[0]!
   return {
     title: 'Memory',
-    table: [['requests with distinct tokens', 'RSS'], ...rss.map((bytes, index) => [String((index + 1) * batch), megabytes(bytes)])],
-    findings: [{
-      what: `RSS after ${(batch * batches).toLocaleString('en')} requests with distinct tokens, above that after ${batch.toLocaleString('en')}`,
-      target: '≤ 20 MB', measured: megabytes(grown), isMet: grown <= 20e6,
-    }],
+    table: [
+      ['requests with distinct tokens', 'RSS'],
+      ...rss.map((bytes, index) => [String((index + 1) * batch), megabytes(bytes)]),
+    ],
+    findings: [
+      {
+        what: `RSS after ${(batch * batches).toLocaleString('en')} requests with distinct tokens, above that after ${batch.toLocaleString('en')}`,
+        target: '≤ 20 MB',
+        measured: megabytes(grown),
+        isMet: grown <= 20e6,
+      },
+    ],
   }
 }

@@ -22,19 +22,35 @@ import type { Settings } from './support/rounds.js'
 import { hasWrk } from './support/wrk.js'
 
 const questions: Readonly<Record<string, (settings: Settings) => Promise<Report>>> = {
-  authenticate, login, flood, refresh, growth, memory, 'start-up': startUp, seal,
+  authenticate,
+  login,
+  flood,
+  refresh,
+  growth,
+  memory,
+  'start-up': startUp,
+  seal,
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, seconds: { type: 'string' }, svg: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    svg: { type: 'string' },
+  },
 })
 const names = positionals.length === 0 ? Object.keys(questions) : positionals
 const unknown = names.filter((name) => questions[name] === undefined)
-if (unknown.length > 0) throw new Error(`There is no bench ${unknown.join(', ')}; there are ${Object.keys(questions).join(', ')}`)
+if (unknown.length > 0)
+  throw new Error(`There is no bench ${unknown.join(', ')}; there are ${Object.keys(questions).join(', ')}`)
 
 installRivals(join(import.meta.dirname, '../../bench/rivals'))
-if (!hasWrk) console.log('wrk is not installed: autocannon alone, which is near its own limit against a bare route and flatters ratios there.')
+if (!hasWrk)
+  console.log(
+    'wrk is not installed: autocannon alone, which is near its own limit against a bare route and flatters ratios there.',
+  )
 const postgres = process.env.DATABASE_URL === undefined ? await startPostgres({ persistent: false }) : null
 const reports: Report[] = []
 try {
@@ -52,7 +68,14 @@ try {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`
   const how = `Medians of ${settings.rounds} interleaved rounds of ${settings.seconds} s (least to most). ${machine}.${settings.isQuick ? ' A quick run: not for quoting.' : ''}`
   console.log(`\n${targets(reports.flatMap(({ findings }) => findings))}\n\n${how}`)
-  if (values.svg !== undefined) await writeFile(values.svg, chart(reports.flatMap(({ charts = [] }) => charts), machine))
+  if (values.svg !== undefined)
+    await writeFile(
+      values.svg,
+      chart(
+        reports.flatMap(({ charts = [] }) => charts),
+        machine,
+      ),
+    )
 } finally {
   await postgres?.stop()
 }
@@ -60,10 +83,21 @@ try {
 // A package of their own: what they need never enters our dependency tree. Installed when the lock file is not the one that was installed.
 function installRivals(folder: string): void {
   const installed = join(folder, 'node_modules/.package-lock.json')
-  const versions = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string, { version?: string, optional?: boolean, peer?: boolean }> }).packages
-  const isCurrent = existsSync(installed) && Object.entries(versions(join(folder, 'package-lock.json')))
-    .every(([path, { version, optional }]) => path === '' || optional === true || versions(installed)[path]?.version === version)
+  const versions = (file: string) =>
+    (
+      JSON.parse(readFileSync(file, 'utf8')) as {
+        packages: Record<string, { version?: string; optional?: boolean; peer?: boolean }>
+      }
+    ).packages
+  const isCurrent =
+    existsSync(installed) &&
+    Object.entries(versions(join(folder, 'package-lock.json'))).every(
+      ([path, { version, optional }]) =>
+        path === '' || optional === true || versions(installed)[path]?.version === version,
+    )
   if (isCurrent) return
-  const { status } = spawnSync('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'], { stdio: 'inherit' })
+  const { status } = spawnSync('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'], {
+    stdio: 'inherit',
+  })
   if (status !== 0) throw new Error('The rivals could not be installed')
 }

@@ -12,7 +12,7 @@ import { startPostgres } from '../examples/postgres.js'
 import identity, { requireAuthorization } from '../src/index.js'
 import { createHasher } from '../src/passwords/hasher.js'
 import { createDenyList } from '../src/revocation/deny-list.js'
-import { connect } from '../src/store/database.js'
+import { connect } from '../src/store/connect.js'
 import { findRevoked, oldestWriterSeconds } from '../src/store/sessions.js'
 import { gather, nameOf, revoke, type TableWeight, weigh } from './support/crowd.js'
 import { expected, type Habits, simulated } from './support/population.js'
@@ -22,14 +22,20 @@ const users = Number(values.users)
 const schema = 'identity'
 const password = 'Forecast-42'
 const model = 'somebody@example.com'
-const browser = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36'
+const browser =
+  'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36'
 const times = 200
 
 const aim = { users: 100_000_000, loginsPerMinute: 100_000, secondFactorShare: 0.1 }
 // Said in the document beside the table: assumptions, not measurements.
 const habits: Habits = {
-  loginsPerMinute: aim.loginsPerMinute, logoutShare: 0.3, logoutMinutes: 30, usedHours: 4,
-  absoluteMinutes: 30 * 1440, noteMinutes: 120, attemptMinutes: 1.5,
+  loginsPerMinute: aim.loginsPerMinute,
+  logoutShare: 0.3,
+  logoutMinutes: 30,
+  usedHours: 4,
+  absoluteMinutes: 30 * 1440,
+  noteMinutes: 120,
+  attemptMinutes: 1.5,
 }
 
 interface Cost {
@@ -62,36 +68,61 @@ async function report(): Promise<void> {
   await gather(client, schema, model, users)
 
   const weights = await weigh(client, schema)
-  print(['table', 'rows', 'bytes a row', 'indexes, bytes a row', 'levels'], weights.map(({ table, rows, row, indexes }) => [
-    `\`${table}\``, whole(rows), row.toFixed(0),
-    indexes.map(({ name, bytesPerRow }) => `\`${name.replace(`${table}_`, '')}\` ${bytesPerRow.toFixed(0)}`).join(', '),
-    indexes.map(({ levels }) => levels).join(', '),
-  ]))
+  print(
+    ['table', 'rows', 'bytes a row', 'indexes, bytes a row', 'levels'],
+    weights.map(({ table, rows, row, indexes }) => [
+      `\`${table}\``,
+      whole(rows),
+      row.toFixed(0),
+      indexes
+        .map(({ name, bytesPerRow }) => `\`${name.replace(`${table}_`, '')}\` ${bytesPerRow.toFixed(0)}`)
+        .join(', '),
+      indexes.map(({ levels }) => levels).join(', '),
+    ]),
+  )
 
   // Tidying comes a minute after an instance's start, and vacuum when it likes: neither is the requests' cost.
   await client.query(`alter table ${schema}.attempts set (autovacuum_enabled = off)`)
   const sent: string[] = []
   const costs: Cost[] = []
-  await withApp(sent, async (app) => { costs.push(...await requests(app, sent)) })
-  print(['request', 'statements', 'rows written', 'WAL, bytes', 'and page images'], costs.map(({ what, statements, written, walBytes, pageBytes }) => [
-    what, statements.toFixed(1), written, whole(walBytes), whole(pageBytes),
-  ]))
+  await withApp(sent, async (app) => {
+    costs.push(...(await requests(app, sent)))
+  })
+  print(
+    ['request', 'statements', 'rows written', 'WAL, bytes', 'and page images'],
+    costs.map(({ what, statements, written, walBytes, pageBytes }) => [
+      what,
+      statements.toFixed(1),
+      written,
+      whole(walBytes),
+      whole(pageBytes),
+    ]),
+  )
 
   const polls = await revocations()
   const hash = await hashMilliseconds()
   const bytesOfDenied = deniedBytes()
-  print(['what', 'measured'], [
-    ...polls.map(({ notes, seconds, milliseconds }) => [
-      seconds > 60 ? `the first question of an instance, with ${whole(notes)} sessions ended in the last hour` : `one question, with ${whole(notes)} sessions ended in the last 15 s`,
-      `${milliseconds.toFixed(1)} ms`,
-    ]),
-    ['a session in the deny list', `${bytesOfDenied.toFixed(0)} bytes`],
-    ['one argon2id hash of the default parameters', `${hash.toFixed(1)} ms of one core`],
-  ])
+  print(
+    ['what', 'measured'],
+    [
+      ...polls.map(({ notes, seconds, milliseconds }) => [
+        seconds > 60
+          ? `the first question of an instance, with ${whole(notes)} sessions ended in the last hour`
+          : `one question, with ${whole(notes)} sessions ended in the last 15 s`,
+        `${milliseconds.toFixed(1)} ms`,
+      ]),
+      ['a session in the deny list', `${bytesOfDenied.toFixed(0)} bytes`],
+      ['one argon2id hash of the default parameters', `${hash.toFixed(1)} ms of one core`],
+    ],
+  )
   arithmetic(weights, costs, hash, bytesOfDenied)
-  const { rows: [server] } = await client.query<{ server_version: string }>('show server_version')
-  console.log(`\n${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, Postgres ${server!.server_version.split(' ')[0]!}, `
-    + `${whole(users)} users, ${new Date().toISOString().slice(0, 10)}, in ${((performance.now() - began) / 1000).toFixed(0)} s`)
+  const {
+    rows: [server],
+  } = await client.query<{ server_version: string }>('show server_version')
+  console.log(
+    `\n${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}, Postgres ${server!.server_version.split(' ')[0]!}, ` +
+      `${whole(users)} users, ${new Date().toISOString().slice(0, 10)}, in ${((performance.now() - began) / 1000).toFixed(0)} s`,
+  )
 }
 
 /** @param sent where the statements go that requests cause */
@@ -112,7 +143,10 @@ function count(one: pg.PoolClient, sent: string[]): void {
     const [first] = given as [string | pg.QueryConfig]
     const text = typeof first === 'string' ? first : first.text
     // The plugin's own errands, which it runs by the clock.
-    if (!/from .*"keys"|^\s*select string_agg\(session_id|pg_stat_activity|^\s*delete from .* = any\(array\(/.test(text)) sent.push(text)
+    if (
+      !/from .*"keys"|^\s*select string_agg\(session_id|pg_stat_activity|^\s*delete from .* = any\(array\(/.test(text)
+    )
+      sent.push(text)
     return query(...given)
   }) as typeof one.query // one of its many forms, the one that a promise is asked of
 }
@@ -126,25 +160,40 @@ async function becomeModel(app: FastifyInstance): Promise<void> {
   await app.identity.users.generateNewTwoFactorRecoveryCodes(user!, 10)
 }
 
-async function post(app: FastifyInstance, url: string, payload: object, token?: string): Promise<Record<string, string>> {
+async function post(
+  app: FastifyInstance,
+  url: string,
+  payload: object,
+  token?: string,
+): Promise<Record<string, string>> {
   const headers = { 'user-agent': browser, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) }
   const { statusCode, body } = await app.inject({ method: 'POST', url, payload, headers })
   if (statusCode !== 200) throw new Error(`${url} answered ${statusCode}`)
-  return body === '' ? {} : JSON.parse(body) as Record<string, string> // texts and one number
+  return body === '' ? {} : (JSON.parse(body) as Record<string, string>) // texts and one number
 }
 
 async function requests(app: FastifyInstance, sent: string[]): Promise<Cost[]> {
   const { rows } = await client.query<{ email: string }>(
-    `select ${nameOf(`(${users} / ${times}::int * n + 1)`)} as email from generate_series(0, ${times - 1}) n`)
+    `select ${nameOf(`(${users} / ${times}::int * n + 1)`)} as email from generate_series(0, ${times - 1}) n`,
+  )
   // Tokens of the end, newest last.
   const pairs: Record<string, string>[] = []
   const costs: Cost[] = []
-  const measure = async (what: string, act: (index: number) => Promise<unknown>) => { costs.push(await costOf(what, sent, act)) }
-  await measure('registration', (index) => post(app, '/account/register', { email: `new-${index}@example.com`, password }))
-  await measure('login', async (index) => { pairs[index] = await post(app, '/account/login', { email: rows[index]!.email, password }) })
+  const measure = async (what: string, act: (index: number) => Promise<unknown>) => {
+    costs.push(await costOf(what, sent, act))
+  }
+  await measure('registration', (index) =>
+    post(app, '/account/register', { email: `new-${index}@example.com`, password }),
+  )
+  await measure('login', async (index) => {
+    pairs[index] = await post(app, '/account/login', { email: rows[index]!.email, password })
+  })
   await measure('authenticated request', (index) =>
-    app.inject({ url: '/guarded', headers: { authorization: `Bearer ${pairs[index]!.accessToken!}` } }))
-  await measure('refresh', async (index) => { pairs[index] = await post(app, '/account/refresh', { refreshToken: pairs[index]!.refreshToken }) })
+    app.inject({ url: '/guarded', headers: { authorization: `Bearer ${pairs[index]!.accessToken!}` } }),
+  )
+  await measure('refresh', async (index) => {
+    pairs[index] = await post(app, '/account/refresh', { refreshToken: pairs[index]!.refreshToken })
+  })
   await measure('logout', (index) => post(app, '/account/logout', {}, pairs[index]!.accessToken))
   return costs
 }
@@ -153,22 +202,37 @@ async function requests(app: FastifyInstance, sent: string[]): Promise<Cost[]> {
 async function costOf(what: string, sent: string[], act: (index: number) => Promise<unknown>): Promise<Cost> {
   await client.query('checkpoint')
   const before = await written()
-  const { rows: [start] } = await client.query<{ lsn: string }>('select pg_current_wal_insert_lsn() as lsn')
+  const {
+    rows: [start],
+  } = await client.query<{ lsn: string }>('select pg_current_wal_insert_lsn() as lsn')
   sent.length = 0
   for (let index = 0; index < times; index++) await act(index)
   const statements = sent.length / times
   const after = await written()
-  const { rows: [end] } = await client.query<{ lsn: string, isLater: boolean }>(
-    'select pg_current_wal_flush_lsn() as lsn, pg_current_wal_flush_lsn() > $1::pg_lsn as "isLater"', [start!.lsn])
+  const {
+    rows: [end],
+  } = await client.query<{ lsn: string; isLater: boolean }>(
+    'select pg_current_wal_flush_lsn() as lsn, pg_current_wal_flush_lsn() > $1::pg_lsn as "isLater"',
+    [start!.lsn],
+  )
   // Where nothing was written there is nothing to look into.
-  const { rows: [wal] } = end!.isLater ? await client.query<{ records: number, pages: number }>(`
-    select sum(record_size)::float as records, sum(fpi_size)::float as pages from pg_get_wal_stats($1::pg_lsn, $2::pg_lsn)`, [start!.lsn, end!.lsn])
+  const {
+    rows: [wal],
+  } = end!.isLater
+    ? await client.query<{ records: number; pages: number }>(
+        `
+    select sum(record_size)::float as records, sum(fpi_size)::float as pages from pg_get_wal_stats($1::pg_lsn, $2::pg_lsn)`,
+        [start!.lsn, end!.lsn],
+      )
     : { rows: [] }
   const kinds = Array.from(after.keys()).filter((kind) => after.get(kind)! - (before.get(kind) ?? 0) >= times / 2)
   return {
     what,
     statements,
-    written: kinds.map((kind) => `${kind}${repeated(Math.round((after.get(kind)! - (before.get(kind) ?? 0)) / times))}`).join(', ') || 'none',
+    written:
+      kinds
+        .map((kind) => `${kind}${repeated(Math.round((after.get(kind)! - (before.get(kind) ?? 0)) / times))}`)
+        .join(', ') || 'none',
     walBytes: (wal?.records ?? 0) / times,
     pageBytes: (wal?.pages ?? 0) / times,
   }
@@ -178,18 +242,32 @@ async function costOf(what: string, sent: string[], act: (index: number) => Prom
 async function written(): Promise<Map<string, number>> {
   await new Promise((resolve) => setTimeout(resolve, 2500))
   await client.query('select pg_stat_clear_snapshot()')
-  const { rows } = await client.query<{ name: string, ins: string, upd: string, del: string }>(
-    'select relname as name, n_tup_ins as ins, n_tup_upd as upd, n_tup_del as del from pg_stat_user_tables where schemaname = $1', [schema])
-  return new Map(rows.flatMap(({ name, ins, upd, del }) => [
-    [`+ \`${name}\``, Number(ins)], [`~ \`${name}\``, Number(upd)], [`− \`${name}\``, Number(del)],
-  ] as [string, number][]))
+  const { rows } = await client.query<{ name: string; ins: string; upd: string; del: string }>(
+    'select relname as name, n_tup_ins as ins, n_tup_upd as upd, n_tup_del as del from pg_stat_user_tables where schemaname = $1',
+    [schema],
+  )
+  return new Map(
+    rows.flatMap(
+      ({ name, ins, upd, del }) =>
+        [
+          [`+ \`${name}\``, Number(ins)],
+          [`~ \`${name}\``, Number(upd)],
+          [`− \`${name}\``, Number(del)],
+        ] as [string, number][],
+    ),
+  )
 }
 
 /** The least of several times: what else the machine does is not the question's. */
-async function revocations(): Promise<{ notes: number, seconds: number, milliseconds: number }[]> {
+async function revocations(): Promise<{ notes: number; seconds: number; milliseconds: number }[]> {
   const db = connect(database, schema, undefined, {}, () => undefined)
-  const results: { notes: number, seconds: number, milliseconds: number }[] = []
-  for (const [notes, seconds] of [[0, 15], [1_000, 15], [10_000, 15], [1_000_000, 3600]] as const) {
+  const results: { notes: number; seconds: number; milliseconds: number }[] = []
+  for (const [notes, seconds] of [
+    [0, 15],
+    [1_000, 15],
+    [10_000, 15],
+    [1_000_000, 3600],
+  ] as const) {
     await client.query(`truncate ${schema}.revocations`)
     await revoke(client, schema, notes, seconds)
     await client.query(`vacuum analyze ${schema}.revocations`)
@@ -232,39 +310,69 @@ function deniedBytes(): number {
   return (process.memoryUsage().heapUsed - before) / list.size
 }
 
-function arithmetic(weights: readonly TableWeight[], costs: readonly Cost[], hash: number, bytesOfDenied: number): void {
+function arithmetic(
+  weights: readonly TableWeight[],
+  costs: readonly Cost[],
+  hash: number,
+  bytesOfDenied: number,
+): void {
   const byHand = expected(habits)
   const lived = simulated(habits)
   const bytesOf = (table: string) => {
     const { row, indexes } = weights.find((one) => one.table === table)!
     return row + indexes.reduce((sum, { bytesPerRow }) => sum + bytesPerRow, 0)
   }
-  const [login, refresh, logout] = ['login', 'refresh', 'logout'].map((name) => costs.find(({ what }) => what === name)!) as [Cost, Cost, Cost]
+  const [login, refresh, logout] = ['login', 'refresh', 'logout'].map((name) =>
+    costs.find(({ what }) => what === name)!,
+  ) as [Cost, Cost, Cost]
   const perSecond = aim.loginsPerMinute / 60
   const logouts = perSecond * habits.logoutShare
   const factors = aim.users * aim.secondFactorShare
-  print(['what', 'by arithmetic', 'simulated', 'bytes'], [
-    ['`users`', million(aim.users), '', giga(aim.users * bytesOf('users'))],
-    ['`user_tokens`, `recovery_codes`', `${million(factors)}, ${million(factors * 10)}`, '', giga(factors * bytesOf('user_tokens') + factors * 10 * bytesOf('recovery_codes'))],
-    ['`sessions`', million(byHand.sessions), million(lived.sessions), giga(lived.sessions * bytesOf('sessions'))],
-    ['`revocations`', million(byHand.revocations), million(lived.revocations), giga(lived.revocations * bytesOf('revocations'))],
-    ['`attempts`', million(byHand.attempts), million(lived.attempts), giga(lived.attempts * bytesOf('attempts'))],
-  ])
+  print(
+    ['what', 'by arithmetic', 'simulated', 'bytes'],
+    [
+      ['`users`', million(aim.users), '', giga(aim.users * bytesOf('users'))],
+      [
+        '`user_tokens`, `recovery_codes`',
+        `${million(factors)}, ${million(factors * 10)}`,
+        '',
+        giga(factors * bytesOf('user_tokens') + factors * 10 * bytesOf('recovery_codes')),
+      ],
+      ['`sessions`', million(byHand.sessions), million(lived.sessions), giga(lived.sessions * bytesOf('sessions'))],
+      [
+        '`revocations`',
+        million(byHand.revocations),
+        million(lived.revocations),
+        giga(lived.revocations * bytesOf('revocations')),
+      ],
+      ['`attempts`', million(byHand.attempts), million(lived.attempts), giga(lived.attempts * bytesOf('attempts'))],
+    ],
+  )
   const refreshes = lived.refreshesPerSecond
   const rate = (of: (cost: Cost) => number) => of(login) * perSecond + of(refresh) * refreshes + of(logout) * logouts
-  print(['what', 'a second'], [
-    ['logins', whole(perSecond)],
-    ['refreshes, by arithmetic and simulated', `${whole(byHand.refreshesPerSecond)}, ${whole(refreshes)}`],
-    ['logouts', whole(logouts)],
-    ['statements', whole(rate(({ statements }) => statements))],
-    ['WAL without page images', `${(rate(({ walBytes }) => walBytes) / 1e6).toFixed(1)} MB`],
-    ['cores that hash', (perSecond * hash / 1000).toFixed(0)],
-    ['deny list of each instance', `${(habits.logoutShare * aim.loginsPerMinute * 61 * bytesOfDenied / 1e6).toFixed(0)} MB`],
-  ])
+  print(
+    ['what', 'a second'],
+    [
+      ['logins', whole(perSecond)],
+      ['refreshes, by arithmetic and simulated', `${whole(byHand.refreshesPerSecond)}, ${whole(refreshes)}`],
+      ['logouts', whole(logouts)],
+      ['statements', whole(rate(({ statements }) => statements))],
+      ['WAL without page images', `${(rate(({ walBytes }) => walBytes) / 1e6).toFixed(1)} MB`],
+      ['cores that hash', ((perSecond * hash) / 1000).toFixed(0)],
+      [
+        'deny list of each instance',
+        `${((habits.logoutShare * aim.loginsPerMinute * 61 * bytesOfDenied) / 1e6).toFixed(0)} MB`,
+      ],
+    ],
+  )
 }
 
 function print(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  console.log(['', head, head.map(() => '---'), ...rows].map((row) => typeof row === 'string' ? row : `| ${row.join(' | ')} |`).join('\n'))
+  console.log(
+    ['', head, head.map(() => '---'), ...rows]
+      .map((row) => (typeof row === 'string' ? row : `| ${row.join(' | ')} |`))
+      .join('\n'),
+  )
 }
 
 function repeated(count: number): string {
@@ -280,5 +388,7 @@ function million(value: number): string {
 }
 
 function giga(value: number): string {
-  return value > 1e12 ? `${(value / 1e12).toFixed(2)} TB` : `${(value / 1e9).toLocaleString('en', { maximumSignificantDigits: 3 })} GB`
+  return value > 1e12
+    ? `${(value / 1e12).toFixed(2)} TB`
+    : `${(value / 1e9).toLocaleString('en', { maximumSignificantDigits: 3 })} GB`
 }

@@ -16,16 +16,26 @@ const names: Readonly<Record<string, string>> = {
 export async function seal(settings: Settings): Promise<Report> {
   const child = startChild(import.meta.resolve('./support/seal-loop.js'))
   try {
-    const results = await inRounds(Object.entries(names).map(([what, name]) => ({
-      name, run: async (seconds: number) => await child.ask('nanoseconds', { what, seconds: seconds / 4 }) as number,
-    })), settings)
+    const results = await inRounds(
+      Object.entries(names).map(([what, name]) => ({
+        name,
+        run: async (seconds: number) => (await child.ask('nanoseconds', { what, seconds: seconds / 4 })) as number,
+      })),
+      settings,
+    )
     return {
       title: 'Sealing and opening, in a loop',
       table: [['', 'ns each'], ...[...results].map(([name, list]) => [name, spread(list, 0)])],
-      findings: [{
-        what: 'opening a ticket, in a loop: times a look-up of a remembered one', target: '',
-        measured: (median(results.get(names.openTicket!)!) / median(results.get(names.rememberedTicket!)!)).toFixed(0), isMet: null,
-      }],
+      findings: [
+        {
+          what: 'opening a ticket, in a loop: times a look-up of a remembered one',
+          target: '',
+          measured: (median(results.get(names.openTicket!)!) / median(results.get(names.rememberedTicket!)!)).toFixed(
+            0,
+          ),
+          isMet: null,
+        },
+      ],
     }
   } finally {
     await child.stop()

@@ -7,7 +7,10 @@ import { serve } from './serve.js'
 
 const Search = Type.Object({ search: Type.Optional(Type.String()), after: Type.Optional(Type.String()) })
 
-export async function build(database: string, { ADMIN: email, ADMIN_PASSWORD: password }: NodeJS.ProcessEnv = process.env): Promise<FastifyInstance> {
+export async function build(
+  database: string,
+  { ADMIN: email, ADMIN_PASSWORD: password }: NodeJS.ProcessEnv = process.env,
+): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(identity, { prefix: '/account', database })
   const { roles, sessions, users } = app.identity
@@ -26,28 +29,45 @@ export async function build(database: string, { ADMIN: email, ADMIN_PASSWORD: pa
     delete: (user) => users.delete(user),
   }
 
-  await app.register((admin, _options, done) => {
-    // For every route of this scope. A role that was taken away counts until the next refresh: end the sessions with it.
-    admin.addHook('onRequest', requireAuthorization({ roles: ['admin'] }))
+  await app.register(
+    (admin, _options, done) => {
+      // For every route of this scope. A role that was taken away counts until the next refresh: end the sessions with it.
+      admin.addHook('onRequest', requireAuthorization({ roles: ['admin'] }))
 
-    admin.get<{ Querystring: Static<typeof Search> }>('/users', { schema: { querystring: Search } }, async ({ query }) => {
-      const { users: found, next } = await users.list({ ...query, limit: 50 })
-      // Not the whole user, which holds hash and stamps.
-      return { users: found.map(({ id, userName, lockoutEnd, twoFactorEnabled }) => ({ id, userName, lockoutEnd, twoFactorEnabled })), next }
-    })
+      admin.get<{ Querystring: Static<typeof Search> }>(
+        '/users',
+        { schema: { querystring: Search } },
+        async ({ query }) => {
+          const { users: found, next } = await users.list({ ...query, limit: 50 })
+          // Not the whole user, which holds hash and stamps.
+          return {
+            users: found.map(({ id, userName, lockoutEnd, twoFactorEnabled }) => ({
+              id,
+              userName,
+              lockoutEnd,
+              twoFactorEnabled,
+            })),
+            next,
+          }
+        },
+      )
 
-    for (const [name, change] of Object.entries(changes)) {
-      admin.post<{ Params: { id: string } }>(`/users/:id/${name}`, async ({ params }, reply) => {
-        const user = await users.findById(params.id)
-        if (user === null) return reply.code(404).send()
-        const result = await change(user)
-        return result.succeeded ? reply.code(204).send() : reply.code(409).send(result.errors)
-      })
-    }
+      for (const [name, change] of Object.entries(changes)) {
+        admin.post<{ Params: { id: string } }>(`/users/:id/${name}`, async ({ params }, reply) => {
+          const user = await users.findById(params.id)
+          if (user === null) return reply.code(404).send()
+          const result = await change(user)
+          return result.succeeded ? reply.code(204).send() : reply.code(409).send(result.errors)
+        })
+      }
 
-    admin.delete<{ Params: { id: string } }>('/users/:id/sessions', async ({ params }) => ({ ended: await sessions.revokeAll(params.id) }))
-    done()
-  }, { prefix: '/admin' })
+      admin.delete<{ Params: { id: string } }>('/users/:id/sessions', async ({ params }) => ({
+        ended: await sessions.revokeAll(params.id),
+      }))
+      done()
+    },
+    { prefix: '/admin' },
+  )
   return app
 }
 

@@ -21,7 +21,9 @@ export async function buildApp({ database, publicUrl, logger = false }: AppOptio
   // A browser keeps connections open that it has not used yet; closing must not wait for them.
   const app = Fastify({ logger, forceCloseConnections: true })
 
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'fastify-identity example', version: '1.0.0' } } })
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'fastify-identity example', version: '1.0.0' } },
+  })
   await app.register(swaggerUi, { routePrefix: '/docs' })
 
   const accounts: IdentityOptions = {
@@ -39,7 +41,9 @@ export async function buildApp({ database, publicUrl, logger = false }: AppOptio
   await app.register(identity, accounts)
 
   app.get('/', { schema: { summary: 'Where things are', response: { 200: Places } } }, () => ({
-    docs: `${publicUrl}/docs`, accounts: `${publicUrl}/account`, guarded: `${publicUrl}/weatherforecast`,
+    docs: `${publicUrl}/docs`,
+    accounts: `${publicUrl}/account`,
+    guarded: `${publicUrl}/weatherforecast`,
   }))
   app.get('/weatherforecast', { onRequest: requireAuthorization(), schema: weatherSchema }, forecasts)
   return app
@@ -57,7 +61,18 @@ const Forecast = Type.Object({
 /** What GET /weatherforecast answers, for whoever mounts it elsewhere. */
 export const weatherSchema = { summary: 'Five days of weather', response: { 200: Type.Array(Forecast) } }
 
-const summaries = ['Freezing', 'Bracing', 'Chilly', 'Cool', 'Mild', 'Warm', 'Balmy', 'Hot', 'Sweltering', 'Scorching'] as const
+const summaries = [
+  'Freezing',
+  'Bracing',
+  'Chilly',
+  'Cool',
+  'Mild',
+  'Warm',
+  'Balmy',
+  'Hot',
+  'Sweltering',
+  'Scorching',
+] as const
 
 export function forecasts() {
   return [1, 2, 3, 4, 5].map((day) => {

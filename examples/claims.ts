@@ -9,10 +9,19 @@ export async function build(database: string): Promise<FastifyInstance> {
     prefix: '/account',
     database,
     // Anybody can register an address of somebody else's company; only its owner can confirm it.
-    claims: ({ email, emailConfirmed }) => email !== null && emailConfirmed ? [{ type: 'tenant', value: email.split('@')[1] ?? '' }] : [],
+    claims: ({ email, emailConfirmed }) =>
+      email !== null && emailConfirmed ? [{ type: 'tenant', value: email.split('@')[1] ?? '' }] : [],
   })
-  app.get('/tenant', { onRequest: requireAuthorization({ claims: { tenant: true } }) }, (request) => request.identity!.findFirst('tenant')!.value)
-  app.get('/board', { onRequest: requireAuthorization({ claims: { tenant: ['example.com', 'example.org'] } }) }, () => 'What the board said')
+  app.get(
+    '/tenant',
+    { onRequest: requireAuthorization({ claims: { tenant: true } }) },
+    (request) => request.identity!.findFirst('tenant')!.value,
+  )
+  app.get(
+    '/board',
+    { onRequest: requireAuthorization({ claims: { tenant: ['example.com', 'example.org'] } }) },
+    () => 'What the board said',
+  )
   return app
 }
 

@@ -7,7 +7,10 @@ import { serve } from './serve.js'
 
 const Invitation = Type.Object({ email: Type.String() })
 
-export async function build(database: string, mail = (to: string, code: string) => console.log(`To ${to}: ${code}`)): Promise<FastifyInstance> {
+export async function build(
+  database: string,
+  mail = (to: string, code: string) => console.log(`To ${to}: ${code}`),
+): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(identity, {
     prefix: '/account',
@@ -17,16 +20,21 @@ export async function build(database: string, mail = (to: string, code: string) 
   })
   const { users } = app.identity
 
-  app.post<{ Body: Static<typeof Invitation> }>('/invitations', {
-    onRequest: requireAuthorization(), schema: { body: Invitation },
-  }, async (request, reply) => {
-    const { email } = request.body
-    // Whoever can read the code owns the address.
-    const result = await users.create({ userName: email, email, emailConfirmed: true })
-    if (!result.succeeded) return reply.code(400).send(result.errors)
-    mail(email, users.generatePasswordResetToken(result.user))
-    return reply.code(202).send()
-  })
+  app.post<{ Body: Static<typeof Invitation> }>(
+    '/invitations',
+    {
+      onRequest: requireAuthorization(),
+      schema: { body: Invitation },
+    },
+    async (request, reply) => {
+      const { email } = request.body
+      // Whoever can read the code owns the address.
+      const result = await users.create({ userName: email, email, emailConfirmed: true })
+      if (!result.succeeded) return reply.code(400).send(result.errors)
+      mail(email, users.generatePasswordResetToken(result.user))
+      return reply.code(202).send()
+    },
+  )
   return app
 }
 

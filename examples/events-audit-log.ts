@@ -4,15 +4,30 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type IdentityEvents } from 'fastify-identity'
 import { serve } from './serve.js'
 
-export async function build(database: string, write = (line: object) => console.log(JSON.stringify(line))): Promise<FastifyInstance> {
+export async function build(
+  database: string,
+  write = (line: object) => console.log(JSON.stringify(line)),
+): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(identity, { prefix: '/account', database })
 
   const names: (keyof IdentityEvents)[] = [
-    'userCreated', 'userDeleted', 'passwordChanged', 'passwordReset', 'emailChanged', 'twoFactorEnabled', 'twoFactorDisabled',
-    'signInSucceeded', 'signInFailed', 'refreshTokenReused', 'sessionsEnded',
+    'userCreated',
+    'userDeleted',
+    'passwordChanged',
+    'passwordReset',
+    'emailChanged',
+    'twoFactorEnabled',
+    'twoFactorDisabled',
+    'signInSucceeded',
+    'signInFailed',
+    'refreshTokenReused',
+    'sessionsEnded',
   ]
-  for (const name of names) app.identity.events.on(name, (event: object) => { write({ at: new Date().toISOString(), event: name, ...event }) })
+  for (const name of names)
+    app.identity.events.on(name, (event: object) => {
+      write({ at: new Date().toISOString(), event: name, ...event })
+    })
   return app
 }
 

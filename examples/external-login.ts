@@ -13,15 +13,18 @@ export interface Provider {
   /** Where people are sent to; the provider sends them back to /login/example/done with `code` and `state`. */
   loginUrl(state: string): string
   /** Exchanges the code, over a connection of your server's own. */
-  personOf(code: string): Promise<{ readonly subject: string, readonly email: string }>
+  personOf(code: string): Promise<{ readonly subject: string; readonly email: string }>
 }
 
 const example: Provider = {
   loginUrl: (state) => `https://login.example.com/?state=${state}`,
   async personOf(code) {
-    const answer = await fetch('https://login.example.com/person', { method: 'POST', body: new URLSearchParams({ code }) })
+    const answer = await fetch('https://login.example.com/person', {
+      method: 'POST',
+      body: new URLSearchParams({ code }),
+    })
     if (!answer.ok) throw Object.assign(new Error('The other system did not say who you are.'), { statusCode: 401 })
-    return await answer.json() as { subject: string, email: string } // as that system documents it
+    return (await answer.json()) as { subject: string; email: string } // as that system documents it
   },
 }
 
@@ -42,28 +45,35 @@ export async function build(database: string, provider = example): Promise<Fasti
     return reply.redirect(provider.loginUrl(state))
   })
 
-  app.get<{ Querystring: Static<typeof Done> }>('/login/example/done', { schema: { querystring: Done } }, async (request, reply) => {
-    if (request.query.state !== request.cookies['login-state']) return reply.code(400).send({ detail: 'Begin at /login/example' })
-    const { subject, email } = await provider.personOf(request.query.code)
-    if (await users.findByLogin('example', subject) === null) {
-      // An account of this name may be somebody else's: it is not linked, its owner can do that once signed in (users.addLogin).
-      const created = await db.transaction().execute(async (trx) => {
-        const inside = users.withTransaction(trx)
-        const result = await inside.create({ userName: email, email })
-        const linked = result.succeeded ? await inside.addLogin(result.user, { loginProvider: 'example', providerKey: subject }) : result
-        // What is thrown rolls back the account too.
-        if (result.succeeded && !linked.succeeded) throw Object.assign(new Error('Try again.'), { statusCode: 409 })
-        return result
-      })
-      if (!created.succeeded) return reply.code(409).send(created.errors)
-    }
-    const result = await signIn.externalLoginSignIn('example', subject, { client: request.headers['user-agent'] })
-    if (!result.succeeded) return reply.code(401).send({ detail: result.reason })
-    reply.clearCookie('login-state', { path: '/login/example' })
-    // For an app on a device: return signIn.sendTokens(reply, result.signedIn)
-    signIn.setCookie(reply, result.signedIn)
-    return reply.redirect('/')
-  })
+  app.get<{ Querystring: Static<typeof Done> }>(
+    '/login/example/done',
+    { schema: { querystring: Done } },
+    async (request, reply) => {
+      if (request.query.state !== request.cookies['login-state'])
+        return reply.code(400).send({ detail: 'Begin at /login/example' })
+      const { subject, email } = await provider.personOf(request.query.code)
+      if ((await users.findByLogin('example', subject)) === null) {
+        // An account of this name may be somebody else's: it is not linked, its owner can do that once signed in (users.addLogin).
+        const created = await db.transaction().execute(async (trx) => {
+          const inside = users.withTransaction(trx)
+          const result = await inside.create({ userName: email, email })
+          const linked = result.succeeded
+            ? await inside.addLogin(result.user, { loginProvider: 'example', providerKey: subject })
+            : result
+          // What is thrown rolls back the account too.
+          if (result.succeeded && !linked.succeeded) throw Object.assign(new Error('Try again.'), { statusCode: 409 })
+          return result
+        })
+        if (!created.succeeded) return reply.code(409).send(created.errors)
+      }
+      const result = await signIn.externalLoginSignIn('example', subject, { client: request.headers['user-agent'] })
+      if (!result.succeeded) return reply.code(401).send({ detail: result.reason })
+      reply.clearCookie('login-state', { path: '/login/example' })
+      // For an app on a device: return signIn.sendTokens(reply, result.signedIn)
+      signIn.setCookie(reply, result.signedIn)
+      return reply.redirect('/')
+    },
+  )
   return app
 }
 

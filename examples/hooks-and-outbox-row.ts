@@ -7,17 +7,29 @@ import pg from 'pg'
 import { serve } from './serve.js'
 
 interface Tables {
-  seats: { room: string, free: number }
-  letters: { user_id: string, content: string }
+  seats: { room: string; free: number }
+  letters: { user_id: string; content: string }
 }
 
 export async function build(database: string, seats = 100): Promise<FastifyInstance> {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database }) }) })
-  await db.schema.createTable('seats').ifNotExists()
-    .addColumn('room', 'text', (column) => column.primaryKey()).addColumn('free', 'integer', (column) => column.notNull()).execute()
-  await db.schema.createTable('letters').ifNotExists()
-    .addColumn('user_id', 'uuid', (column) => column.primaryKey()).addColumn('content', 'text', (column) => column.notNull()).execute()
-  await db.insertInto('seats').values({ room: 'main', free: seats }).onConflict((conflict) => conflict.doNothing()).execute()
+  await db.schema
+    .createTable('seats')
+    .ifNotExists()
+    .addColumn('room', 'text', (column) => column.primaryKey())
+    .addColumn('free', 'integer', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createTable('letters')
+    .ifNotExists()
+    .addColumn('user_id', 'uuid', (column) => column.primaryKey())
+    .addColumn('content', 'text', (column) => column.notNull())
+    .execute()
+  await db
+    .insertInto('seats')
+    .values({ room: 'main', free: seats })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 
   const app = Fastify()
   await app.register(identity, {
@@ -27,11 +39,16 @@ export async function build(database: string, seats = 100): Promise<FastifyInsta
     hooks: {
       async userCreating({ trx }: { trx: Transaction<Tables> }) {
         // One conditional statement: of any number of people at once nobody gets a seat that is not there.
-        const taken = await trx.updateTable('seats').set(({ eb }) => ({ free: eb('free', '-', 1) }))
-          .where('room', '=', 'main').where('free', '>', 0).returning('free').executeTakeFirst()
+        const taken = await trx
+          .updateTable('seats')
+          .set(({ eb }) => ({ free: eb('free', '-', 1) }))
+          .where('room', '=', 'main')
+          .where('free', '>', 0)
+          .returning('free')
+          .executeTakeFirst()
         if (taken === undefined) throw Object.assign(new Error('All seats are taken.'), { statusCode: 409 })
       },
-      async userCreated({ user, trx }: { user: User, trx: Transaction<Tables> }) {
+      async userCreated({ user, trx }: { user: User; trx: Transaction<Tables> }) {
         await trx.insertInto('letters').values({ user_id: user.id, content: 'Welcome' }).execute()
       },
     },

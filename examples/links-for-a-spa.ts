@@ -18,7 +18,10 @@ export async function build(database: string, email = printer): Promise<FastifyI
     database,
     email,
     publicUrl: 'https://api.example.com',
-    links: { confirmEmail: 'https://app.example.com/#/confirm', resetPassword: 'https://app.example.com/reset?from=mail' },
+    links: {
+      confirmEmail: 'https://app.example.com/#/confirm',
+      resetPassword: 'https://app.example.com/reset?from=mail',
+    },
     // The SPA lives on another origin and may send our cookie along.
     csrf: { trustedOrigins: ['https://app.example.com'] },
   })

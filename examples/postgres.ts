@@ -4,14 +4,12 @@ import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findBinaries, scratchFolder, serverUser } from './postgres-binaries.js'
-import type { Binaries, ServerUser } from './postgres-binaries.js'
+import { type Binaries, findBinaries, scratchFolder, serverUser, type ServerUser } from './postgres-binaries.js'
 import { lockFile, refuseTwin } from './postgres-lock.js'
 
 export interface PostgresOptions {
@@ -57,7 +55,11 @@ async function reachableFolder(wanted: string, user: ServerUser): Promise<string
   await mkdir(dirname(wanted), { recursive: true })
   const folder = join(await realpath(dirname(wanted)), basename(wanted))
   if (!('uid' in user)) return folder
-  const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dirname(folder)], { ...user, cwd: '/', stdio: 'ignore' })
+  const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dirname(folder)], {
+    ...user,
+    cwd: '/',
+    stdio: 'ignore',
+  })
   if (status === 0) return folder
   return join(await scratchFolder(), folder.slice(1).replaceAll('/', '-'))
 }
@@ -67,7 +69,10 @@ async function versionOfCluster(dataDir: string): Promise<string | null> {
     return (await readFile(join(dataDir, 'cluster', 'PG_VERSION'), 'utf8')).trim()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new Error(`The Postgres data in ${dataDir} belong to another user. Start as that user, or move the folder away.`, { cause: error })
+    throw new Error(
+      `The Postgres data in ${dataDir} belong to another user. Start as that user, or move the folder away.`,
+      { cause: error },
+    )
   }
 }
 
@@ -78,15 +83,25 @@ async function createCluster({ dataDir, user, binaries, persistent }: Cluster): 
     await writeFile(join(staging, 'password'), randomBytes(18).toString('base64url'), { mode: 0o600 })
     if ('uid' in user) for (const path of [staging, join(staging, 'password')]) await chown(path, user.uid, user.gid)
     await chmod(staging, 0o700)
-    const initdb = spawn(binaries.initdb, [
-      `--pgdata=${join(staging, 'cluster')}`, `--pwfile=${join(staging, 'password')}`,
-      '--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--no-locale', ...(persistent ? [] : ['--no-sync']),
-    ], { ...user, cwd: '/', env: environment(), stdio: ['ignore', 'ignore', 'pipe'] })
+    const initdb = spawn(
+      binaries.initdb,
+      [
+        `--pgdata=${join(staging, 'cluster')}`,
+        `--pwfile=${join(staging, 'password')}`,
+        '--username=postgres',
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--no-locale',
+        ...(persistent ? [] : ['--no-sync']),
+      ],
+      { ...user, cwd: '/', env: environment(), stdio: ['ignore', 'ignore', 'pipe'] },
+    )
     const complaint = text(initdb.stderr)
-    const [code] = await once(initdb, 'close') as [number | null]
+    const [code] = (await once(initdb, 'close')) as [number | null]
     if (code !== 0) throw new Error(`Postgres cannot create its data in ${dataDir}: ${await complaint}`)
     await rename(staging, dataDir).catch(async (error: unknown) => {
-      if (await versionOfCluster(dataDir) === null) throw new Error(`${dataDir} is not empty and holds no Postgres cluster. Move it away.`, { cause: error })
+      if ((await versionOfCluster(dataDir)) === null)
+        throw new Error(`${dataDir} is not empty and holds no Postgres cluster. Move it away.`, { cause: error })
     })
   } finally {
     await rm(staging, { recursive: true, force: true })
@@ -104,18 +119,35 @@ wait "$server"; status=$?
 kill "$watch" 2>/dev/null; wait "$watch" && [ -n "$trash" ] && rm -rf "$trash"
 exit "$status"`
 
-async function launch(cluster: Cluster, wantedPort: number | undefined): Promise<{ port: number; stop: () => Promise<void> }> {
+async function launch(
+  cluster: Cluster,
+  wantedPort: number | undefined,
+): Promise<{ port: number; stop: () => Promise<void> }> {
   const { dataDir, user, binaries, persistent } = cluster
   const before = await lockFile(dataDir)
-  const port = wantedPort ?? await freePort()
+  const port = wantedPort ?? (await freePort())
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', 'timezone=UTC']
   if (!persistent) settings.push('fsync=off', 'synchronous_commit=off', 'full_page_writes=off')
   const log = join(dataDir, `log-${port}`)
-  const child = spawn('/bin/sh', [
-    '-c', watchdog, 'sh', persistent ? 'INT' : 'QUIT', persistent ? '' : dataDir, log,
-    binaries.postgres, '-D', join(dataDir, 'cluster'), '-p', String(port), ...settings.flatMap((setting) => ['-c', setting]),
-  // In a session of its own: Ctrl-C in a terminal must not stop the database before the server that uses it.
-  ], { ...user, cwd: '/', env: environment(), detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  const child = spawn(
+    '/bin/sh',
+    [
+      '-c',
+      watchdog,
+      'sh',
+      persistent ? 'INT' : 'QUIT',
+      persistent ? '' : dataDir,
+      log,
+      binaries.postgres,
+      '-D',
+      join(dataDir, 'cluster'),
+      '-p',
+      String(port),
+      ...settings.flatMap((setting) => ['-c', setting]),
+      // In a session of its own: Ctrl-C in a terminal must not stop the database before the server that uses it.
+    ],
+    { ...user, cwd: '/', env: environment(), detached: true, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
+  )
   await once(child, 'spawn')
   const exited = once(child, 'exit')
 

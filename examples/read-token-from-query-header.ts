@@ -21,7 +21,8 @@ export async function build(database: string): Promise<FastifyInstance> {
     },
   })
   app.get('/events', { onRequest: requireAuthorization(), logLevel: 'silent' }, (request, reply) =>
-    reply.header('content-type', 'text/event-stream').send(`data: hello ${request.identity!.userName}\n\n`))
+    reply.header('content-type', 'text/event-stream').send(`data: hello ${request.identity!.userName}\n\n`),
+  )
   app.get('/me', { onRequest: requireAuthorization() }, (request) => request.identity!.userName)
   return app
 }

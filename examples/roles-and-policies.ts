@@ -25,14 +25,21 @@ export async function build(database: string): Promise<FastifyInstance> {
   app.get('/', { onRequest: allowAnonymous() }, (request) => `Hello ${request.identity?.userName ?? 'stranger'}`)
   app.get('/pages/:name', { onRequest: requireAuthorization('ownPage') }, () => 'Your page')
   // All parts must hold, and of a list any.
-  app.get('/news', { onRequest: requireAuthorization({ claims: { department: ['press', 'board'] }, maxAgeSeconds: 8 * 3600 }) }, () => 'News of tomorrow')
+  app.get(
+    '/news',
+    { onRequest: requireAuthorization({ claims: { department: ['press', 'board'] }, maxAgeSeconds: 8 * 3600 }) },
+    () => 'News of tomorrow',
+  )
   app.get('/newsroom', { onRequest: requireAuthorization({ roles: ['editor'], policy: 'weekdays' }) }, () => 'Come in')
-  await app.register((vault, _options, done) => {
-    // For every route of this scope: only with a second factor.
-    vault.addHook('onRequest', requireAuthorization({ amr: ['mfa'] }))
-    vault.get('/sources', () => 'Who told us')
-    done()
-  }, { prefix: '/vault' })
+  await app.register(
+    (vault, _options, done) => {
+      // For every route of this scope: only with a second factor.
+      vault.addHook('onRequest', requireAuthorization({ amr: ['mfa'] }))
+      vault.get('/sources', () => 'Who told us')
+      done()
+    },
+    { prefix: '/vault' },
+  )
   return app
 }
 

@@ -10,7 +10,11 @@ export async function serve(meta: ImportMeta, build: (database: string) => Promi
   const postgres = process.env.DATABASE_URL === undefined ? await startPostgres({ persistent: false }) : null
   const app = await build(process.env.DATABASE_URL ?? postgres!.url)
   const address = await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT ?? 3000) })
-  const stop = () => void app.close().then(() => postgres?.stop()).then(() => process.exit(0))
+  const stop = () =>
+    void app
+      .close()
+      .then(() => postgres?.stop())
+      .then(() => process.exit(0))
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
   console.log(`${address}  (Ctrl-C stops it)`)

@@ -24,7 +24,8 @@ started.catch(async (error: unknown) => {
 })
 
 async function start(): Promise<void> {
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`PORT is ${process.env.PORT ?? ''}, which is no port: PORT=3001 npm start`)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`PORT is ${process.env.PORT ?? ''}, which is no port: PORT=3001 npm start`)
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
   const { database, place } = await openDatabase()
   const app = await buildApp({ database, publicUrl: url, logger: { level: 'warn', stream: { write: printLogLine } } })
@@ -41,12 +42,18 @@ ${story(url)}`)
 }
 
 async function openDatabase(): Promise<{ database: string; place: string }> {
-  if (process.env.DATABASE_URL !== undefined) return { database: process.env.DATABASE_URL, place: 'where DATABASE_URL points' }
+  if (process.env.DATABASE_URL !== undefined)
+    return { database: process.env.DATABASE_URL, place: 'where DATABASE_URL points' }
   console.log('Starting Postgres …')
   const postgres = await startPostgres({ dataDir: join(project, '.data/postgres'), persistent: true })
   open.push(() => postgres.stop())
   const inside = relative(project, postgres.dataDir)
-  return { database: postgres.url, place: inside.startsWith('..') ? `${postgres.dataDir} (Postgres does not run as root and may not enter the project)` : inside }
+  return {
+    database: postgres.url,
+    place: inside.startsWith('..')
+      ? `${postgres.dataDir} (Postgres does not run as root and may not enter the project)`
+      : inside,
+  }
 }
 
 // A terminal sends Ctrl-C to npm and to this process, and npm passes it on: two signals for one key.
@@ -55,7 +62,10 @@ function onSignal(): void {
   if (stopping > 0) process.exit(1)
   stopping = Date.now()
   console.log('\nStopping …')
-  void started.catch(() => undefined).then(closeAll).then(() => process.exit(0))
+  void started
+    .catch(() => undefined)
+    .then(closeAll)
+    .then(() => process.exit(0))
 }
 
 async function closeAll(): Promise<void> {
@@ -64,7 +74,8 @@ async function closeAll(): Promise<void> {
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if ('code' in error && error.code === 'EADDRINUSE') return `Port ${port} is taken. Choose another: PORT=${port + 1} npm start`
+  if ('code' in error && error.code === 'EADDRINUSE')
+    return `Port ${port} is taken. Choose another: PORT=${port + 1} npm start`
   return error.message
 }
 

@@ -10,8 +10,10 @@ export async function build(database: string): Promise<FastifyInstance> {
 
   app.get('/devices', { onRequest: requireAuthorization() }, async (request) => {
     const { userId, sessionId } = request.identity!
-    return (await sessions.list(userId)).map(({ id, client, lastSeenAt }) =>
-      `${client ?? 'unknown'}, last seen ${new Date(lastSeenAt).toISOString()}${id === sessionId ? ' (this one)' : ''}`)
+    return (await sessions.list(userId)).map(
+      ({ id, client, lastSeenAt }) =>
+        `${client ?? 'unknown'}, last seen ${new Date(lastSeenAt).toISOString()}${id === sessionId ? ' (this one)' : ''}`,
+    )
   })
   // Who asks for this must have proved the password within the last five minutes.
   app.delete('/devices', { onRequest: requireAuthorization({ maxAgeSeconds: 300 }) }, async (request) => {

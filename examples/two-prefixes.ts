@@ -7,7 +7,10 @@ import { serve } from './serve.js'
 export async function build(database: string): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(identity, { prefix: '/v1/account', database })
-  await app.register(identityRoutes, { prefix: '/v2/people', endpoints: { forgotPassword: false, resetPassword: false } })
+  await app.register(identityRoutes, {
+    prefix: '/v2/people',
+    endpoints: { forgotPassword: false, resetPassword: false },
+  })
   return app
 }
 

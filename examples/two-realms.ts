@@ -16,13 +16,20 @@ export async function build(database: string): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(identity, { prefix: '/account', database })
   await app.register(identity, {
-    prefix: '/staff', database, schema: 'staff', decorator: 'staff',
+    prefix: '/staff',
+    database,
+    schema: 'staff',
+    decorator: 'staff',
     // Nobody makes himself staff.
     endpoints: { register: false },
     bearer: { accessTokenSeconds: 900 },
   })
   app.get('/shop', { onRequest: requireAuthorization() }, (request) => `Customer ${request.identity!.userName}`)
-  app.get('/desk', { onRequest: requireAuthorization({ decorator: 'staff' }) }, (request) => `Clerk ${request.staff!.userName}`)
+  app.get(
+    '/desk',
+    { onRequest: requireAuthorization({ decorator: 'staff' }) },
+    (request) => `Clerk ${request.staff!.userName}`,
+  )
   return app
 }
 

@@ -9,9 +9,16 @@ export async function build(database: string): Promise<FastifyInstance> {
     prefix: '/account',
     database,
     // Otherwise two people may claim one address, and only who has confirmed it can log in by it.
-    user: { userNameIsEmail: false, requireUniqueEmail: true, allowedUserNameCharacters: 'abcdefghijklmnopqrstuvwxyz0123456789-' },
+    user: {
+      userNameIsEmail: false,
+      requireUniqueEmail: true,
+      allowedUserNameCharacters: 'abcdefghijklmnopqrstuvwxyz0123456789-',
+    },
   })
-  app.get('/me', { onRequest: requireAuthorization() }, ({ identity: me }) => ({ name: me!.userName, email: me!.email }))
+  app.get('/me', { onRequest: requireAuthorization() }, ({ identity: me }) => ({
+    name: me!.userName,
+    email: me!.email,
+  }))
   return app
 }
 

@@ -6,13 +6,19 @@ import { serve } from './serve.js'
 const common = new Set(['correct horse battery staple', 'password password password'])
 
 const notCommon: PasswordValidator = (password) =>
-  common.has(password.toLowerCase()) ? [{ code: 'PasswordTooCommon', description: 'Everybody knows this password.' }] : []
+  common.has(password.toLowerCase())
+    ? [{ code: 'PasswordTooCommon', description: 'Everybody knows this password.' }]
+    : []
 
 const notTheName: PasswordValidator = (password, { userName }) =>
-  password.toLowerCase().includes(userName.toLowerCase()) ? [{ code: 'PasswordHasName', description: 'The password contains the name.' }] : []
+  password.toLowerCase().includes(userName.toLowerCase())
+    ? [{ code: 'PasswordHasName', description: 'The password contains the name.' }]
+    : []
 
 const ourCompany: UserValidator = ({ email }) =>
-  email?.endsWith('@example.com') === true ? [] : [{ code: 'NotOurCompany', description: 'Use your address at example.com.' }]
+  email?.endsWith('@example.com') === true
+    ? []
+    : [{ code: 'NotOurCompany', description: 'Use your address at example.com.' }]
 
 export async function build(database: string): Promise<FastifyInstance> {
   const app = Fastify()
@@ -21,7 +27,11 @@ export async function build(database: string): Promise<FastifyInstance> {
     database,
     password: {
       // Length instead of character classes (NIST SP 800-63B).
-      requiredLength: 15, requireDigit: false, requireLowercase: false, requireUppercase: false, requireNonAlphanumeric: false,
+      requiredLength: 15,
+      requireDigit: false,
+      requireLowercase: false,
+      requireUppercase: false,
+      requireNonAlphanumeric: false,
       validators: [notCommon, notTheName],
     },
     user: { validators: [ourCompany] },

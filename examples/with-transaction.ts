@@ -7,15 +7,19 @@ import pg from 'pg'
 import { serve } from './serve.js'
 
 interface Tables {
-  companies: { name: string, owner_id: string }
+  companies: { name: string; owner_id: string }
 }
 
 const Founding = Type.Object({ company: Type.String({ minLength: 1 }), email: Type.String(), password: Type.String() })
 
 export async function build(database: string): Promise<FastifyInstance> {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database }) }) })
-  await db.schema.createTable('companies').ifNotExists()
-    .addColumn('name', 'text', (column) => column.primaryKey()).addColumn('owner_id', 'uuid', (column) => column.notNull()).execute()
+  await db.schema
+    .createTable('companies')
+    .ifNotExists()
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('owner_id', 'uuid', (column) => column.notNull())
+    .execute()
 
   const app = Fastify()
   await app.register(identity, { prefix: '/account', database: db, endpoints: { register: false } })
@@ -27,8 +31,12 @@ export async function build(database: string): Promise<FastifyInstance> {
     const created = await db.transaction().execute(async (trx) => {
       const result = await users.withTransaction(trx).create({ userName: email, email }, password)
       if (!result.succeeded) return result
-      const founded = await trx.insertInto('companies').values({ name: company, owner_id: result.user.id })
-        .onConflict((conflict) => conflict.doNothing()).returning('name').executeTakeFirst()
+      const founded = await trx
+        .insertInto('companies')
+        .values({ name: company, owner_id: result.user.id })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('name')
+        .executeTakeFirst()
       // What is thrown rolls back the user too.
       if (founded === undefined) throw Object.assign(new Error('There is a company of this name.'), { statusCode: 409 })
       return result

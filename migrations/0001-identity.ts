@@ -10,7 +10,8 @@ export function createIdentity(schema: string) {
       const userId = `${schema}.users.id`
       const roleId = `${schema}.roles.id`
 
-      await create.createTable('users')
+      await create
+        .createTable('users')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('user_name', 'varchar(256)', (column) => column.notNull())
         .addColumn('normalized_user_name', 'varchar(256)', (column) => column.notNull())
@@ -32,11 +33,17 @@ export function createIdentity(schema: string) {
         .addColumn('profile', 'jsonb', (column) => column.notNull().defaultTo(sql`'{}'::jsonb`))
         .addColumn('created_at', 'timestamptz', (column) => column.notNull().defaultTo(sql`now()`))
         .execute()
-      await create.createIndex('users_normalized_user_name').unique().on('users').column('normalized_user_name').execute()
+      await create
+        .createIndex('users_normalized_user_name')
+        .unique()
+        .on('users')
+        .column('normalized_user_name')
+        .execute()
       await create.createIndex('users_unique_email').unique().on('users').column('unique_email').execute()
       await create.createIndex('users_normalized_email').on('users').column('normalized_email').execute()
 
-      await create.createTable('roles')
+      await create
+        .createTable('roles')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('name', 'varchar(256)', (column) => column.notNull())
         .addColumn('normalized_name', 'varchar(256)', (column) => column.notNull())
@@ -44,23 +51,30 @@ export function createIdentity(schema: string) {
         .execute()
       await create.createIndex('roles_normalized_name').unique().on('roles').column('normalized_name').execute()
 
-      await create.createTable('user_roles')
+      await create
+        .createTable('user_roles')
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(userId).onDelete('cascade'))
         .addColumn('role_id', 'uuid', (column) => column.notNull().references(roleId).onDelete('cascade'))
         .addPrimaryKeyConstraint('user_roles_pkey', ['user_id', 'role_id'])
         .execute()
       await create.createIndex('user_roles_role_id').on('user_roles').columns(['role_id', 'user_id']).execute()
 
-      await create.createTable('user_claims')
+      await create
+        .createTable('user_claims')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(userId).onDelete('cascade'))
         .addColumn('type', 'text', (column) => column.notNull())
         .addColumn('value', 'text', (column) => column.notNull())
         .execute()
       await create.createIndex('user_claims_user_id').on('user_claims').column('user_id').execute()
-      await create.createIndex('user_claims_type_value').on('user_claims').columns(['type', 'value', 'user_id']).execute()
+      await create
+        .createIndex('user_claims_type_value')
+        .on('user_claims')
+        .columns(['type', 'value', 'user_id'])
+        .execute()
 
-      await create.createTable('role_claims')
+      await create
+        .createTable('role_claims')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('role_id', 'uuid', (column) => column.notNull().references(roleId).onDelete('cascade'))
         .addColumn('type', 'text', (column) => column.notNull())
@@ -68,7 +82,8 @@ export function createIdentity(schema: string) {
         .execute()
       await create.createIndex('role_claims_role_id').on('role_claims').column('role_id').execute()
 
-      await create.createTable('user_logins')
+      await create
+        .createTable('user_logins')
         .addColumn('login_provider', 'varchar(128)', (column) => column.notNull())
         .addColumn('provider_key', 'varchar(128)', (column) => column.notNull())
         .addColumn('provider_display_name', 'text')
@@ -77,7 +92,8 @@ export function createIdentity(schema: string) {
         .execute()
       await create.createIndex('user_logins_user_id').on('user_logins').column('user_id').execute()
 
-      await create.createTable('user_tokens')
+      await create
+        .createTable('user_tokens')
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(userId).onDelete('cascade'))
         .addColumn('login_provider', 'varchar(128)', (column) => column.notNull())
         .addColumn('name', 'varchar(128)', (column) => column.notNull())
@@ -85,14 +101,16 @@ export function createIdentity(schema: string) {
         .addPrimaryKeyConstraint('user_tokens_pkey', ['user_id', 'login_provider', 'name'])
         .execute()
 
-      await create.createTable('recovery_codes')
+      await create
+        .createTable('recovery_codes')
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(userId).onDelete('cascade'))
         .addColumn('code_hash', 'bytea', (column) => column.notNull())
         .addPrimaryKeyConstraint('recovery_codes_pkey', ['user_id', 'code_hash'])
         .execute()
 
       // One row per login for ever: a refresh moves the counter, it never adds a row.
-      await create.createTable('sessions')
+      await create
+        .createTable('sessions')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(userId).onDelete('cascade'))
         .addColumn('counter', 'integer', (column) => column.notNull().defaultTo(0))
@@ -106,13 +124,15 @@ export function createIdentity(schema: string) {
       await create.createIndex('sessions_user_id').on('sessions').column('user_id').execute()
       await create.createIndex('sessions_expires_at').on('sessions').column('expires_at').execute()
 
-      await create.createTable('revocations')
+      await create
+        .createTable('revocations')
         .addColumn('session_id', 'uuid', (column) => column.primaryKey())
         .addColumn('revoked_at', 'timestamptz', (column) => column.notNull())
         .execute()
       await create.createIndex('revocations_revoked_at').on('revocations').column('revoked_at').execute()
 
-      await create.createTable('keys')
+      await create
+        .createTable('keys')
         .addColumn('id', 'text', (column) => column.primaryKey())
         .addColumn('purpose', 'text', (column) => column.notNull())
         // Each key takes the next number: of instances that make a key at the same time, one wins.
@@ -127,7 +147,8 @@ export function createIdentity(schema: string) {
         .execute()
 
       // Failed and running attempts by a keyed hash of the identifier that was typed, whether or not such a user exists.
-      await create.createTable('attempts')
+      await create
+        .createTable('attempts')
         .addColumn('key', 'bytea', (column) => column.primaryKey())
         .addColumn('failures', 'integer', (column) => column.notNull().defaultTo(0))
         .addColumn('total_failures', 'integer', (column) => column.notNull().defaultTo(0))
@@ -138,7 +159,8 @@ export function createIdentity(schema: string) {
         .execute()
       await create.createIndex('attempts_pending_at').on('attempts').column('pending_at').execute()
 
-      await create.createTable('outbox')
+      await create
+        .createTable('outbox')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('user_id', 'uuid', (column) => column.references(userId).onDelete('cascade'))
         .addColumn('kind', 'text', (column) => column.notNull())
@@ -149,15 +171,32 @@ export function createIdentity(schema: string) {
         .addColumn('attempts', 'integer', (column) => column.notNull().defaultTo(0))
         .addColumn('failed_at', 'timestamptz')
         .execute()
-      await create.createIndex('outbox_due_at').on('outbox').column('due_at').where(sql<boolean>`failed_at is null`).execute()
+      await create
+        .createIndex('outbox_due_at')
+        .on('outbox')
+        .column('due_at')
+        .where(sql<boolean>`failed_at is null`)
+        .execute()
     },
 
     async down(db: Kysely<unknown>): Promise<void> {
       const drop = db.schema.withSchema(schema)
       for (const table of [
-        'outbox', 'attempts', 'keys', 'revocations', 'sessions', 'recovery_codes', 'user_tokens', 'user_logins',
-        'role_claims', 'user_claims', 'user_roles', 'roles', 'users',
-      ]) await drop.dropTable(table).execute()
+        'outbox',
+        'attempts',
+        'keys',
+        'revocations',
+        'sessions',
+        'recovery_codes',
+        'user_tokens',
+        'user_logins',
+        'role_claims',
+        'user_claims',
+        'user_roles',
+        'roles',
+        'users',
+      ])
+        await drop.dropTable(table).execute()
     },
   }
 }

@@ -12,7 +12,8 @@ export function createDirectory(schema: string) {
         where normalized_email is distinct from normalized_user_name`.execute(db)
 
       const create = db.schema.withSchema(schema)
-      await create.createTable('user_passkeys')
+      await create
+        .createTable('user_passkeys')
         // WebAuthn §4: a credential id has at most 1,023 bytes.
         .addColumn('credential_id', 'bytea', (column) => column.primaryKey())
         .addColumn('user_id', 'uuid', (column) => column.notNull().references(`${schema}.users.id`).onDelete('cascade'))

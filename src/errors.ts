@@ -3,75 +3,126 @@
 import createError from '@fastify/error'
 
 /** The database did not answer in time or is not there. Answered as 503 with Retry-After. */
-export const DatabaseUnavailable = createError<[]>('FST_IDENTITY_DATABASE_UNAVAILABLE', 'The database is not available', 503)
+export const DatabaseUnavailable = createError<[]>(
+  'FST_IDENTITY_DATABASE_UNAVAILABLE',
+  'The database is not available',
+  503,
+)
 
 /** More passwords wait to be hashed than `password.hasher.maxQueue` allows, or one waited too long. Answered as 503 with Retry-After. */
 export const HasherBusy = createError<[]>('FST_IDENTITY_HASHER_BUSY', 'Too many sign-ins at once', 503)
 
 /** Too many sign-ins of one name are being verified at once. Answered as 503 with Retry-After. */
-export const SignInsCrowded = createError<[]>('FST_IDENTITY_SIGN_INS_CROWDED', 'Too many sign-ins of one name at once', 503)
+export const SignInsCrowded = createError<[]>(
+  'FST_IDENTITY_SIGN_INS_CROWDED',
+  'Too many sign-ins of one name at once',
+  503,
+)
 
 /** Another transaction changed the same rows again and again (SQLSTATE 40001, 40P01). Answered as 503 with Retry-After. */
-export const DatabaseContention = createError<[]>('FST_IDENTITY_DATABASE_CONTENTION', 'The database could not finish a conflicting change', 503)
+export const DatabaseContention = createError<[]>(
+  'FST_IDENTITY_DATABASE_CONTENTION',
+  'The database could not finish a conflicting change',
+  503,
+)
 
 /** Revocations could not be read for longer than a request may trust its token. Answered as 503 with Retry-After. */
-export const RevocationUnknown = createError<[]>('FST_IDENTITY_REVOCATION_UNKNOWN', 'Sessions cannot be checked right now', 503)
+export const RevocationUnknown = createError<[]>(
+  'FST_IDENTITY_REVOCATION_UNKNOWN',
+  'Sessions cannot be checked right now',
+  503,
+)
 
 /** Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is cut: the sign-in fails. */
 export const TokenTooLarge = createError<[characters: number, limit: number]>(
   'FST_IDENTITY_TOKEN_TOO_LARGE',
-  'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims', 500)
+  'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims',
+  500,
+)
 
 /** A cookie with all roles and claims of this user would exceed what browsers keep. */
 export const CookieTooLarge = createError<[]>(
-  'FST_IDENTITY_COOKIE_TOO_LARGE', 'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims', 500)
+  'FST_IDENTITY_COOKIE_TOO_LARGE',
+  'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims',
+  500,
+)
 
 /** A route of the host's signs in with a cookie, where option `cookies` is false. */
 export const CookiesOff = createError<[]>(
-  'FST_IDENTITY_COOKIES_OFF', "Option 'cookies' is false, so that no cookie is set. Leave it on, or answer with signIn.sendTokens", 500)
+  'FST_IDENTITY_COOKIES_OFF',
+  "Option 'cookies' is false, so that no cookie is set. Leave it on, or answer with signIn.sendTokens",
+  500,
+)
 
 /** An option is missing, of the wrong type, or contradicts another. Thrown by `register`. */
 export const InvalidOption = createError<[option: string, problem: string, remedy: string]>(
-  'FST_IDENTITY_INVALID_OPTION', "Option '%s' %s. %s", 500)
+  'FST_IDENTITY_INVALID_OPTION',
+  "Option '%s' %s. %s",
+  500,
+)
 
 /** No database is named. Thrown by `register`. */
 export const DatabaseMissing = createError<[]>(
   'FST_IDENTITY_DATABASE_MISSING',
-  "Option 'database' is missing. Set the environment variable DATABASE_URL (or PGHOST and PGDATABASE), or pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance", 500)
+  "Option 'database' is missing. Set the environment variable DATABASE_URL (or PGHOST and PGDATABASE), or pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance",
+  500,
+)
 
 /** The database that `database` names could not be reached while registering. */
 export const DatabaseUnreachable = createError<[reason: string]>(
-  'FST_IDENTITY_DATABASE_UNREACHABLE', "The database of option 'database' (or DATABASE_URL) cannot be used: %s. Start it, or correct the connection string", 500)
+  'FST_IDENTITY_DATABASE_UNREACHABLE',
+  "The database of option 'database' (or DATABASE_URL) cannot be used: %s. Start it, or correct the connection string",
+  500,
+)
 
 /** No root secret in production. Thrown by `register`. */
 export const SecretMissing = createError<[]>(
   'FST_IDENTITY_SECRET_MISSING',
-  "Option 'secret' is missing. Set IDENTITY_SECRET to at least 32 random bytes, for example the output of: openssl rand -base64 32", 500)
+  "Option 'secret' is missing. Set IDENTITY_SECRET to at least 32 random bytes, for example the output of: openssl rand -base64 32",
+  500,
+)
 
 /** The key ring was wrapped under a root secret that is not among those given. Thrown by `register`. */
 export const SecretWrong = createError<[]>(
   'FST_IDENTITY_SECRET_WRONG',
-  "Option 'secret' cannot open the key ring of this database. Pass the secret it was made with, also as second element of a list: secret: [new, old]", 500)
+  "Option 'secret' cannot open the key ring of this database. Pass the secret it was made with, also as second element of a list: secret: [new, old]",
+  500,
+)
 
 /** The ring was given by option `keys`: it is turned where it is kept. */
 export const KeysAreStatic = createError<[]>(
-  'FST_IDENTITY_KEYS_STATIC', "The keys of option 'keys' are managed elsewhere: put a new one first in the list and restart", 500)
+  'FST_IDENTITY_KEYS_STATIC',
+  "The keys of option 'keys' are managed elsewhere: put a new one first in the list and restart",
+  500,
+)
 
 /** Migrations are pending and `migrate: 'check'` forbids running them. Thrown by `register`. */
 export const MigrationsPending = createError<[schema: string, pending: string, argument: string]>(
-  'FST_IDENTITY_MIGRATIONS_PENDING', "Schema '%s' lacks migrations: %s. Run: npx fastify-identity migrate --schema %s", 500)
+  'FST_IDENTITY_MIGRATIONS_PENDING',
+  "Schema '%s' lacks migrations: %s. Run: npx fastify-identity migrate --schema %s",
+  500,
+)
 
 /** A guard ran on an instance where the plugin is not registered. */
 export const NotRegistered = createError<[decorator: string]>(
-  'FST_IDENTITY_NOT_REGISTERED', "requireAuthorization() ran but no realm '%s' is registered in this scope. Await app.register(identity) in this scope or a parent", 500)
+  'FST_IDENTITY_NOT_REGISTERED',
+  "requireAuthorization() ran but no realm '%s' is registered in this scope. Await app.register(identity) in this scope or a parent",
+  500,
+)
 
 /** A guard names a policy that option `authorization.policies` does not have. Thrown when the application gets ready, or per request as 500. */
 export const UnknownPolicy = createError<[policy: string]>(
-  'FST_IDENTITY_UNKNOWN_POLICY', "requireAuthorization names the policy '%s', which option 'authorization.policies' does not have. Add it there", 500)
+  'FST_IDENTITY_UNKNOWN_POLICY',
+  "requireAuthorization names the policy '%s', which option 'authorization.policies' does not have. Add it there",
+  500,
+)
 
 /** With `authorization.explicit`, routes that say nothing about access. Thrown when the application gets ready. */
 export const UndecidedRoutes = createError<[routes: string]>(
-  'FST_IDENTITY_UNDECIDED_ROUTES', 'These routes say nothing about access: %s. Give each onRequest: requireAuthorization() or allowAnonymous()', 500)
+  'FST_IDENTITY_UNDECIDED_ROUTES',
+  'These routes say nothing about access: %s. Give each onRequest: requireAuthorization() or allowAnonymous()',
+  500,
+)
 
 /** One expected failure: `code` is stable and part of the wire, `description` is for people and replaceable by option `errors`. */
 export interface IdentityError {
@@ -81,8 +132,7 @@ export interface IdentityError {
 
 /** What a manager's changing method answers: expected failures are values, not exceptions. */
 export type IdentityResult =
-  | { readonly succeeded: true }
-  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+  { readonly succeeded: true } | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
 
 export const success: IdentityResult = Object.freeze({ succeeded: true })
 
@@ -119,10 +169,13 @@ const messages = {
   PasswordRequiresDigit: "Passwords must have at least one digit ('0'-'9').",
   PasswordRequiresLower: "Passwords must have at least one lowercase ('a'-'z').",
   PasswordRequiresUpper: "Passwords must have at least one uppercase ('A'-'Z').",
-  CannotResetSharedKeyAndEnable: 'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
+  CannotResetSharedKeyAndEnable:
+    'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
   RequiresTwoFactor: 'No 2fa token was provided by the request. A valid 2fa token is required to enable 2fa.',
-  InvalidTwoFactorCode: 'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
-  OldPasswordRequired: 'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
+  InvalidTwoFactorCode:
+    'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
+  OldPasswordRequired:
+    'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
   PasswordTooLong: 'Passwords must be at most {0} characters.',
 } as const
 

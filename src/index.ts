@@ -3,36 +3,59 @@ export { identity as default, identity, type Identity, identityRoutes, type Iden
 export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
 export type { Requirements } from './http/requirements.js'
 export type { SignInAnswers } from './http/sign-in-answers.js'
-export type { AuthorizationOptions, BearerOptions, CookieOptions, IdentityOptions, Operation, PasswordSettings, UserSettings } from './options.js'
-export type { Principal, Scheme } from './accounts/principal.js'
-export type { SessionManager } from './accounts/session-manager.js'
-export type { SignInFailure, SignInManager, SignInMethod, SignInOptions, SignInResult, SignedIn } from './accounts/sign-in-manager.js'
-export type { ChangeName, HookEvent, HookName, Hooks, IdentityEmitter, IdentityEvents } from './accounts/hooks.js'
-export type { CodeLifetimes, CredentialManager } from './accounts/credential-manager.js'
-export type { KeyInfo, KeyManager } from './accounts/key-manager.js'
-export type { MailManager } from './accounts/mail-manager.js'
-export type { HostSignIn, SessionOptions } from './accounts/host-sign-in.js'
-export type { PasswordCheck } from './accounts/sign-in-result.js'
-export type { AuthenticationTokenManager } from './accounts/authentication-token-manager.js'
-export type { ClaimManager } from './accounts/claim-manager.js'
-export type { Directory, ListOptions } from './accounts/directory.js'
-export type { LockoutManager } from './accounts/lockout-manager.js'
-export type { LoginManager, NewUserLogin } from './accounts/login-manager.js'
-export type { MembershipManager } from './accounts/membership-manager.js'
-export type { NameManager, PrincipalLike } from './accounts/name-manager.js'
-export type { PageOptions, UserPage } from './accounts/page.js'
-export type { PasskeyManager } from './accounts/passkey-manager.js'
-export type { PhoneManager } from './accounts/phone-manager.js'
-export type { CreateRoleResult, Role, RoleManager, RolePage } from './accounts/role-manager.js'
-export type { TokenProvider } from './accounts/token-provider.js'
-export type { TokenProviderManager } from './accounts/token-provider-manager.js'
-export type { TwoFactorManager } from './accounts/two-factor-manager.js'
-export type { NewUser, User } from './accounts/user.js'
-export type { CreateResult, UserBasics, UserManager } from './accounts/user-manager.js'
-export type { PasswordValidator, UserValidator } from './accounts/user-validator.js'
-export type { EmailOption, EmailSender, MailMessage, MailUser, MessageSender, Notice, SecurityNotice } from './email/sender.js'
+export type {
+  AuthorizationOptions,
+  BearerOptions,
+  CookieOptions,
+  IdentityOptions,
+  Operation,
+  PasswordSettings,
+  UserSettings,
+} from './options.js'
+export type { Principal, Scheme } from './http/principal.js'
+export type { SessionManager } from './accounts/sessions/session-manager.js'
+export type {
+  SignInFailure,
+  SignInManager,
+  SignInMethod,
+  SignInOptions,
+  SignInResult,
+  SignedIn,
+} from './accounts/sign-in/sign-in-manager.js'
+export type { ChangeName, HookEvent, HookName, Hooks, IdentityEmitter, IdentityEvents } from './accounts/users/hooks.js'
+export type { CodeLifetimes, CredentialManager } from './accounts/credentials/password-and-email.js'
+export type { KeyInfo, KeyManager } from './accounts/keys/key-manager.js'
+export type { MailManager } from './accounts/mail/outbox.js'
+export type { HostSignIn, SessionOptions } from './accounts/sign-in/sign-in-steps.js'
+export type { PasswordCheck } from './accounts/sign-in/sign-in-result.js'
+export type { AuthenticationTokenManager } from './accounts/credentials/external-tokens.js'
+export type { ClaimManager } from './accounts/roles/user-claims.js'
+export type { Directory, ListOptions } from './accounts/users/list-users.js'
+export type { LockoutManager } from './accounts/credentials/lockout.js'
+export type { LoginManager, NewUserLogin } from './accounts/credentials/external-logins.js'
+export type { MembershipManager } from './accounts/roles/user-roles.js'
+export type { NameManager, PrincipalLike } from './accounts/users/name-manager.js'
+export type { PageOptions, UserPage } from './accounts/users/page.js'
+export type { PasskeyManager } from './accounts/credentials/passkeys.js'
+export type { PhoneManager } from './accounts/credentials/phone.js'
+export type { CreateRoleResult, Role, RoleManager, RolePage } from './accounts/roles/role-manager.js'
+export type { TokenProvider } from './accounts/second-factor/token-providers.js'
+export type { TokenProviderManager } from './accounts/second-factor/user-tokens.js'
+export type { TwoFactorManager } from './accounts/second-factor/two-factor-manager.js'
+export type { NewUser, User } from './accounts/users/user.js'
+export type { CreateResult, UserBasics, UserManager } from './accounts/managers/user-manager.js'
+export type { PasswordValidator, UserValidator } from './accounts/users/user-validator.js'
+export type {
+  EmailOption,
+  EmailSender,
+  MailMessage,
+  MailUser,
+  MessageSender,
+  Notice,
+  SecurityNotice,
+} from './email/sender.js'
 export type { HasherOptions, PasswordHasher, VerifyResult } from './passwords/hasher.js'
-export type { DatabaseOption } from './store/database.js'
+export type { DatabaseOption } from './store/connect.js'
 export type * from './store/profile.js'
 export type { UserLogin } from './store/logins.js'
 export type { Passkey } from './store/passkeys.js'
@@ -40,5 +63,10 @@ export type { SessionRecord } from './store/sessions.js'
 export type { Claim, UserWithGrants } from './store/users.js'
 export type { Clock } from './clock.js'
 export {
-  describeError, type ErrorCode, errorCodes, type ErrorDescriber, type IdentityError, type IdentityResult,
+  describeError,
+  type ErrorCode,
+  errorCodes,
+  type ErrorDescriber,
+  type IdentityError,
+  type IdentityResult,
 } from './errors.js'

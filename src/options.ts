@@ -6,12 +6,12 @@ import type { Clock } from './clock.js'
 import { describeError, type ErrorDescriber, InvalidOption, SecretMissing } from './errors.js'
 import { type HasherOptions, type PasswordHasher } from './passwords/hasher.js'
 import { hardenedPasswordDefaults, passwordDefaults, type PasswordRules } from './passwords/policy.js'
-import type { DatabaseOption } from './store/database.js'
+import type { DatabaseOption } from './store/connect.js'
 import { securityNotices, type SecurityNotice } from './email/messages.js'
 import { type EmailOption, mailsNotices } from './email/sender.js'
-import { hookNames, type Hooks } from './accounts/hooks.js'
-import type { User } from './accounts/user.js'
-import type { PasswordValidator, UserValidator } from './accounts/user-validator.js'
+import { hookNames, type Hooks } from './accounts/users/hooks.js'
+import type { User } from './accounts/users/user.js'
+import type { PasswordValidator, UserValidator } from './accounts/users/user-validator.js'
 import type { Policy } from './http/authorize.js'
 import type { Claim } from './store/users.js'
 
@@ -20,120 +20,178 @@ const flag = Type.Optional(Type.Boolean())
 const count = (minimum: number, maximum: number) => Type.Optional(Type.Integer({ minimum, maximum }))
 const closed = { additionalProperties: false }
 
-const bearerSchema = Type.Object({
-  accessTokenSeconds: seconds(),
-  refreshTokenSeconds: seconds(),
-  rotateRefreshTokens: flag,
-  reuseGraceSeconds: seconds(0),
-  readToken: Type.Optional(Type.Unknown()),
-}, closed)
+const bearerSchema = Type.Object(
+  {
+    accessTokenSeconds: seconds(),
+    refreshTokenSeconds: seconds(),
+    rotateRefreshTokens: flag,
+    reuseGraceSeconds: seconds(0),
+    readToken: Type.Optional(Type.Unknown()),
+  },
+  closed,
+)
 
-const cookieSchema = Type.Object({
-  name: Type.Optional(Type.String({ pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]{1,128}$' })),
-  lifetimeSeconds: seconds(),
-  slidingExpiration: flag,
-  sameSite: Type.Optional(Type.Union([Type.Literal('lax'), Type.Literal('strict'), Type.Literal('none')])),
-  secure: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('auto')])),
-  domain: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' })),
-  path: Type.Optional(Type.String({ pattern: '^/[^;\\s]{0,255}$' })),
-}, closed)
+const cookieSchema = Type.Object(
+  {
+    name: Type.Optional(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$" })),
+    lifetimeSeconds: seconds(),
+    slidingExpiration: flag,
+    sameSite: Type.Optional(Type.Union([Type.Literal('lax'), Type.Literal('strict'), Type.Literal('none')])),
+    secure: Type.Optional(Type.Union([Type.Boolean(), Type.Literal('auto')])),
+    domain: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' })),
+    path: Type.Optional(Type.String({ pattern: '^/[^;\\s]{0,255}$' })),
+  },
+  closed,
+)
 
-const passwordSchema = Type.Object({
-  requiredLength: count(1, 512),
-  requiredUniqueChars: count(0, 512),
-  requireDigit: flag,
-  requireLowercase: flag,
-  requireUppercase: flag,
-  requireNonAlphanumeric: flag,
-  maxLength: count(8, 4096),
-  validators: Type.Optional(Type.Array(Type.Unknown())),
-  hasher: Type.Optional(Type.Unknown()),
-}, closed)
+const passwordSchema = Type.Object(
+  {
+    requiredLength: count(1, 512),
+    requiredUniqueChars: count(0, 512),
+    requireDigit: flag,
+    requireLowercase: flag,
+    requireUppercase: flag,
+    requireNonAlphanumeric: flag,
+    maxLength: count(8, 4096),
+    validators: Type.Optional(Type.Array(Type.Unknown())),
+    hasher: Type.Optional(Type.Unknown()),
+  },
+  closed,
+)
 
 // The hasher checks the values itself; here only misspelled names are found. Exported, like optionsSchema, for the test of the README.
-export const hasherSchema = Type.Object(Object.fromEntries(
-  ['memoryKiB', 'iterations', 'parallelism', 'maxConcurrent', 'maxQueue', 'maxWaitSeconds'].map((name) => [name, Type.Optional(Type.Unknown())]),
-), closed)
+export const hasherSchema = Type.Object(
+  Object.fromEntries(
+    ['memoryKiB', 'iterations', 'parallelism', 'maxConcurrent', 'maxQueue', 'maxWaitSeconds'].map((name) => [
+      name,
+      Type.Optional(Type.Unknown()),
+    ]),
+  ),
+  closed,
+)
 
-const lockoutSchema = Type.Object({
-  allowedForNewUsers: flag,
-  maxFailedAccessAttempts: count(1, 100),
-  lockoutSeconds: seconds(),
-}, closed)
+const lockoutSchema = Type.Object(
+  {
+    allowedForNewUsers: flag,
+    maxFailedAccessAttempts: count(1, 100),
+    lockoutSeconds: seconds(),
+  },
+  closed,
+)
 
-const userSchema = Type.Object({
-  userNameIsEmail: flag,
-  validators: Type.Optional(Type.Array(Type.Unknown())),
-  allowedUserNameCharacters: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  requireUniqueEmail: flag,
-}, closed)
+const userSchema = Type.Object(
+  {
+    userNameIsEmail: flag,
+    validators: Type.Optional(Type.Array(Type.Unknown())),
+    allowedUserNameCharacters: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    requireUniqueEmail: flag,
+  },
+  closed,
+)
 
-const signInSchema = Type.Object({
-  requireConfirmedEmail: flag,
-  requireConfirmedPhoneNumber: flag,
-  requireConfirmedAccount: flag,
-}, closed)
+const signInSchema = Type.Object(
+  {
+    requireConfirmedEmail: flag,
+    requireConfirmedPhoneNumber: flag,
+    requireConfirmedAccount: flag,
+  },
+  closed,
+)
 
 /** The operations that option `endpoints` switches. */
 export const operations = [
-  'register', 'login', 'refresh', 'logout', 'confirmEmail', 'resendConfirmationEmail', 'forgotPassword', 'resetPassword', 'twoFactor', 'info', 'sessions',
+  'register',
+  'login',
+  'refresh',
+  'logout',
+  'confirmEmail',
+  'resendConfirmationEmail',
+  'forgotPassword',
+  'resetPassword',
+  'twoFactor',
+  'info',
+  'sessions',
 ] as const
-export type Operation = typeof operations[number]
+export type Operation = (typeof operations)[number]
 
 const endpointsSchema = Type.Object(Object.fromEntries(operations.map((name) => [name, flag])), closed)
 
-const linksSchema = Type.Object({
-  confirmEmail: Type.Optional(Type.String()),
-  resetPassword: Type.Optional(Type.String()),
-}, closed)
+const linksSchema = Type.Object(
+  {
+    confirmEmail: Type.Optional(Type.String()),
+    resetPassword: Type.Optional(Type.String()),
+  },
+  closed,
+)
 
 const codesSchema = Type.Object({ confirmEmailSeconds: seconds(), resetPasswordSeconds: seconds() }, closed)
 
-const twoFactorSchema = Type.Object({
-  issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-  allowCodeReuse: flag,
-  windowSteps: count(0, 10),
-  rememberMachineSeconds: seconds(),
-}, closed)
+const twoFactorSchema = Type.Object(
+  {
+    issuer: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+    allowCodeReuse: flag,
+    windowSteps: count(0, 10),
+    rememberMachineSeconds: seconds(),
+  },
+  closed,
+)
 
-export const optionsSchema = Type.Object({
-  prefix: Type.Optional(Type.String()),
-  logLevel: Type.Optional(Type.Unknown()),
-  logSerializers: Type.Optional(Type.Unknown()),
-  database: Type.Optional(Type.Unknown()),
-  schema: Type.Optional(Type.String({ pattern: '^[a-z_][a-z0-9_]{0,62}$' })),
-  migrate: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('check'), Type.Literal('off')])),
-  secret: Type.Optional(Type.Unknown()),
-  publicUrl: Type.Optional(Type.String()),
-  links: Type.Optional(linksSchema),
-  endpoints: Type.Optional(endpointsSchema),
-  cookies: flag,
-  bearer: Type.Optional(bearerSchema),
-  cookie: Type.Optional(cookieSchema),
-  preset: Type.Optional(Type.Union([Type.Literal('aspnet'), Type.Literal('hardened')])),
-  password: Type.Optional(passwordSchema),
-  lockout: Type.Optional(lockoutSchema),
-  codes: Type.Optional(codesSchema),
-  sessions: Type.Optional(Type.Object({ absoluteSeconds: seconds() }, closed)),
-  user: Type.Optional(userSchema),
-  signIn: Type.Optional(signInSchema),
-  securityStamp: Type.Optional(Type.Object({ validationSeconds: seconds(0) }, closed)),
-  twoFactor: Type.Optional(twoFactorSchema),
-  authorization: Type.Optional(Type.Object({ policies: Type.Optional(Type.Record(Type.String(), Type.Unknown())), explicit: flag }, closed)),
-  profile: Type.Optional(Type.Unknown()),
-  claims: Type.Optional(Type.Unknown()),
-  hooks: Type.Optional(Type.Object(Object.fromEntries(hookNames.map((name) => [name, Type.Optional(Type.Unknown())])), closed)),
-  email: Type.Optional(Type.Unknown()),
-  notices: Type.Optional(Type.Array(Type.Union(securityNotices.map((name) => Type.Literal(name))))),
-  jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
-  csrf: Type.Optional(Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)])),
-  decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
-  keys: Type.Optional(Type.Array(Type.Object({
-    id: Type.String({ minLength: 1, maxLength: 128 }), secret: Type.String(),
-  }, closed), { minItems: 1 })),
-  errors: Type.Optional(Type.Unknown()),
-  clock: Type.Optional(Type.Unknown()),
-}, closed)
+export const optionsSchema = Type.Object(
+  {
+    prefix: Type.Optional(Type.String()),
+    logLevel: Type.Optional(Type.Unknown()),
+    logSerializers: Type.Optional(Type.Unknown()),
+    database: Type.Optional(Type.Unknown()),
+    schema: Type.Optional(Type.String({ pattern: '^[a-z_][a-z0-9_]{0,62}$' })),
+    migrate: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('check'), Type.Literal('off')])),
+    secret: Type.Optional(Type.Unknown()),
+    publicUrl: Type.Optional(Type.String()),
+    links: Type.Optional(linksSchema),
+    endpoints: Type.Optional(endpointsSchema),
+    cookies: flag,
+    bearer: Type.Optional(bearerSchema),
+    cookie: Type.Optional(cookieSchema),
+    preset: Type.Optional(Type.Union([Type.Literal('aspnet'), Type.Literal('hardened')])),
+    password: Type.Optional(passwordSchema),
+    lockout: Type.Optional(lockoutSchema),
+    codes: Type.Optional(codesSchema),
+    sessions: Type.Optional(Type.Object({ absoluteSeconds: seconds() }, closed)),
+    user: Type.Optional(userSchema),
+    signIn: Type.Optional(signInSchema),
+    securityStamp: Type.Optional(Type.Object({ validationSeconds: seconds(0) }, closed)),
+    twoFactor: Type.Optional(twoFactorSchema),
+    authorization: Type.Optional(
+      Type.Object({ policies: Type.Optional(Type.Record(Type.String(), Type.Unknown())), explicit: flag }, closed),
+    ),
+    profile: Type.Optional(Type.Unknown()),
+    claims: Type.Optional(Type.Unknown()),
+    hooks: Type.Optional(
+      Type.Object(Object.fromEntries(hookNames.map((name) => [name, Type.Optional(Type.Unknown())])), closed),
+    ),
+    email: Type.Optional(Type.Unknown()),
+    notices: Type.Optional(Type.Array(Type.Union(securityNotices.map((name) => Type.Literal(name))))),
+    jsonNaming: Type.Optional(Type.Union([Type.Literal('camelCase'), Type.Literal('snake_case')])),
+    csrf: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Object({ trustedOrigins: Type.Optional(Type.Array(Type.String())) }, closed)]),
+    ),
+    decorator: Type.Optional(Type.String({ pattern: '^[A-Za-z_$][A-Za-z0-9_$]{0,63}$' })),
+    keys: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: Type.String({ minLength: 1, maxLength: 128 }),
+            secret: Type.String(),
+          },
+          closed,
+        ),
+        { minItems: 1 },
+      ),
+    ),
+    errors: Type.Optional(Type.Unknown()),
+    clock: Type.Optional(Type.Unknown()),
+  },
+  closed,
+)
 
 export interface BearerOptions extends Omit<Static<typeof bearerSchema>, 'readToken'> {
   /** Takes the token from elsewhere, for example a header of a proxy; the Authorization header still counts where it answers null. */
@@ -231,7 +289,7 @@ export interface IdentityOptions {
   /** Name on instance and request. Default `'identity'`. */
   decorator?: string
   /** A ring that you manage yourself: the first key seals, all open. Each secret has at least 32 bytes. Default: a ring in Postgres that turns by itself. */
-  keys?: readonly { id: string, secret: string }[]
+  keys?: readonly { id: string; secret: string }[]
   /** Puts error codes into other words. Default: the reference's English. */
   errors?: ErrorDescriber
   /** Milliseconds since the epoch; every expiry asks it. Default `Date.now`, and the database's own clock for lockout and revocation. */
@@ -270,7 +328,7 @@ export interface ResolvedOptions {
   readonly password: PasswordRules
   readonly passwordValidators: readonly PasswordValidator[]
   readonly hasher: PasswordHasher | HasherOptions
-  readonly lockout: Readonly<{ allowedForNewUsers: boolean, maxFailedAccessAttempts: number, lockoutSeconds: number }>
+  readonly lockout: Readonly<{ allowedForNewUsers: boolean; maxFailedAccessAttempts: number; lockoutSeconds: number }>
   readonly sessions: Readonly<{ absoluteSeconds: number }>
   readonly user: Readonly<{
     allowedUserNameCharacters: string | null
@@ -278,21 +336,30 @@ export interface ResolvedOptions {
     userNameIsEmail: boolean
     validators: readonly UserValidator[]
   }>
-  readonly authorization: Readonly<{ policies: Readonly<Record<string, Policy>>, explicit: boolean }>
+  readonly authorization: Readonly<{ policies: Readonly<Record<string, Policy>>; explicit: boolean }>
   readonly profile: TObject | null
   readonly claims: (user: User) => readonly Claim[]
   readonly hooks: Hooks
-  readonly signIn: Readonly<{ requireConfirmedEmail: boolean, requireConfirmedPhoneNumber: boolean, requireConfirmedAccount: boolean }>
+  readonly signIn: Readonly<{
+    requireConfirmedEmail: boolean
+    requireConfirmedPhoneNumber: boolean
+    requireConfirmedAccount: boolean
+  }>
   readonly securityStamp: Readonly<{ validationSeconds: number }>
-  readonly links: Readonly<{ confirmEmail: string | null, resetPassword: string | null }>
-  readonly codes: Readonly<{ confirmEmailSeconds: number, resetPasswordSeconds: number }>
-  readonly twoFactor: Readonly<{ issuer: string, allowCodeReuse: boolean, windowSteps: number, rememberMachineSeconds: number }>
+  readonly links: Readonly<{ confirmEmail: string | null; resetPassword: string | null }>
+  readonly codes: Readonly<{ confirmEmailSeconds: number; resetPasswordSeconds: number }>
+  readonly twoFactor: Readonly<{
+    issuer: string
+    allowCodeReuse: boolean
+    windowSteps: number
+    rememberMachineSeconds: number
+  }>
   readonly email: EmailOption | null
   readonly notices: readonly SecurityNotice[]
   readonly jsonNaming: 'camelCase' | 'snake_case'
   readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
   readonly decorator: string
-  readonly keys: readonly Readonly<{ id: string, secret: string }>[] | null
+  readonly keys: readonly Readonly<{ id: string; secret: string }>[] | null
   readonly describe: ErrorDescriber
   readonly clock: Clock
   /** Whether `clock` was given: then the database is asked with it too. */
@@ -314,14 +381,24 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   if (!isHasher(hasher)) checkShape(hasherSchema, hasher, 'password.hasher')
   checkDatabase(given.database)
   const functions: [string, unknown][] = [
-    ['errors', given.errors], ['clock', given.clock], ['bearer.readToken', bearer.readToken], ['claims', given.claims],
-    ...Object.entries(given.authorization?.policies ?? {}).map(([name, policy]): [string, unknown] => [`authorization.policies.${name}`, policy]),
+    ['errors', given.errors],
+    ['clock', given.clock],
+    ['bearer.readToken', bearer.readToken],
+    ['claims', given.claims],
+    ...Object.entries(given.authorization?.policies ?? {}).map(([name, policy]): [string, unknown] => [
+      `authorization.policies.${name}`,
+      policy,
+    ]),
     ...Object.entries(given.hooks ?? {}).map(([name, hook]): [string, unknown] => [`hooks.${name}`, hook]),
-    ...(given.user?.validators ?? []).map((validator, index): [string, unknown] => [`user.validators.${index}`, validator]),
+    ...(given.user?.validators ?? []).map((validator, index): [string, unknown] => [
+      `user.validators.${index}`,
+      validator,
+    ]),
     ...validators.map((validator, index): [string, unknown] => [`password.validators.${index}`, validator]),
   ]
   for (const [option, value] of functions) {
-    if (value !== undefined && typeof value !== 'function') throw new InvalidOption(option, 'is not a function', 'Pass a function or leave it out')
+    if (value !== undefined && typeof value !== 'function')
+      throw new InvalidOption(option, 'is not a function', 'Pass a function or leave it out')
   }
   const { preset = 'aspnet' } = given
   const isHardened = preset === 'hardened'
@@ -334,7 +411,10 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     secrets: readSecrets(given.secret, environment, given.keys !== undefined),
     publicUrl,
     endpoints: resolveEndpoints(given.endpoints, given.email !== undefined && given.links?.confirmEmail === undefined),
-    links: { confirmEmail: page('links.confirmEmail', given.links?.confirmEmail), resetPassword: page('links.resetPassword', given.links?.resetPassword) },
+    links: {
+      confirmEmail: page('links.confirmEmail', given.links?.confirmEmail),
+      resetPassword: page('links.resetPassword', given.links?.resetPassword),
+    },
     codes: { confirmEmailSeconds: 86_400, resetPasswordSeconds: 3600, ...defined(given.codes ?? {}) },
     twoFactor: {
       issuer: publicUrl?.hostname ?? 'Fastify',
@@ -344,7 +424,7 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
       ...defined(given.twoFactor ?? {}),
     },
     email: given.email ?? null,
-    notices: [...given.notices ?? (isHardened ? securityNotices : [])],
+    notices: [...(given.notices ?? (isHardened ? securityNotices : []))],
     jsonNaming: given.jsonNaming ?? 'camelCase',
     cookies: given.cookies ?? true,
     bearer: {
@@ -367,25 +447,40 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     password: { ...(isHardened ? hardenedPasswordDefaults : passwordDefaults), ...defined(rules) },
     passwordValidators: [...validators],
     hasher,
-    lockout: { allowedForNewUsers: true, maxFailedAccessAttempts: 5, lockoutSeconds: 300, ...defined(given.lockout ?? {}) },
+    lockout: {
+      allowedForNewUsers: true,
+      maxFailedAccessAttempts: 5,
+      lockoutSeconds: 300,
+      ...defined(given.lockout ?? {}),
+    },
     sessions: { absoluteSeconds: given.sessions?.absoluteSeconds ?? 30 * 86_400 },
     user: {
-      allowedUserNameCharacters: given.user?.allowedUserNameCharacters === undefined ? nameCharacters : given.user.allowedUserNameCharacters || null,
+      allowedUserNameCharacters:
+        given.user?.allowedUserNameCharacters === undefined
+          ? nameCharacters
+          : given.user.allowedUserNameCharacters || null,
       requireUniqueEmail: given.user?.requireUniqueEmail ?? false,
       userNameIsEmail: given.user?.userNameIsEmail ?? true,
-      validators: [...given.user?.validators ?? []],
+      validators: [...(given.user?.validators ?? [])],
     },
     authorization: { policies: { ...given.authorization?.policies }, explicit: given.authorization?.explicit ?? false },
     profile: given.profile === undefined ? null : checkProfile(given.profile),
     claims: given.claims ?? (() => []),
     hooks: { ...given.hooks },
     signIn: {
-      requireConfirmedEmail: isHardened, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false, ...defined(given.signIn ?? {}),
+      requireConfirmedEmail: isHardened,
+      requireConfirmedPhoneNumber: false,
+      requireConfirmedAccount: false,
+      ...defined(given.signIn ?? {}),
     },
     securityStamp: { validationSeconds: given.securityStamp?.validationSeconds ?? 1800 },
-    csrf: csrf === false ? null : { trustedOrigins: trustedOrigins(csrf === true ? [] : csrf.trustedOrigins ?? [], publicUrl) },
+    csrf:
+      csrf === false
+        ? null
+        : { trustedOrigins: trustedOrigins(csrf === true ? [] : (csrf.trustedOrigins ?? []), publicUrl) },
     decorator: given.decorator ?? 'identity',
-    keys: given.keys === undefined ? null : given.keys.map(({ id, secret }) => ({ id, secret: strong('keys', secret) })),
+    keys:
+      given.keys === undefined ? null : given.keys.map(({ id, secret }) => ({ id, secret: strong('keys', secret) })),
     describe: given.errors ?? describeError,
     clock: given.clock ?? Date.now,
     ownClock: given.clock,
@@ -395,7 +490,11 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
     throw new InvalidOption('keys', 'holds two keys of one id', 'Give each key an id of its own')
   }
   if (resolved.email !== null && publicUrl === null) {
-    throw new InvalidOption('publicUrl', "is needed by option 'email'", 'Set the origin that mailed links shall have, for example https://api.example.com')
+    throw new InvalidOption(
+      'publicUrl',
+      "is needed by option 'email'",
+      'Set the origin that mailed links shall have, for example https://api.example.com',
+    )
   }
   if (isHardened && resolved.email === null) {
     throw new InvalidOption('email', "is needed by preset 'hardened'", 'Say who sends mail, or leave preset out')
@@ -405,7 +504,11 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
   }
   if ((isHardened || resolved.notices.length > 0) && resolved.email !== null && !mailsNotices(resolved.email)) {
     const whose = isHardened ? "preset 'hardened' needs" : "option 'notices' names"
-    throw new InvalidOption('email', `cannot send what ${whose}`, 'Give the sender a method sendSecurityNotice(user, email, notice)')
+    throw new InvalidOption(
+      'email',
+      `cannot send what ${whose}`,
+      'Give the sender a method sendSecurityNotice(user, email, notice)',
+    )
   }
   return deepFreeze(resolved)
 }
@@ -416,11 +519,21 @@ export function resolveOptions(given: IdentityOptions & RouteLogging, environmen
  * @param mailsOurLinks whether mailed links point to the `/confirmEmail` of the prefix they were asked under
  * @throws FST_IDENTITY_INVALID_OPTION for an unknown endpoint, and where mailed links would point to one that is off
  */
-export function resolveEndpoints(given: IdentityOptions['endpoints'] = {}, mailsOurLinks: boolean): Readonly<Record<Operation, boolean>> {
+export function resolveEndpoints(
+  given: IdentityOptions['endpoints'] = {},
+  mailsOurLinks: boolean,
+): Readonly<Record<Operation, boolean>> {
   checkShape(endpointsSchema, given, 'endpoints')
-  const on = { ...Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>, ...defined(given) }
+  const on = {
+    ...(Object.fromEntries(operations.map((name) => [name, true])) as Record<Operation, boolean>),
+    ...defined(given),
+  }
   if (mailsOurLinks && !on.confirmEmail && (on.register || on.resendConfirmationEmail || on.info)) {
-    throw new InvalidOption('endpoints.confirmEmail', 'is off, where mailed links point to', 'Leave it on, or set links.confirmEmail to a page of yours')
+    throw new InvalidOption(
+      'endpoints.confirmEmail',
+      'is off, where mailed links point to',
+      'Leave it on, or set links.confirmEmail to a page of yours',
+    )
   }
   return on
 }
@@ -428,7 +541,8 @@ export function resolveEndpoints(given: IdentityOptions['endpoints'] = {}, mails
 function checkShape(schema: TObject, value: unknown, path: string): void {
   const first = Value.Errors(schema, value).First()
   if (first === undefined) return
-  const name = [path, ...first.path.split('/').filter((part) => part !== '')].filter((part) => part !== '').join('.') || 'options'
+  const name =
+    [path, ...first.path.split('/').filter((part) => part !== '')].filter((part) => part !== '').join('.') || 'options'
   if (first.message === 'Unexpected property') {
     throw new InvalidOption(name, 'is unknown', `Known here: ${knownNames(schema, first.path).join(', ')}`)
   }
@@ -450,16 +564,36 @@ function describe(value: unknown): string {
 
 // A JavaScript host may pass anything.
 function checkDatabase(value: unknown): void {
-  if (value === undefined || typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))) return
-  throw new InvalidOption('database', `is wrong (${describe(value)})`, 'Pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance')
+  if (
+    value === undefined ||
+    typeof value === 'string' ||
+    (typeof value === 'object' && value !== null && !Array.isArray(value))
+  )
+    return
+  throw new InvalidOption(
+    'database',
+    `is wrong (${describe(value)})`,
+    'Pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance',
+  )
 }
 
 function isHasher(given: PasswordHasher | HasherOptions): given is PasswordHasher {
   const value: unknown = given // a JavaScript host may pass anything
-  return typeof value === 'object' && value !== null && 'hash' in value && typeof value.hash === 'function' && 'verify' in value && typeof value.verify === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'hash' in value &&
+    typeof value.hash === 'function' &&
+    'verify' in value &&
+    typeof value.verify === 'function'
+  )
 }
 
-function readSecrets(given: string | readonly string[] | undefined, environment: NodeJS.ProcessEnv, hasKeys: boolean): readonly string[] {
+function readSecrets(
+  given: string | readonly string[] | undefined,
+  environment: NodeJS.ProcessEnv,
+  hasKeys: boolean,
+): readonly string[] {
   const named = given ?? (environment.IDENTITY_SECRET === '' ? undefined : environment.IDENTITY_SECRET)
   const option = given === undefined ? 'IDENTITY_SECRET' : 'secret'
   if (named === undefined) {
@@ -467,9 +601,11 @@ function readSecrets(given: string | readonly string[] | undefined, environment:
     return []
   }
   const list: readonly unknown[] = typeof named === 'string' ? [named] : named
-  if (!Array.isArray(list) || list.length === 0) throw new InvalidOption(option, 'is empty', 'Pass one string or a list, newest first')
+  if (!Array.isArray(list) || list.length === 0)
+    throw new InvalidOption(option, 'is empty', 'Pass one string or a list, newest first')
   return list.map((secret) => {
-    if (typeof secret !== 'string') throw new InvalidOption(option, 'is not a string', 'Pass one string or a list of strings, newest first')
+    if (typeof secret !== 'string')
+      throw new InvalidOption(option, 'is not a string', 'Pass one string or a list of strings, newest first')
     return strong(option, secret)
   })
 }
@@ -481,8 +617,20 @@ function strong(option: string, secret: string): string {
 
 function origin(option: string, text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '' || url.password !== '') {
-    throw new InvalidOption(option, 'is not an origin', 'Write scheme, host and port only, for example https://api.example.com')
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    throw new InvalidOption(
+      option,
+      'is not an origin',
+      'Write scheme, host and port only, for example https://api.example.com',
+    )
   }
   return url
 }
@@ -490,53 +638,91 @@ function origin(option: string, text: string): URL {
 function page(option: string, text: string | undefined): string | null {
   if (text === undefined) return null
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    throw new InvalidOption(option, 'is not an absolute URL', 'Write it whole, for example https://app.example.com/confirm')
+    throw new InvalidOption(
+      option,
+      'is not an absolute URL',
+      'Write it whole, for example https://app.example.com/confirm',
+    )
   }
   return text
 }
 
 function trustedOrigins(list: readonly string[], publicUrl: URL | null): ReadonlySet<string> {
-  if (list.includes('*')) throw new InvalidOption('csrf.trustedOrigins', 'contains *', 'Name each origin, for example https://app.example.com')
+  if (list.includes('*'))
+    throw new InvalidOption(
+      'csrf.trustedOrigins',
+      'contains *',
+      'Name each origin, for example https://app.example.com',
+    )
   const origins = list.map((text) => origin('csrf.trustedOrigins', text).origin)
   return new Set(publicUrl === null ? origins : [publicUrl.origin, ...origins])
 }
 
 // Names of ours that a profile's field cannot have, in any spelling that requests are read in.
 const reserved = new Set([
-  'email', 'username', 'password', 'isemailconfirmed', 'newemail', 'newpassword', 'oldpassword', 'id', 'emailconfirmed', 'roles', 'claims',
+  'email',
+  'username',
+  'password',
+  'isemailconfirmed',
+  'newemail',
+  'newpassword',
+  'oldpassword',
+  'id',
+  'emailconfirmed',
+  'roles',
+  'claims',
 ])
 
 function checkProfile(profile: TObject): TObject {
   const fields = (profile as { properties?: unknown } | null)?.properties // a JavaScript host may pass anything
   const names = typeof fields === 'object' && fields !== null ? Object.keys(fields) : []
   if (names.length === 0) {
-    throw new InvalidOption('profile', 'is no TypeBox object with fields', 'Pass Type.Object({ nickname: Type.String({ maxLength: 64 }) }) or the like')
+    throw new InvalidOption(
+      'profile',
+      'is no TypeBox object with fields',
+      'Pass Type.Object({ nickname: Type.String({ maxLength: 64 }) }) or the like',
+    )
   }
   const spelled = (name: string) => name.toLowerCase().replaceAll('_', '')
   const taken = names.find((name) => reserved.has(spelled(name)))
-  if (taken !== undefined) throw new InvalidOption('profile', `has the field '${taken}', which is ours`, 'Give it another name')
+  if (taken !== undefined)
+    throw new InvalidOption('profile', `has the field '${taken}', which is ours`, 'Give it another name')
   const again = names.find((name, index) => names.findIndex((other) => spelled(other) === spelled(name)) < index)
   if (again !== undefined) {
     const first = names.find((name) => spelled(name) === spelled(again))
-    throw new InvalidOption('profile', `has the fields '${first ?? again}' and '${again}', which are read alike`, 'Give one of them another name')
+    throw new InvalidOption(
+      'profile',
+      `has the fields '${first ?? again}' and '${again}', which are read alike`,
+      'Give one of them another name',
+    )
   }
   return profile
 }
 
 function checkCookie({ cookie, decorator }: ResolvedOptions): void {
   if (cookie.sameSite === 'none' && cookie.secure === false) {
-    throw new InvalidOption('cookie.sameSite', "'none' needs a secure cookie", "Set cookie.secure to true, or sameSite to 'lax'")
+    throw new InvalidOption(
+      'cookie.sameSite',
+      "'none' needs a secure cookie",
+      "Set cookie.secure to true, or sameSite to 'lax'",
+    )
   }
   const name = cookie.name ?? decorator
   if (name.startsWith('__Host-') && (cookie.domain !== null || cookie.path !== '/' || cookie.secure === false)) {
-    throw new InvalidOption('cookie.name', "starts with '__Host-', which allows no domain, no path but / and no insecure cookie", 'Choose another name')
+    throw new InvalidOption(
+      'cookie.name',
+      "starts with '__Host-', which allows no domain, no path but / and no insecure cookie",
+      'Choose another name',
+    )
   }
 }
 
 /** Members that are there, so that `undefined` never replaces a default. */
 function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   // Dropping undefined members is what the type says and what TypeScript cannot see through Object.entries.
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> }
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
 }
 
 // A host's own sender, hasher and profile stay as they are.
@@ -545,7 +731,10 @@ const foreign = new Set(['email', 'hasher', 'profile'])
 function deepFreeze<T extends object>(value: T): T {
   for (const [name, member] of Object.entries(value) as [string, unknown][]) {
     if (foreign.has(name)) continue
-    const plain = typeof member === 'object' && member !== null && (Array.isArray(member) || Object.getPrototypeOf(member) === Object.prototype)
+    const plain =
+      typeof member === 'object' &&
+      member !== null &&
+      (Array.isArray(member) || Object.getPrototypeOf(member) === Object.prototype)
     if (plain) deepFreeze(member as object)
   }
   return Object.freeze(value)

@@ -3,29 +3,35 @@
 import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { KeyManager } from './accounts/key-manager.js'
-import type { IdentityEmitter } from './accounts/hooks.js'
-import type { MailManager } from './accounts/mail-manager.js'
-import type { Principal } from './accounts/principal.js'
-import type { RoleManager } from './accounts/role-manager.js'
-import type { SessionManager } from './accounts/session-manager.js'
-import type { SignInManager } from './accounts/sign-in-manager.js'
-import type { UserManager } from './accounts/user-manager.js'
+import type { KeyManager } from './accounts/keys/key-manager.js'
+import type { IdentityEmitter } from './accounts/users/hooks.js'
+import type { MailManager } from './accounts/mail/outbox.js'
+import type { Principal } from './http/principal.js'
+import type { RoleManager } from './accounts/roles/role-manager.js'
+import type { SessionManager } from './accounts/sessions/session-manager.js'
+import type { SignInManager } from './accounts/sign-in/sign-in-manager.js'
+import type { UserManager } from './accounts/managers/user-manager.js'
 import { createSender } from './email/sender.js'
 import { peek } from './http/authenticate.js'
 import { watchRoutes } from './http/openapi.js'
-import { findRealm, type Opened, type Realm, realmKey, type TicketCache } from './http/realm.js'
+import { findRealm, type Opened, type Realm, realmKey, type TicketCache } from './http/context.js'
 import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
 import { NotRegistered } from './errors.js'
-import { closingOnFailure, longestTokenSeconds, longestUnvalidatedSeconds, openAccounts } from './open.js'
-import { type IdentityOptions, resolveEndpoints, type ResolvedOptions, resolveOptions, type RouteLogging } from './options.js'
+import { closingOnFailure, longestTokenSeconds, longestUnvalidatedSeconds, openAccounts } from './compose.js'
+import {
+  type IdentityOptions,
+  resolveEndpoints,
+  type ResolvedOptions,
+  resolveOptions,
+  type RouteLogging,
+} from './options.js'
 import { startFeed } from './revocation/feed.js'
 import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
-import { connect, type Connection } from './store/database.js'
+import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
 import { findRevoked, isSessionLive, oldestWriterSeconds, purgeSessions } from './store/sessions.js'
-import { createOpenedCache, createSightings } from './tokens/opened.js'
+import { createOpenedCache, createSightings } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
 export interface Identity {
@@ -40,7 +46,7 @@ export interface Identity {
   /** Runs pending migrations under a lock. */
   migrate(): Promise<void>
   /** Whether the database answers and revocations are known; never throws. */
-  healthCheck(): Promise<{ readonly ok: boolean, readonly database: boolean, readonly revocations: boolean }>
+  healthCheck(): Promise<{ readonly ok: boolean; readonly database: boolean; readonly revocations: boolean }>
 }
 
 declare module 'fastify' {
@@ -69,13 +75,18 @@ async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Pro
   await closingOnFailure(connection, () => open(app, options, connection, log))
 }
 
-async function open(app: FastifyInstance, options: ResolvedOptions, connection: Connection, log: FastifyInstance['log']): Promise<void> {
+async function open(
+  app: FastifyInstance,
+  options: ResolvedOptions,
+  connection: Connection,
+  log: FastifyInstance['log'],
+): Promise<void> {
   await prepareDatabase(connection, options)
   const { clock } = options
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
-  const { users, hidden, reauthentication, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } = await openAccounts(
-    connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
+  const { users, hidden, reauthentication, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } =
+    await openAccounts(connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
     poll: (seconds, found) => findRevoked(connection, seconds, found),
@@ -87,8 +98,14 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
   app.addHook('onClose', () => feed.stop())
   await feed.refresh()
 
-  events.on('refreshTokenReused', (session) => log.warn(session, 'a used refresh token came back: its session was ended'))
-  const cookies: { serialize: Realm['serializeCookie'] } = { serialize: () => { throw new NotRegistered(options.decorator) } }
+  events.on('refreshTokenReused', (session) =>
+    log.warn(session, 'a used refresh token came back: its session was ended'),
+  )
+  const cookies: { serialize: Realm['serializeCookie'] } = {
+    serialize: () => {
+      throw new NotRegistered(options.decorator)
+    },
+  }
   const realm: Realm = {
     options,
     clock,
@@ -125,9 +142,14 @@ async function open(app: FastifyInstance, options: ResolvedOptions, connection: 
     keys: keys.manager,
     mail,
     events,
-    async migrate() { await migrate(connection) },
+    async migrate() {
+      await migrate(connection)
+    },
     async healthCheck() {
-      const database = await ping(connection).then(() => true, () => false)
+      const database = await ping(connection).then(
+        () => true,
+        () => false,
+      )
       const revocations = feed.state() !== 'blind'
       return { ok: database && revocations, database, revocations }
     },
@@ -182,7 +204,9 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
   app.decorate(decorator, identity)
   app.decorateRequest(realm.slot, undefined)
   app.decorateRequest(decorator, {
-    getter(this: FastifyRequest) { return peek(realm, this) },
+    getter(this: FastifyRequest) {
+      return peek(realm, this)
+    },
   })
   watchRoutes(app, realm)
 }
@@ -194,13 +218,17 @@ const tidyMilliseconds = 60_000
 
 /** Drops what is over, once a minute; each instance does, and none must. */
 function tidyUp(
-  connection: Connection, denyList: Realm['denyList'], options: ResolvedOptions, log: FastifyInstance['log'],
+  connection: Connection,
+  denyList: Realm['denyList'],
+  options: ResolvedOptions,
+  log: FastifyInstance['log'],
 ): () => void {
   const keepRevokedSeconds = longestUnvalidatedSeconds(options) + 3600
   const timer = setInterval(() => {
     denyList.purge(options.clock())
-    void Promise.all([purgeSessions(connection, keepRevokedSeconds), purgeAttempts(connection)])
-      .catch((error: unknown) => log.debug({ err: error }, 'tidying up failed; it is tried again'))
+    void Promise.all([purgeSessions(connection, keepRevokedSeconds), purgeAttempts(connection)]).catch(
+      (error: unknown) => log.debug({ err: error }, 'tidying up failed; it is tried again'),
+    )
   }, tidyMilliseconds)
   timer.unref()
   return () => clearInterval(timer)
@@ -220,14 +248,18 @@ export interface IdentityRoutesOptions {
  * @throws FST_IDENTITY_NOT_REGISTERED where the plugin is not registered in this scope or a parent
  * @example app.register(identityRoutes, { prefix: '/v2/account' })
  */
-export const identityRoutes = fp(async (
-  app: FastifyInstance, { prefix = '', decorator = 'identity', endpoints = {}, ...logging }: IdentityRoutesOptions & RouteLogging,
-) => {
-  const realm = findRealm(app, decorator)
-  if (realm === null) throw new NotRegistered(decorator)
-  const mounted = resolveEndpoints(endpoints, realm.mail.isOn && realm.options.links.confirmEmail === null)
-  await mountUnder(app, realm, mounted, { ...logging, prefix })
-}, { fastify: fastifyRange })
+export const identityRoutes = fp(
+  async (
+    app: FastifyInstance,
+    { prefix = '', decorator = 'identity', endpoints = {}, ...logging }: IdentityRoutesOptions & RouteLogging,
+  ) => {
+    const realm = findRealm(app, decorator)
+    if (realm === null) throw new NotRegistered(decorator)
+    const mounted = resolveEndpoints(endpoints, realm.mail.isOn && realm.options.links.confirmEmail === null)
+    await mountUnder(app, realm, mounted, { ...logging, prefix })
+  },
+  { fastify: fastifyRange },
+)
 
 /** The plugin: `await app.register(identity, { prefix: '/account' })`. */
 export const identity = fp(identityPlugin, { name: 'fastify-identity', fastify: fastifyRange })

@@ -1,4 +1,4 @@
-// The house held by a test: rooms on floors, imports from the own room or from a lower floor. Reads the sources, type imports included.
+// The layers of ARCHITECTURE.md held by a test: a file imports from its own folder or from a lower layer. Type imports count too.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, posix, relative } from 'node:path'
@@ -9,15 +9,42 @@ const project = join(import.meta.dirname, '../..')
 const computed = '(computed)'
 
 // A file that lies in src/ itself is listed by its name.
-const floors: Readonly<Record<string, number>> = {
-  cli: 6, client: 6, testing: 6,
-  'index.ts': 5, 'plugin.ts': 5, 'open.ts': 5, 'options.ts': 5,
+const layers: Readonly<Record<string, number>> = {
+  cli: 6,
+  client: 6,
+  testing: 6,
+  'index.ts': 5,
+  'plugin.ts': 5,
+  'compose.ts': 5,
+  'options.ts': 5,
   routes: 4,
   http: 3,
   accounts: 2,
-  tokens: 1, passwords: 1, 'two-factor': 1, email: 1, store: 1, revocation: 1,
-  'errors.ts': 0, 'clock.ts': 0,
+  tokens: 1,
+  passwords: 1,
+  'two-factor': 1,
+  email: 1,
+  store: 1,
+  revocation: 1,
+  'errors.ts': 0,
+  'clock.ts': 0,
+  'ids.ts': 0,
+  'absent.ts': 0,
 }
+
+// The folders of src/accounts/ from top to bottom: one imports from itself and from those below it.
+const subjects = [
+  'managers',
+  'sign-in',
+  'credentials',
+  'second-factor',
+  'roles',
+  'throttle',
+  'users',
+  'keys',
+  'mail',
+  'sessions',
+]
 
 interface Import {
   readonly from: string
@@ -28,9 +55,14 @@ function importsOf(file: string): Import[] {
   const text = readFileSync(join(project, file), 'utf8')
   const found: Import[] = []
   const visit = (node: ts.Node): void => {
-    const name = ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier
-      : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) ? node.argument.literal
-        : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword ? node.arguments[0] : undefined
+    const name =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+          ? node.argument.literal
+          : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+            ? node.arguments[0]
+            : undefined
     if (name) found.push({ from: file, to: ts.isStringLiteral(name) ? resolved(file, name.text) : computed })
     ts.forEachChild(node, visit)
   }
@@ -51,45 +83,82 @@ function filesBelow(folder: string): string[] {
 
 const sources = filesBelow('src')
 const imports = sources.flatMap(importsOf)
-const packageOf = (name: string) => name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/')
-const roomOf = (file: string) => file.split('/')[1]!
-const floorOf = (file: string) => floors[roomOf(file)]!
+const packageOf = (name: string) =>
+  name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/')
+const folderOf = (file: string) => file.split('/')[1]!
+const layerOf = (file: string) => layers[folderOf(file)]!
 const told = (list: readonly Import[]) => list.map(({ from, to }) => `${from} imports ${to}`)
-const outside = (rooms: readonly string[], isMeant: (target: string) => boolean) =>
-  told(imports.filter(({ from, to }) => isMeant(to) && !rooms.includes(roomOf(from))))
+const outside = (folders: readonly string[], isMeant: (target: string) => boolean) =>
+  told(imports.filter(({ from, to }) => isMeant(to) && !folders.includes(folderOf(from))))
 
-test('every source lies in a room that has a floor, and every room has sources', () => {
-  assert.deepEqual(sources.filter((file) => floors[roomOf(file)] === undefined), [])
-  assert.deepEqual(Object.keys(floors).filter((room) => !sources.some((file) => roomOf(file) === room)), [])
+test('every source lies in a folder that has a layer, and every layer has sources', () => {
+  assert.deepEqual(
+    sources.filter((file) => layers[folderOf(file)] === undefined),
+    [],
+  )
+  assert.deepEqual(
+    Object.keys(layers).filter((folder) => !sources.some((file) => folderOf(file) === folder)),
+    [],
+  )
 })
 
 test('every import names its target, and a relative one finds it', () => {
   const files = new Set([...sources, ...filesBelow('migrations')])
-  assert.deepEqual(told(imports.filter(({ to }) => to === computed || (/^(\.|src\/|migrations\/)/.test(to) && !files.has(to)))), [])
+  assert.deepEqual(
+    told(imports.filter(({ to }) => to === computed || (/^(\.|src\/|migrations\/)/.test(to) && !files.has(to)))),
+    [],
+  )
 })
 
-test('a file imports from its own room or from a lower floor', () => {
-  // The roof is one room of four files.
+test('a file imports from its own folder or from a lower layer', () => {
+  // The entry points are one layer of four files.
   const isAllowed = ({ from, to }: Import) =>
-    roomOf(from) === roomOf(to) || floorOf(to) < floorOf(from) || (floorOf(from) === 5 && floorOf(to) === 5)
+    folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from) || (layerOf(from) === 5 && layerOf(to) === 5)
   assert.deepEqual(told(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])
 })
 
+test('a folder of accounts/ imports from itself or from one below it', () => {
+  const subjectOf = (file: string) => subjects.indexOf(file.split('/')[2]!)
+  const within = sources.filter((file) => folderOf(file) === 'accounts')
+  assert.deepEqual(
+    within.filter((file) => subjectOf(file) === -1),
+    [],
+  )
+  assert.deepEqual(
+    told(
+      imports.filter(
+        ({ from, to }) =>
+          folderOf(from) === 'accounts' && to.startsWith('src/accounts/') && subjectOf(to) < subjectOf(from),
+      ),
+    ),
+    [],
+  )
+})
+
 test('the client imports nothing but its own files, so that a browser can load it as it is', () => {
-  assert.deepEqual(told(imports.filter(({ from, to }) => roomOf(from) === 'client' && !to.startsWith('src/client/'))), [])
+  assert.deepEqual(
+    told(imports.filter(({ from, to }) => folderOf(from) === 'client' && !to.startsWith('src/client/'))),
+    [],
+  )
 })
 
 test('nothing imports in a circle', () => {
   assert.deepEqual(circles(), [])
 })
 
-test('Fastify is known to the roof, the doors and the hall only', () => {
+test('Fastify is imported by entry points, routes and http only', () => {
   const isFastify = (target: string) => /^(fastify|@fastify)(\/|-|$)/.test(target) && target !== '@fastify/error'
   assert.deepEqual(outside(['index.ts', 'plugin.ts', 'options.ts', 'testing', 'routes', 'http'], isFastify), [])
 })
 
 test('the database is known to the store only', () => {
-  assert.deepEqual(outside(['store'], (target) => ['kysely', 'pg'].includes(packageOf(target)) || target.startsWith('migrations/')), [])
+  assert.deepEqual(
+    outside(['store'], (target) => ['kysely', 'pg'].includes(packageOf(target)) || target.startsWith('migrations/')),
+    [],
+  )
 })
 
 test('a migration imports Kysely and other migrations only', () => {
@@ -98,14 +167,24 @@ test('a migration imports Kysely and other migrations only', () => {
 })
 
 test('cryptography stays in tokens, passwords and two-factor', () => {
-  assert.deepEqual(outside(['tokens', 'passwords', 'two-factor'], (target) =>
-    ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target))), [])
+  assert.deepEqual(
+    outside(['tokens', 'passwords', 'two-factor'], (target) =>
+      ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target)),
+    ),
+    [],
+  )
 })
 
-test('no file or folder is a drawer for odds and ends, and no room but routes and an entry point has an index', () => {
-  assert.deepEqual(sources.filter((file) => /(^|\/)(utils?|helpers?|common|types?|shared|lib)\b/.test(file.slice('src/'.length))), [])
+test('no file or folder is a drawer for odds and ends, and no folder but routes and an entry point has an index', () => {
+  assert.deepEqual(
+    sources.filter((file) => /(^|\/)(utils?|helpers?|common|types?|shared|lib)\b/.test(file.slice('src/'.length))),
+    [],
+  )
   const entries = ['src/index.ts', 'src/client/index.ts', 'src/testing/index.ts']
-  assert.deepEqual(sources.filter((file) => file.endsWith('/index.ts') && ![...entries, 'src/routes/index.ts'].includes(file)), [])
+  assert.deepEqual(
+    sources.filter((file) => file.endsWith('/index.ts') && ![...entries, 'src/routes/index.ts'].includes(file)),
+    [],
+  )
 })
 
 // Files are taken away as long as one imports none of the others or is imported by none; what remains hangs together in circles.

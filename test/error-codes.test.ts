@@ -29,10 +29,22 @@ const reference: [code: ErrorCode, args: (string | number)[], message: string][]
   ['PasswordRequiresDigit', [], "Passwords must have at least one digit ('0'-'9')."],
   ['PasswordRequiresLower', [], "Passwords must have at least one lowercase ('a'-'z')."],
   ['PasswordRequiresUpper', [], "Passwords must have at least one uppercase ('A'-'Z')."],
-  ['CannotResetSharedKeyAndEnable', [], 'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.'],
+  [
+    'CannotResetSharedKeyAndEnable',
+    [],
+    'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
+  ],
   ['RequiresTwoFactor', [], 'No 2fa token was provided by the request. A valid 2fa token is required to enable 2fa.'],
-  ['InvalidTwoFactorCode', [], 'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.'],
-  ['OldPasswordRequired', [], 'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.'],
+  [
+    'InvalidTwoFactorCode',
+    [],
+    'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
+  ],
+  [
+    'OldPasswordRequired',
+    [],
+    'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
+  ],
 ]
 
 // The upper bound that the reference lacks.
@@ -46,7 +58,10 @@ for (const [code, args, message] of [...reference, ...ours]) {
 }
 
 test('the codes of the reference come first and in its order, each once', () => {
-  assert.deepEqual(errorCodes.slice(0, reference.length), reference.map(([code]) => code))
+  assert.deepEqual(
+    errorCodes.slice(0, reference.length),
+    reference.map(([code]) => code),
+  )
   assert.equal(new Set(errorCodes).size, errorCodes.length)
 })
 
@@ -106,35 +121,81 @@ async function newUser(app: MailApp, password?: string) {
 
 /** Where a person or a host meets each code, with what stands in its message. */
 const met: [code: ErrorCode, args: (string | number)[], where: string, meet: (app: MailApp) => Promise<Errors>][] = [
-  ['ConcurrencyFailure', [], 'a user that was changed meanwhile', async (app) => {
-    const { users } = app.app.identity
-    const user = await newUser(app)
-    const stale = (await users.findById(user.id))!
-    assert.ok((await users.update(user)).succeeded)
-    return byCode(await users.update(stale))
-  }],
-  ['ConcurrencyFailure', [], 'the deletion of a user that was changed meanwhile', async (app) => {
-    const { users } = app.app.identity
-    const user = await newUser(app)
-    const stale = (await users.findById(user.id))!
-    assert.ok((await users.update(user)).succeeded)
-    return byCode(await users.delete(stale))
-  }],
-  ['PasswordMismatch', [], 'POST /manage/info', (app) => manage(app, 'info', { newPassword: 'New-Horse-8', oldPassword: 'Wrong-Horse-7' })],
-  ['InvalidToken', [], 'POST /resetPassword', async (app) =>
-    errorsOf(await app.call('POST', '/account/resetPassword', { json: { email: 'a@b', resetCode: 'x', newPassword: 'x' } }))],
-  ['InvalidToken', [], 'confirmEmail', async (app) => byCode(await app.app.identity.users.confirmEmail(await newUser(app), 'x'))],
-  ['InvalidToken', [], 'changeEmail', async (app) => byCode(await app.app.identity.users.changeEmail(await newUser(app), 'a@b', 'x'))],
-  ['RecoveryCodeRedemptionFailed', [], 'redeemTwoFactorRecoveryCode', async (app) =>
-    byCode(await app.app.identity.users.redeemTwoFactorRecoveryCode(await newUser(app), 'BBBBB-BBBBB'))],
+  [
+    'ConcurrencyFailure',
+    [],
+    'a user that was changed meanwhile',
+    async (app) => {
+      const { users } = app.app.identity
+      const user = await newUser(app)
+      const stale = (await users.findById(user.id))!
+      assert.ok((await users.update(user)).succeeded)
+      return byCode(await users.update(stale))
+    },
+  ],
+  [
+    'ConcurrencyFailure',
+    [],
+    'the deletion of a user that was changed meanwhile',
+    async (app) => {
+      const { users } = app.app.identity
+      const user = await newUser(app)
+      const stale = (await users.findById(user.id))!
+      assert.ok((await users.update(user)).succeeded)
+      return byCode(await users.delete(stale))
+    },
+  ],
+  [
+    'PasswordMismatch',
+    [],
+    'POST /manage/info',
+    (app) => manage(app, 'info', { newPassword: 'New-Horse-8', oldPassword: 'Wrong-Horse-7' }),
+  ],
+  [
+    'InvalidToken',
+    [],
+    'POST /resetPassword',
+    async (app) =>
+      errorsOf(
+        await app.call('POST', '/account/resetPassword', { json: { email: 'a@b', resetCode: 'x', newPassword: 'x' } }),
+      ),
+  ],
+  [
+    'InvalidToken',
+    [],
+    'confirmEmail',
+    async (app) => byCode(await app.app.identity.users.confirmEmail(await newUser(app), 'x')),
+  ],
+  [
+    'InvalidToken',
+    [],
+    'changeEmail',
+    async (app) => byCode(await app.app.identity.users.changeEmail(await newUser(app), 'a@b', 'x')),
+  ],
+  [
+    'RecoveryCodeRedemptionFailed',
+    [],
+    'redeemTwoFactorRecoveryCode',
+    async (app) => byCode(await app.app.identity.users.redeemTwoFactorRecoveryCode(await newUser(app), 'BBBBB-BBBBB')),
+  ],
   ['InvalidUserName', ['Ann B@c'], 'POST /register', (app) => register(app, 'Ann B@c')],
   ['InvalidEmail', ['Ann'], 'POST /register', (app) => register(app, 'Ann')],
   ['InvalidEmail', ['Ann'], 'POST /manage/info', (app) => manage(app, 'info', { newEmail: 'Ann' })],
-  ['DuplicateUserName', ['Taken@Example.com'], 'POST /register', async (app) => {
-    await app.call('POST', '/account/register', { json: { email: 'taken@example.com', password: goodPassword } })
-    return register(app, 'Taken@Example.com')
-  }],
-  ['UserAlreadyHasPassword', [], 'addPassword', async (app) => byCode(await app.app.identity.users.addPassword(await newUser(app, goodPassword), goodPassword))],
+  [
+    'DuplicateUserName',
+    ['Taken@Example.com'],
+    'POST /register',
+    async (app) => {
+      await app.call('POST', '/account/register', { json: { email: 'taken@example.com', password: goodPassword } })
+      return register(app, 'Taken@Example.com')
+    },
+  ],
+  [
+    'UserAlreadyHasPassword',
+    [],
+    'addPassword',
+    async (app) => byCode(await app.app.identity.users.addPassword(await newUser(app, goodPassword), goodPassword)),
+  ],
   ['PasswordTooShort', [6], 'POST /register', (app) => register(app, 'weak@example.com', 'aB3-x')],
   ['PasswordRequiresUniqueChars', [4], 'POST /register', (app) => register(app, 'weak@example.com', 'aaAA33aaAA')],
   ['PasswordRequiresNonAlphanumeric', [], 'POST /register', (app) => register(app, 'weak@example.com', 'abcABC123')],
@@ -142,14 +203,29 @@ const met: [code: ErrorCode, args: (string | number)[], where: string, meet: (ap
   ['PasswordRequiresLower', [], 'POST /register', (app) => register(app, 'weak@example.com', 'ABC123---')],
   ['PasswordRequiresUpper', [], 'POST /register', (app) => register(app, 'weak@example.com', 'abc123---')],
   ['PasswordTooLong', [512], 'POST /register', (app) => register(app, 'weak@example.com', 'x'.repeat(513))],
-  ['CannotResetSharedKeyAndEnable', [], 'POST /manage/2fa', (app) => manage(app, '2fa', { enable: true, resetSharedKey: true })],
+  [
+    'CannotResetSharedKeyAndEnable',
+    [],
+    'POST /manage/2fa',
+    (app) => manage(app, '2fa', { enable: true, resetSharedKey: true }),
+  ],
   ['RequiresTwoFactor', [], 'POST /manage/2fa', (app) => manage(app, '2fa', { enable: true })],
-  ['InvalidTwoFactorCode', [], 'POST /manage/2fa', async (app) => {
-    const { accessToken: token } = await app.signIn()
-    const answer = await app.call('POST', '/account/manage/2fa', { token, json: {} })
-    const phone = authenticatorOf((answer.json() as { sharedKey: string }).sharedKey, app.clock)
-    return errorsOf(await app.call('POST', '/account/manage/2fa', { token, json: { enable: true, twoFactorCode: wrongCode(phone) } }))
-  }],
+  [
+    'InvalidTwoFactorCode',
+    [],
+    'POST /manage/2fa',
+    async (app) => {
+      const { accessToken: token } = await app.signIn()
+      const answer = await app.call('POST', '/account/manage/2fa', { token, json: {} })
+      const phone = authenticatorOf((answer.json() as { sharedKey: string }).sharedKey, app.clock)
+      return errorsOf(
+        await app.call('POST', '/account/manage/2fa', {
+          token,
+          json: { enable: true, twoFactorCode: wrongCode(phone) },
+        }),
+      )
+    },
+  ],
   ['OldPasswordRequired', [], 'POST /manage/info', (app) => manage(app, 'info', { newPassword: 'New-Horse-8' })],
 ]
 
@@ -165,8 +241,12 @@ for (const [code, args, where, meet] of met) {
 test('with requireUniqueEmail a taken address is DuplicateEmail, for a name of its own too', async () => {
   const app = await startMailApp({ identity: { user: { requireUniqueEmail: true, userNameIsEmail: false } } })
   try {
-    await app.call('POST', '/account/register', { json: { userName: 'ann', email: 'ann@example.com', password: goodPassword } })
-    const answer = await app.call('POST', '/account/register', { json: { userName: 'bob', email: 'Ann@example.com', password: goodPassword } })
+    await app.call('POST', '/account/register', {
+      json: { userName: 'ann', email: 'ann@example.com', password: goodPassword },
+    })
+    const answer = await app.call('POST', '/account/register', {
+      json: { userName: 'bob', email: 'Ann@example.com', password: goodPassword },
+    })
     assert.deepEqual(errorsOf(answer), { DuplicateEmail: ["Email 'Ann@example.com' is already taken."] })
   } finally {
     await app.close()

@@ -8,7 +8,8 @@ import { describeError, errorCodes, RevocationUnknown } from '../src/errors.js'
 import identity, { allowAnonymous, type IdentityOptions, requireAuthorization } from '../src/index.js'
 import { resolveOptions } from '../src/options.js'
 import { createQueue } from '../src/passwords/queue.js'
-import { connect, retrying } from '../src/store/database.js'
+import { connect } from '../src/store/connect.js'
+import { retrying } from '../src/store/transaction.js'
 import { type AppOptions, startApp } from './support/app.js'
 import { guarded, newcomer, startApp as startInstance, until } from './support/instances.js'
 import { databaseUrl, uniqueSchema } from './support/postgres.js'
@@ -38,10 +39,13 @@ const reference = {
   PasswordRequiresDigit: "Passwords must have at least one digit ('0'-'9').",
   PasswordRequiresLower: "Passwords must have at least one lowercase ('a'-'z').",
   PasswordRequiresUpper: "Passwords must have at least one uppercase ('A'-'Z').",
-  CannotResetSharedKeyAndEnable: 'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
+  CannotResetSharedKeyAndEnable:
+    'Resetting the 2fa shared key must disable 2fa until a 2fa token based on the new shared key is validated.',
   RequiresTwoFactor: 'No 2fa token was provided by the request. A valid 2fa token is required to enable 2fa.',
-  InvalidTwoFactorCode: 'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
-  OldPasswordRequired: 'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
+  InvalidTwoFactorCode:
+    'The 2fa token provided by the request was invalid. A valid 2fa token is required to enable 2fa.',
+  OldPasswordRequired:
+    'The old password is required to set a new password. If the old password is forgotten, use /resetPassword.',
 } as const
 
 const ours = { PasswordTooLong: 'Passwords must be at most it characters.' } as const
@@ -67,13 +71,17 @@ async function open(t: TestContext, options: IdentityOptions = {}): Promise<Fast
 const code = (expected: string) => (error: unknown) => (error as { code?: unknown }).code === expected
 
 test('without a name of a database FST_IDENTITY_DATABASE_MISSING says what to set', () => {
-  assert.throws(() => connect(undefined, 'identity', undefined, {}, () => undefined), (error: Error) =>
-    code('FST_IDENTITY_DATABASE_MISSING')(error) && error.message.includes('DATABASE_URL'))
+  assert.throws(
+    () => connect(undefined, 'identity', undefined, {}, () => undefined),
+    (error: Error) => code('FST_IDENTITY_DATABASE_MISSING')(error) && error.message.includes('DATABASE_URL'),
+  )
 })
 
 test('a database that is not there stops the start with FST_IDENTITY_DATABASE_UNREACHABLE, which does not tell the password', async (t) => {
-  await assert.rejects(open(t, { database: 'postgres://someone:secret-word@127.0.0.1:1/none' }), (error: Error) =>
-    code('FST_IDENTITY_DATABASE_UNREACHABLE')(error) && !error.message.includes('secret-word'))
+  await assert.rejects(
+    open(t, { database: 'postgres://someone:secret-word@127.0.0.1:1/none' }),
+    (error: Error) => code('FST_IDENTITY_DATABASE_UNREACHABLE')(error) && !error.message.includes('secret-word'),
+  )
 })
 
 test('a statement to a database that is not there is FST_IDENTITY_DATABASE_UNAVAILABLE', async (t) => {
@@ -86,10 +94,13 @@ test('what the database asks to be tried again is tried three times, then FST_ID
   const store = await openStore(t)
   for (const state of ['40001', '40P01']) {
     let tries = 0
-    await assert.rejects(retrying(() => {
-      tries++
-      return sql`do ${sql.lit(`begin raise exception using errcode = '${state}'; end`)}`.execute(store.kysely)
-    }), code('FST_IDENTITY_DATABASE_CONTENTION'))
+    await assert.rejects(
+      retrying(() => {
+        tries++
+        return sql`do ${sql.lit(`begin raise exception using errcode = '${state}'; end`)}`.execute(store.kysely)
+      }),
+      code('FST_IDENTITY_DATABASE_CONTENTION'),
+    )
     assert.equal(tries, 3)
   }
 })
@@ -97,7 +108,10 @@ test('what the database asks to be tried again is tried three times, then FST_ID
 test('in production a missing root secret is FST_IDENTITY_SECRET_MISSING, elsewhere and beside own keys it is not', () => {
   assert.throws(() => resolveOptions({}, { NODE_ENV: 'production' }), code('FST_IDENTITY_SECRET_MISSING'))
   assert.deepEqual(resolveOptions({}, { NODE_ENV: 'development' }).secrets, [])
-  assert.deepEqual(resolveOptions({ keys: [{ id: 'a', secret: 'x'.repeat(32) }] }, { NODE_ENV: 'production' }).secrets, [])
+  assert.deepEqual(
+    resolveOptions({ keys: [{ id: 'a', secret: 'x'.repeat(32) }] }, { NODE_ENV: 'production' }).secrets,
+    [],
+  )
 })
 
 test('another root secret is FST_IDENTITY_SECRET_WRONG, with the first one beside it all is well', async (t) => {
@@ -111,7 +125,8 @@ test('another root secret is FST_IDENTITY_SECRET_WRONG, with the first one besid
 
 test('keys that are managed elsewhere are turned there: FST_IDENTITY_KEYS_STATIC', async (t) => {
   const { keys } = (await open(t, { keys: [{ id: 'a', secret: 'x'.repeat(32) }] })).identity
-  for (const change of [keys.rotate(), keys.revoke('00000000'), keys.revokeAll()]) await assert.rejects(change, code('FST_IDENTITY_KEYS_STATIC'))
+  for (const change of [keys.rotate(), keys.revoke('00000000'), keys.revokeAll()])
+    await assert.rejects(change, code('FST_IDENTITY_KEYS_STATIC'))
 })
 
 test('a guard without the plugin is FST_IDENTITY_NOT_REGISTERED, not an open door', async (t) => {
@@ -126,7 +141,12 @@ test('a guard without the plugin is FST_IDENTITY_NOT_REGISTERED, not an open doo
 test('a policy that there is not stops the start with FST_IDENTITY_UNKNOWN_POLICY and its name', async (t) => {
   const app = await open(t, { authorization: { policies: { early: () => true } } })
   app.get('/late', { onRequest: requireAuthorization('late') }, () => 'open')
-  await assert.rejects(async () => { await app.ready() }, (error: Error) => code('FST_IDENTITY_UNKNOWN_POLICY')(error) && error.message.includes("'late'"))
+  await assert.rejects(
+    async () => {
+      await app.ready()
+    },
+    (error: Error) => code('FST_IDENTITY_UNKNOWN_POLICY')(error) && error.message.includes("'late'"),
+  )
 })
 
 test('where routes must say who may come, one that does not stops the start with FST_IDENTITY_UNDECIDED_ROUTES and its name', async (t) => {
@@ -134,15 +154,32 @@ test('where routes must say who may come, one that does not stops the start with
   app.get('/open', { onRequest: allowAnonymous() }, () => 'open')
   app.get('/guarded', { onRequest: requireAuthorization() }, () => 'guarded')
   app.get('/forgotten', () => 'forgotten')
-  await assert.rejects(async () => { await app.ready() }, (error: Error) => code('FST_IDENTITY_UNDECIDED_ROUTES')(error)
-    && error.message.includes('GET /forgotten') && !/open|guarded|account/.test(error.message.split('. ')[0]!))
+  await assert.rejects(
+    async () => {
+      await app.ready()
+    },
+    (error: Error) =>
+      code('FST_IDENTITY_UNDECIDED_ROUTES')(error) &&
+      error.message.includes('GET /forgotten') &&
+      !/open|guarded|account/.test(error.message.split('. ')[0]!),
+  )
 })
 
 test('a line that is full is FST_IDENTITY_HASHER_BUSY', async () => {
   const queue = createQueue({ maxConcurrent: 1, maxQueue: 0, maxWaitSeconds: 1 })
-  let finish = () => { /* set below */ }
-  const running = queue.run(() => new Promise<void>((resolve) => { finish = resolve }))
-  await assert.rejects(queue.run(() => Promise.resolve()), code('FST_IDENTITY_HASHER_BUSY'))
+  let finish = () => {
+    /* set below */
+  }
+  const running = queue.run(
+    () =>
+      new Promise<void>((resolve) => {
+        finish = resolve
+      }),
+  )
+  await assert.rejects(
+    queue.run(() => Promise.resolve()),
+    code('FST_IDENTITY_HASHER_BUSY'),
+  )
   finish()
   await running
 })
@@ -168,7 +205,10 @@ test('claims that fit a token but no cookie are FST_IDENTITY_COOKIE_TOO_LARGE in
   const plugin = await withPlugin(t, { identity: { cookie: { name: 'n'.repeat(120) } } })
   const person = await plugin.register()
   const text = 'claimed'.repeat(406)
-  await plugin.sql("insert into user_claims (id, user_id, type, value) select gen_random_uuid(), id, 'text', $1 from users", [text])
+  await plugin.sql(
+    "insert into user_claims (id, user_id, type, value) select gen_random_uuid(), id, 'text', $1 from users",
+    [text],
+  )
   assert.equal((await plugin.call('POST', '/account/login', { json: person })).status, 200)
   const { status, body } = await plugin.call('POST', '/account/login?useCookies=true', { json: person })
   assert.equal(status, 500)

@@ -11,7 +11,8 @@ import { databaseUrl, uniqueSchema } from './support/postgres.js'
 const secret = 'a-root-secret-of-a-test-that-is-long-enough'
 
 /** Options as a host without types may write them. */
-const resolve = (given: unknown, environment: NodeJS.ProcessEnv = {}) => resolveOptions(given as IdentityOptions, environment)
+const resolve = (given: unknown, environment: NodeJS.ProcessEnv = {}) =>
+  resolveOptions(given as IdentityOptions, environment)
 
 function refusal(given: unknown, environment: NodeJS.ProcessEnv = {}): Error & { code?: string } {
   try {
@@ -38,8 +39,19 @@ const refused: Record<string, readonly unknown[]> = {
   schema: ['', 'Identity', 'a b', 'a"b', '1a', 'a;drop', 'a'.repeat(64), 5, null],
   migrate: ['yes', true, '', null, 'AUTO'],
   secret: [5, true, [], {}, [5], [secret, 5], 'short', ['short'], [secret, 'short'], '', 'x'.repeat(31)],
-  publicUrl: ['', 'api.example.com', 'ftp://api.example.com', 'https://api.example.com/path', 'https://api.example.com?x', 'https://api.example.com#x',
-    'https://ann@api.example.com', 'https://ann:pw@api.example.com', 'https://:pw@api.example.com', 5, null],
+  publicUrl: [
+    '',
+    'api.example.com',
+    'ftp://api.example.com',
+    'https://api.example.com/path',
+    'https://api.example.com?x',
+    'https://api.example.com#x',
+    'https://ann@api.example.com',
+    'https://ann:pw@api.example.com',
+    'https://:pw@api.example.com',
+    5,
+    null,
+  ],
   cookies: ['false', 0, null, {}],
   'bearer.accessTokenSeconds': [0, -1, 1.5, '3600', NaN, Infinity, null, 1e12],
   'bearer.refreshTokenSeconds': [0, -1, '1'],
@@ -87,8 +99,20 @@ for (const [option, values] of Object.entries(refused)) {
 
 test('a group of options is an object', () => {
   for (const group of [
-    'bearer', 'cookie', 'password', 'lockout', 'sessions', 'user', 'signIn', 'securityStamp', 'twoFactor', 'codes', 'endpoints', 'links',
-    'hooks', 'authorization',
+    'bearer',
+    'cookie',
+    'password',
+    'lockout',
+    'sessions',
+    'user',
+    'signIn',
+    'securityStamp',
+    'twoFactor',
+    'codes',
+    'endpoints',
+    'links',
+    'hooks',
+    'authorization',
   ]) {
     for (const value of [5, 'x', true, null]) expectRefused({ [group]: value }, group)
   }
@@ -114,7 +138,10 @@ test('a name that there is not is refused at every level, with the names that th
 
 test('a refusal does not repeat the value, which may be a secret', () => {
   for (const given of [
-    { secret: 'planted-1' }, { secret: ['planted-2', 5] }, { publicUrl: 'https://planted-3@x/y' }, { schema: 'planted 4' },
+    { secret: 'planted-1' },
+    { secret: ['planted-2', 5] },
+    { publicUrl: 'https://planted-3@x/y' },
+    { schema: 'planted 4' },
     { keys: [{ id: 'a', secret: 'planted-5' }] },
   ]) {
     assert.doesNotMatch(refusal(given).message, /planted/)
@@ -139,7 +166,10 @@ test('a weak secret is refused wherever it comes from, and the option decides be
   expectRefused({}, 'IDENTITY_SECRET', { IDENTITY_SECRET: 'short' })
   expectRefused({ secret: 'short' }, 'secret', { IDENTITY_SECRET: secret })
   assert.deepEqual(resolve({ secret: ['é'.repeat(16)] }).secrets, ['é'.repeat(16)], 'bytes count')
-  assert.deepEqual(resolve({ secret: [`${secret}-new`, secret] }, { IDENTITY_SECRET: 'short' }).secrets, [`${secret}-new`, secret])
+  assert.deepEqual(resolve({ secret: [`${secret}-new`, secret] }, { IDENTITY_SECRET: 'short' }).secrets, [
+    `${secret}-new`,
+    secret,
+  ])
 })
 
 test('options that contradict each other are refused by the name of the one to change', () => {
@@ -156,7 +186,11 @@ test('options that contradict each other are refused by the name of the one to c
   const sender = { sendConfirmationLink: done, sendPasswordResetLink: done, sendPasswordResetCode: done }
   const mailing = { publicUrl: 'https://id.example.com', notices: ['passwordChanged'] } as const
   expectRefused({ ...mailing, email: sender }, 'email')
-  for (const email of ['smtp://localhost?from=a@example.com', { send: done }, { ...sender, sendSecurityNotice: done }]) {
+  for (const email of [
+    'smtp://localhost?from=a@example.com',
+    { send: done },
+    { ...sender, sendSecurityNotice: done },
+  ]) {
     assert.deepEqual(resolve({ ...mailing, email }).notices, ['passwordChanged'])
   }
   const hardened = { publicUrl: 'https://id.example.com', preset: 'hardened' } as const
@@ -165,33 +199,85 @@ test('options that contradict each other are refused by the name of the one to c
   expectRefused({ ...hardened, notices: [], email: sender }, 'email')
   expectRefused({ preset: 'hardened', email: { send: done } }, 'publicUrl')
   expectRefused({ preset: 'strict' }, 'preset')
-  expectRefused({ keys: [{ id: 'a', secret }, { id: 'a', secret: `${secret}-2` }] }, 'keys')
+  expectRefused(
+    {
+      keys: [
+        { id: 'a', secret },
+        { id: 'a', secret: `${secret}-2` },
+      ],
+    },
+    'keys',
+  )
   expectRefused({ profile: Type.Object({ email: Type.String() }) }, 'profile')
 })
 
 test('undefined is as good as left out, at every level', () => {
   const groups = [
-    'bearer', 'cookie', 'password', 'lockout', 'sessions', 'user', 'signIn', 'securityStamp', 'twoFactor', 'codes', 'endpoints', 'links',
+    'bearer',
+    'cookie',
+    'password',
+    'lockout',
+    'sessions',
+    'user',
+    'signIn',
+    'securityStamp',
+    'twoFactor',
+    'codes',
+    'endpoints',
+    'links',
   ]
   const plain = JSON.stringify(resolve({}))
-  for (const name of ['prefix', 'schema', 'secret', 'publicUrl', 'cookies', 'csrf', 'decorator', 'errors', 'clock', 'keys', 'email', 'notices', 'preset', ...groups]) {
+  for (const name of [
+    'prefix',
+    'schema',
+    'secret',
+    'publicUrl',
+    'cookies',
+    'csrf',
+    'decorator',
+    'errors',
+    'clock',
+    'keys',
+    'email',
+    'notices',
+    'preset',
+    ...groups,
+  ]) {
     assert.equal(JSON.stringify(resolve({ [name]: undefined })), plain, name)
   }
-  assert.equal(JSON.stringify(resolve({
-    bearer: { accessTokenSeconds: undefined, readToken: undefined }, cookie: { name: undefined, sameSite: undefined }, password: { requiredLength: undefined },
-    lockout: { lockoutSeconds: undefined }, signIn: { requireConfirmedEmail: undefined }, endpoints: { login: undefined },
-  })), plain)
+  assert.equal(
+    JSON.stringify(
+      resolve({
+        bearer: { accessTokenSeconds: undefined, readToken: undefined },
+        cookie: { name: undefined, sameSite: undefined },
+        password: { requiredLength: undefined },
+        lockout: { lockoutSeconds: undefined },
+        signIn: { requireConfirmedEmail: undefined },
+        endpoints: { login: undefined },
+      }),
+    ),
+    plain,
+  )
 })
 
 function frozen<T extends object>(value: T): T {
-  for (const member of Object.values(value) as unknown[]) if (typeof member === 'object' && member !== null) frozen(member)
+  for (const member of Object.values(value) as unknown[])
+    if (typeof member === 'object' && member !== null) frozen(member)
   return Object.freeze(value)
 }
 
 const full = (): IdentityOptions => ({
-  prefix: '/account', schema: 'identity', secret: [secret], publicUrl: 'https://api.example.com', bearer: { accessTokenSeconds: 60 },
-  cookie: { sameSite: 'strict' }, password: { requiredLength: 8, hasher: { memoryKiB: 64, iterations: 1 }, validators: [() => []] },
-  lockout: { lockoutSeconds: 60 }, endpoints: { logout: false }, csrf: { trustedOrigins: ['https://app.example.com'] }, user: { requireUniqueEmail: true },
+  prefix: '/account',
+  schema: 'identity',
+  secret: [secret],
+  publicUrl: 'https://api.example.com',
+  bearer: { accessTokenSeconds: 60 },
+  cookie: { sameSite: 'strict' },
+  password: { requiredLength: 8, hasher: { memoryKiB: 64, iterations: 1 }, validators: [() => []] },
+  lockout: { lockoutSeconds: 60 },
+  endpoints: { logout: false },
+  csrf: { trustedOrigins: ['https://app.example.com'] },
+  user: { requireUniqueEmail: true },
 })
 
 test('what the caller passed is neither changed nor frozen, and may be frozen itself', () => {
@@ -200,8 +286,16 @@ test('what the caller passed is neither changed nor frozen, and may be frozen it
   const resolved = resolve(given)
   assert.deepEqual({ ...given, password: { ...given.password, validators: [] } }, before)
   for (const part of [
-    given, given.bearer, given.cookie, given.password, given.password?.validators, given.password?.hasher, given.lockout, given.endpoints,
-    given.csrf, given.secret,
+    given,
+    given.bearer,
+    given.cookie,
+    given.password,
+    given.password?.validators,
+    given.password?.hasher,
+    given.lockout,
+    given.endpoints,
+    given.csrf,
+    given.secret,
   ]) {
     assert.equal(Object.isFrozen(part), false)
   }
@@ -210,7 +304,11 @@ test('what the caller passed is neither changed nor frozen, and may be frozen it
   ;(given.secret as string[]).push('another')
   assert.equal(resolved.bearer.accessTokenSeconds, 60)
   assert.deepEqual(resolved.secrets, [secret])
-  assert.ok([resolved, resolved.bearer, resolved.cookie, resolved.password, resolved.secrets, resolved.endpoints].every((part) => Object.isFrozen(part)))
+  assert.ok(
+    [resolved, resolved.bearer, resolved.cookie, resolved.password, resolved.secrets, resolved.endpoints].every(
+      (part) => Object.isFrozen(part),
+    ),
+  )
   assert.equal(JSON.stringify(resolve(frozen(full()))), JSON.stringify(resolve(full())))
 })
 
@@ -225,5 +323,10 @@ test('frozen options register, one object may register twice, and a refusal stop
   }
   const app = Fastify()
   t.after(() => app.close())
-  await assert.rejects(async () => { await app.register(identity, { schema: 'Not Allowed' }) }, { code: 'FST_IDENTITY_INVALID_OPTION' })
+  await assert.rejects(
+    async () => {
+      await app.register(identity, { schema: 'Not Allowed' })
+    },
+    { code: 'FST_IDENTITY_INVALID_OPTION' },
+  )
 })

@@ -38,7 +38,10 @@ async function testFiles(): Promise<string[]> {
 // Order by hash: the same seed gives the same order, also when files come and go.
 function shuffled(names: readonly string[], by: string): string[] {
   const rank = (name: string) => createHash('sha256').update(by).update(relative(folder, name)).digest('hex')
-  return names.map((name) => ({ name, rank: rank(name) })).sort((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ name }) => name)
+  return names
+    .map((name) => ({ name, rank: rank(name) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .map(({ name }) => name)
 }
 
 async function runAll(names: string[]): Promise<{ ran: number; failed: number; empty: string[] }> {
@@ -49,9 +52,13 @@ async function runAll(names: string[]): Promise<{ ran: number; failed: number; e
     if (name === file) count.empty.push(relative(folder, name))
     else count.ran++
   })
-  stream.on('test:fail', () => { count.failed++ })
+  stream.on('test:fail', () => {
+    count.failed++
+  })
   // The types ask for a generator where a stream is meant: tap only iterates.
-  const report = process.stdout.isTTY ? stream.pipe(new spec()) : Readable.from(tap(stream as unknown as Parameters<typeof tap>[0]))
+  const report = process.stdout.isTTY
+    ? stream.pipe(new spec())
+    : Readable.from(tap(stream as unknown as Parameters<typeof tap>[0]))
   report.pipe(process.stdout)
   await finished(report)
   return count

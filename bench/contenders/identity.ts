@@ -6,9 +6,9 @@ import identity, { requireAuthorization } from 'fastify-identity'
 import type { IdentityOptions } from 'fastify-identity'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { ticketOf } from '../../src/accounts/claims.js'
-import type { SignedIn } from '../../src/accounts/sign-in-manager.js'
-import { findRealm } from '../../src/http/realm.js'
+import { ticketOf } from '../../src/accounts/sign-in/ticket-claims.js'
+import type { SignedIn } from '../../src/accounts/sign-in/sign-in-manager.js'
+import { findRealm } from '../../src/http/context.js'
 import type { Tables } from '../../src/store/schema.js'
 import { openTicket, sealTicket } from '../../src/tokens/ticket.js'
 import { newStamp } from '../../src/tokens/stamp.js'
@@ -38,19 +38,32 @@ export const mount: Mount = async (app, { database, schema = 'identity', variant
         const ticket = ticketOf(someone(index, now), now, { lifetimeSeconds: 3600 })
         const token = sealTicket(realm.keys.sealing(), variant === 'cookie' ? 'cookie' : 'access', ticket)
         const { userId } = ticket
-        return variant === 'cookie' ? { header: 'cookie', value: `identity=${token}`, userId } : { header: 'authorization', value: `Bearer ${token}`, userId }
+        return variant === 'cookie'
+          ? { header: 'cookie', value: `identity=${token}`, userId }
+          : { header: 'authorization', value: `Bearer ${token}`, userId }
       })
     },
     async refreshTokens(count) {
       const realm = findRealm(app, 'identity')!
       const now = Date.now()
-      const { rows } = await pool.query<{ sid: string, sub: string, name: string, stamp: string, counter: number }>(`
+      const { rows } = await pool.query<{ sid: string; sub: string; name: string; stamp: string; counter: number }>(
+        `
         select s.id as sid, u.id as sub, u.user_name as name, u.security_stamp as stamp, s.counter
-        from ${schema}.sessions s join ${schema}.users u on u.id = s.user_id order by md5(s.id::text) limit $1`, [count])
+        from ${schema}.sessions s join ${schema}.users u on u.id = s.user_id order by md5(s.id::text) limit $1`,
+        [count],
+      )
       return rows.map((row, index) => {
         const { user, ...session } = someone(index, now)
-        const signedIn = { ...session, sessionId: row.sid, user: { ...user, id: row.sub, userName: row.name, email: row.name, securityStamp: row.stamp } }
-        return sealTicket(realm.keys.sealing(), 'refresh', ticketOf(signedIn, now, { lifetimeSeconds: 3600, counter: row.counter }))
+        const signedIn = {
+          ...session,
+          sessionId: row.sid,
+          user: { ...user, id: row.sub, userName: row.name, email: row.name, securityStamp: row.stamp },
+        }
+        return sealTicket(
+          realm.keys.sealing(),
+          'refresh',
+          ticketOf(signedIn, now, { lifetimeSeconds: 3600, counter: row.counter }),
+        )
       })
     },
   }
@@ -78,15 +91,35 @@ function plainRefresh(app: FastifyInstance, pool: pg.Pool, schema: string): void
     const { keys } = findRealm(app, 'identity')!
     const now = Math.floor(Date.now() / 1000)
     const ticket = openTicket((id) => keys.find(id), 'refresh', request.body.refreshToken, now)!
-    const row = await db.updateTable('sessions').from('users')
+    const row = await db
+      .updateTable('sessions')
+      .from('users')
       .set((eb) => ({ counter: eb('sessions.counter', '+', 1), rotated_at: sql`now()`, last_seen_at: sql`now()` }))
       .whereRef('users.id', '=', 'sessions.user_id')
-      .where('sessions.id', '=', ticket.sessionId).where('sessions.counter', '=', ticket.counter).where('sessions.expires_at', '>', sql<Date>`now()`)
-      .returning(['sessions.counter', 'sessions.amr', 'users.user_name', 'users.email', 'users.security_stamp', 'users.lockout_end'])
+      .where('sessions.id', '=', ticket.sessionId)
+      .where('sessions.counter', '=', ticket.counter)
+      .where('sessions.expires_at', '>', sql<Date>`now()`)
+      .returning([
+        'sessions.counter',
+        'sessions.amr',
+        'users.user_name',
+        'users.email',
+        'users.security_stamp',
+        'users.lockout_end',
+      ])
       .executeTakeFirstOrThrow()
-    const next = { ...ticket, userName: row.user_name, email: row.email, amr: row.amr, issuedAt: now, expiresAt: now + 3600 }
+    const next = {
+      ...ticket,
+      userName: row.user_name,
+      email: row.email,
+      amr: row.amr,
+      issuedAt: now,
+      expiresAt: now + 3600,
+    }
     return {
-      tokenType: 'Bearer', accessToken: sealTicket(keys.sealing(), 'access', { ...next, counter: 0 }), expiresIn: 3600,
+      tokenType: 'Bearer',
+      accessToken: sealTicket(keys.sealing(), 'access', { ...next, counter: 0 }),
+      expiresIn: 3600,
       refreshToken: sealTicket(keys.sealing(), 'refresh', { ...next, counter: row.counter }),
     }
   })
@@ -97,12 +130,28 @@ function someone(index: number, now: number): SignedIn {
   const normalized = email.toUpperCase()
   return {
     user: {
-      id: sub, userName: email, normalizedUserName: normalized, email, normalizedEmail: normalized, emailConfirmed: true, passwordHash: null,
-      securityStamp: newStamp(), concurrencyStamp: sub, phoneNumber: null, phoneNumberConfirmed: false, twoFactorEnabled: false,
-      lockoutEnabled: true, lockoutEnd: null, profile: {}, createdAt: new Date(now),
+      id: sub,
+      userName: email,
+      normalizedUserName: normalized,
+      email,
+      normalizedEmail: normalized,
+      emailConfirmed: true,
+      passwordHash: null,
+      securityStamp: newStamp(),
+      concurrencyStamp: sub,
+      phoneNumber: null,
+      phoneNumberConfirmed: false,
+      twoFactorEnabled: false,
+      lockoutEnabled: true,
+      lockoutEnd: null,
+      profile: {},
+      createdAt: new Date(now),
     },
     roles: [role],
-    claims: [{ type: 'tenant', value: tenant }, { type: 'plan', value: plan }],
+    claims: [
+      { type: 'tenant', value: tenant },
+      { type: 'plan', value: plan },
+    ],
     amr: [amr],
     sessionId: sid,
     counter: 0,

@@ -34,9 +34,13 @@ export async function mount(app, { database, variant, schema = 'better_auth' }) 
     method: ['GET', 'POST'],
     url: '/api/auth/*',
     async handler(request, reply) {
-      const answer = await auth.handler(new Request(`http://127.0.0.1${request.url}`, {
-        method: request.method, headers: fromNodeHeaders(request.headers), ...(request.body ? { body: JSON.stringify(request.body) } : {}),
-      }))
+      const answer = await auth.handler(
+        new Request(`http://127.0.0.1${request.url}`, {
+          method: request.method,
+          headers: fromNodeHeaders(request.headers),
+          ...(request.body ? { body: JSON.stringify(request.body) } : {}),
+        }),
+      )
       reply.code(answer.status)
       answer.headers.forEach((value, name) => reply.header(name, value))
       return reply.send(answer.body ? await answer.text() : null)
@@ -51,10 +55,22 @@ export async function mount(app, { database, variant, schema = 'better_auth' }) 
     },
     userOf: (request) => request.person.id,
     // A hash of 80 ms each: a few people, shared by many connections.
-    credentials: (count) => everyone(Math.min(count, 16), async (index) => {
-      const email = `person-${index}-${crypto.randomUUID()}@example.com`
-      const { headers, response } = await auth.api.signUpEmail({ body: { email, name: email, password }, returnHeaders: true })
-      return { header: 'cookie', value: headers.getSetCookie().map((line) => line.split(';')[0]).join('; '), userId: response.user.id, login: { email, password } }
-    }),
+    credentials: (count) =>
+      everyone(Math.min(count, 16), async (index) => {
+        const email = `person-${index}-${crypto.randomUUID()}@example.com`
+        const { headers, response } = await auth.api.signUpEmail({
+          body: { email, name: email, password },
+          returnHeaders: true,
+        })
+        return {
+          header: 'cookie',
+          value: headers
+            .getSetCookie()
+            .map((line) => line.split(';')[0])
+            .join('; '),
+          userId: response.user.id,
+          login: { email, password },
+        }
+      }),
   }
 }

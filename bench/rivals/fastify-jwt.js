@@ -13,9 +13,14 @@ export async function mount(app, { variant }) {
       }
     },
     userOf: (request) => request.user.sub,
-    credentials: (count) => everyone(count, (index) => {
-      const claims = person(index)
-      return { header: 'authorization', value: `Bearer ${app.jwt.sign(claims, { expiresIn: '1h' })}`, userId: claims.sub }
-    }),
+    credentials: (count) =>
+      everyone(count, (index) => {
+        const claims = person(index)
+        return {
+          header: 'authorization',
+          value: `Bearer ${app.jwt.sign(claims, { expiresIn: '1h' })}`,
+          userId: claims.sub,
+        }
+      }),
   }
 }

@@ -15,10 +15,14 @@ export async function mount(app) {
       }
     },
     userOf: (request) => request.claims.sub,
-    credentials: (count) => everyone(count, async (index) => {
-      const claims = person(index)
-      const token = await new EncryptJWT(claims).setProtectedHeader({ alg: 'dir', enc: 'A256GCM' }).setExpirationTime('1h').encrypt(key)
-      return { header: 'authorization', value: `Bearer ${token}`, userId: claims.sub }
-    }),
+    credentials: (count) =>
+      everyone(count, async (index) => {
+        const claims = person(index)
+        const token = await new EncryptJWT(claims)
+          .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
+          .setExpirationTime('1h')
+          .encrypt(key)
+        return { header: 'authorization', value: `Bearer ${token}`, userId: claims.sub }
+      }),
   }
 }

@@ -11,10 +11,11 @@ export async function mount(app) {
       else done()
     },
     userOf: (request) => request.session.get('sub'),
-    credentials: (count) => everyone(count, (index) => {
-      const claims = person(index)
-      const cookie = encodeURIComponent(app.encodeSecureSession(app.createSecureSession(claims)))
-      return { header: 'cookie', value: `session=${cookie}`, userId: claims.sub }
-    }),
+    credentials: (count) =>
+      everyone(count, (index) => {
+        const claims = person(index)
+        const cookie = encodeURIComponent(app.encodeSecureSession(app.createSecureSession(claims)))
+        return { header: 'cookie', value: `session=${cookie}`, userId: claims.sub }
+      }),
   }
 }

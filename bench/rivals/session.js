@@ -5,7 +5,12 @@ import { everyone, person } from '../../dist/bench/support/contender.js'
 
 export async function mount(app) {
   await app.register(cookie)
-  await app.register(session, { secret: 'a secret of more than thirty-two bytes', cookie: { secure: false }, saveUninitialized: false, rolling: false })
+  await app.register(session, {
+    secret: 'a secret of more than thirty-two bytes',
+    cookie: { secure: false },
+    saveUninitialized: false,
+    rolling: false,
+  })
   app.post('/sign-in', (request, reply) => {
     request.session.person = request.body
     reply.code(204).send()
@@ -16,10 +21,11 @@ export async function mount(app) {
       else done()
     },
     userOf: (request) => request.session.person.sub,
-    credentials: (count) => everyone(count, async (index) => {
-      const claims = person(index)
-      const { headers } = await app.inject({ method: 'POST', url: '/sign-in', payload: claims })
-      return { header: 'cookie', value: headers['set-cookie'].split(';')[0], userId: claims.sub }
-    }),
+    credentials: (count) =>
+      everyone(count, async (index) => {
+        const claims = person(index)
+        const { headers } = await app.inject({ method: 'POST', url: '/sign-in', payload: claims })
+        return { header: 'cookie', value: headers['set-cookie'].split(';')[0], userId: claims.sub }
+      }),
   }
 }

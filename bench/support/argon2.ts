@@ -10,26 +10,31 @@ const salt = Buffer.alloc(16, 7)
 const cost = { memoryKiB: 19_456, iterations: 2, parallelism: 1 }
 const backend = await chooseBackend()
 
-answering({
-  /** Hashes per second. */
-  async rate({ inFlight, seconds }: { inFlight: number, seconds: number }) {
-    const begin = performance.now()
-    const end = begin + seconds * 1000
-    let done = 0
-    await Promise.all(Array.from({ length: inFlight }, async () => {
-      while (performance.now() < end) {
-        await backend.derive(password, salt, cost, 32)
-        done++
-      }
-    }))
-    return done / (performance.now() - begin) * 1000
+answering(
+  {
+    /** Hashes per second. */
+    async rate({ inFlight, seconds }: { inFlight: number; seconds: number }) {
+      const begin = performance.now()
+      const end = begin + seconds * 1000
+      let done = 0
+      await Promise.all(
+        Array.from({ length: inFlight }, async () => {
+          while (performance.now() < end) {
+            await backend.derive(password, salt, cost, 32)
+            done++
+          }
+        }),
+      )
+      return (done / (performance.now() - begin)) * 1000
+    },
+    /** As the plugin stores it. */
+    async hash() {
+      const hasher = createHasher()
+      const hash = await hasher.hash(String(password))
+      await hasher.close()
+      return hash
+    },
+    cores: () => availableParallelism(),
   },
-  /** As the plugin stores it. */
-  async hash() {
-    const hasher = createHasher()
-    const hash = await hasher.hash(String(password))
-    await hasher.close()
-    return hash
-  },
-  cores: () => availableParallelism(),
-}, () => backend.close())
+  () => backend.close(),
+)

@@ -33,13 +33,16 @@ ${groups.join('\n')}
 function group({ title, unit, bars }: Chart, top: number): string {
   const most = Math.max(...bars.map(({ value }) => value))
   // A bar of nothing still shows that it is there.
-  const length = (value: number) => Math.max(2, Math.round(barWidth * Math.log10(1 + Math.max(0, value)) / Math.log10(1 + most)))
+  const length = (value: number) =>
+    Math.max(2, Math.round((barWidth * Math.log10(1 + Math.max(0, value))) / Math.log10(1 + most)))
   const rows = bars.map(({ name, value, isOurs }, index) => {
     const y = top + 34 + index * rowHeight
     const bar = length(value)
-    return `<text x="${nameWidth - 10}" y="${y + 13}" text-anchor="end"${isOurs ? ' class="ours-name"' : ''}>${escaped(name)}</text>`
-      + `<rect class="${isOurs ? 'ours' : 'others'}" x="${nameWidth}" y="${y}" width="${bar}" height="17" rx="3"/>`
-      + `<text x="${nameWidth + bar + 7}" y="${y + 13}">${escaped(`${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`)}</text>`
+    return (
+      `<text x="${nameWidth - 10}" y="${y + 13}" text-anchor="end"${isOurs ? ' class="ours-name"' : ''}>${escaped(name)}</text>` +
+      `<rect class="${isOurs ? 'ours' : 'others'}" x="${nameWidth}" y="${y}" width="${bar}" height="17" rx="3"/>` +
+      `<text x="${nameWidth + bar + 7}" y="${y + 13}">${escaped(`${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${unit}`)}</text>`
+    )
   })
   return `<text class="title" x="0" y="${top + 16}">${escaped(title)}</text>\n${rows.join('\n')}`
 }

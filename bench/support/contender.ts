@@ -34,9 +34,20 @@ export interface Contender {
 export type Mount = (app: FastifyInstance, options: ContenderOptions) => Promise<Contender> | Contender
 
 /** What every credential says of a person, so that all are of about the same size. */
-export function person(index: number): Readonly<Record<'sub' | 'name' | 'email' | 'sid' | 'role' | 'tenant' | 'plan' | 'amr', string>> {
+export function person(
+  index: number,
+): Readonly<Record<'sub' | 'name' | 'email' | 'sid' | 'role' | 'tenant' | 'plan' | 'amr', string>> {
   const email = `person-${index}@example.com`
-  return { sub: randomUUID(), name: email, email, sid: randomUUID(), role: 'editor', tenant: 'northwind', plan: 'team', amr: 'pwd' }
+  return {
+    sub: randomUUID(),
+    name: email,
+    email,
+    sid: randomUUID(),
+    role: 'editor',
+    tenant: 'northwind',
+    plan: 'team',
+    amr: 'pwd',
+  }
 }
 
 /** All of `count` people, one after the other. */

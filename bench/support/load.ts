@@ -19,7 +19,13 @@ async function run(load: Load): Promise<Loaded> {
       latencies.push(milliseconds)
     })
   }
-  const result = await autocannon({ url, connections, ...(amount === undefined ? { duration: seconds } : { amount }), timeout: 30, setupClient })
+  const result = await autocannon({
+    url,
+    connections,
+    ...(amount === undefined ? { duration: seconds } : { amount }),
+    timeout: 30,
+    setupClient,
+  })
   latencies.sort((a, b) => a - b)
   return {
     requests: latencies.length,
@@ -44,21 +50,26 @@ function clientsOf(load: Load): (client: autocannon.Client) => void {
     }
     case 'post': {
       const turn = () => JSON.stringify(load.bodies[next++ % load.bodies.length])
-      return (client) => client.setRequests([{ method: 'POST', headers: json, setupRequest: (request) => ({ ...request, body: turn() }) }])
+      return (client) =>
+        client.setRequests([
+          { method: 'POST', headers: json, setupRequest: (request) => ({ ...request, body: turn() }) },
+        ])
     }
     case 'refresh':
       return (client) => {
         let body = JSON.stringify(load.bodies[next++ % load.bodies.length])
-        client.setRequests([{
-          method: 'POST',
-          headers: json,
-          setupRequest: (request) => ({ ...request, body }),
-          // Each answer is the next request: a refresh token is good for one exchange.
-          onResponse: (_status, answer) => {
-            const { refreshToken } = JSON.parse(answer) as { refreshToken: string } // anything but 200 ends the bench
-            body = JSON.stringify({ refreshToken })
+        client.setRequests([
+          {
+            method: 'POST',
+            headers: json,
+            setupRequest: (request) => ({ ...request, body }),
+            // Each answer is the next request: a refresh token is good for one exchange.
+            onResponse: (_status, answer) => {
+              const { refreshToken } = JSON.parse(answer) as { refreshToken: string } // anything but 200 ends the bench
+              body = JSON.stringify({ refreshToken })
+            },
           },
-        }])
+        ])
       }
   }
 }

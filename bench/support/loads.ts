@@ -8,14 +8,20 @@ import type { Server } from './servers.js'
 import { wrk } from './wrk.js'
 
 /** What load.ts is asked to do. */
-export type Load = { readonly url: string, readonly connections: number, readonly seconds: number, /** So many requests instead. */ readonly amount?: number } & (
+export type Load = {
+  readonly url: string
+  readonly connections: number
+  readonly seconds: number
+  /** So many requests instead. */ readonly amount?: number
+} &
   /** Takes turns with the credentials of a file: the header's name, then a value on each line. */
-  | { readonly kind: 'get', readonly file: string }
-  /** Takes turns with the bodies. */
-  | { readonly kind: 'post', readonly bodies: readonly object[] }
-  /** Each connection begins with a body of its own; then each answer is its next request. */
-  | { readonly kind: 'refresh', readonly bodies: readonly object[] }
-)
+  (
+    | { readonly kind: 'get'; readonly file: string }
+    /** Takes turns with the bodies. */
+    | { readonly kind: 'post'; readonly bodies: readonly object[] }
+    /** Each connection begins with a body of its own; then each answer is its next request. */
+    | { readonly kind: 'refresh'; readonly bodies: readonly object[] }
+  )
 
 export interface Loaded {
   readonly requests: number
@@ -40,14 +46,20 @@ export async function load(what: Load, tool: Tool = 'autocannon', core: number |
   if (tool === 'wrk') return wrk(what, core)
   const child: Child = startChild(import.meta.resolve('./load.js'), core)
   try {
-    return await child.ask('run', what) as Loaded // what load.ts answers
+    return (await child.ask('run', what)) as Loaded // what load.ts answers
   } finally {
     await child.stop()
   }
 }
 
 /** The same with the server's CPU time. Throws where an answer was not 200, unless `isFlood`. */
-export async function measure(server: Server, what: Load, tool: Tool = 'autocannon', core: number | null = null, isFlood = false): Promise<Measured> {
+export async function measure(
+  server: Server,
+  what: Load,
+  tool: Tool = 'autocannon',
+  core: number | null = null,
+  isFlood = false,
+): Promise<Measured> {
   const before = await server.usage()
   const loaded = await load(what, tool, core)
   const after = await server.usage()
@@ -59,13 +71,20 @@ export async function measure(server: Server, what: Load, tool: Tool = 'autocann
 }
 
 /** A file of credentials for a `get`, in a folder that lives as long as the bench. */
-export async function credentialFiles(): Promise<{ write(credentials: readonly Credential[]): Promise<string>, remove(): Promise<void> }> {
+export async function credentialFiles(): Promise<{
+  write(credentials: readonly Credential[]): Promise<string>
+  remove(): Promise<void>
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-'))
   let written = 0
   return {
     async write(credentials) {
       const file = join(folder, String(++written))
-      await writeFile(file, [credentials[0]?.header ?? 'authorization', ...credentials.map(({ value }) => value)].join('\n'), { mode: 0o600 })
+      await writeFile(
+        file,
+        [credentials[0]?.header ?? 'authorization', ...credentials.map(({ value }) => value)].join('\n'),
+        { mode: 0o600 },
+      )
       return file
     },
     remove: () => rm(folder, { recursive: true, force: true }),

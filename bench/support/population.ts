@@ -27,12 +27,13 @@ export function expected(habits: Habits): Population {
   const stay = logoutShare * habits.logoutMinutes + (1 - logoutShare) * habits.absoluteMinutes
   // An exponential time of use in whole hours: 1 / (e^(1/mean) − 1) are full.
   const refreshes = (mean: number) => 1 / (Math.exp(1 / mean) - 1)
-  const perSession = logoutShare * refreshes(habits.logoutMinutes / 60) + (1 - logoutShare) * refreshes(habits.usedHours)
+  const perSession =
+    logoutShare * refreshes(habits.logoutMinutes / 60) + (1 - logoutShare) * refreshes(habits.usedHours)
   return {
     sessions: rate * stay,
     revocations: rate * logoutShare * habits.noteMinutes,
     attempts: rate * habits.attemptMinutes,
-    refreshesPerSecond: rate / 60 * perSession,
+    refreshesPerSecond: (rate / 60) * perSession,
   }
 }
 
@@ -44,7 +45,11 @@ export function simulated(habits: Habits): Population {
   const warm = habits.absoluteMinutes + habits.noteMinutes
   const minutes = warm + 7 * 1440
   // What each minute adds and takes away.
-  const change = { sessions: new Int32Array(minutes + 1), revocations: new Int32Array(minutes + 1), attempts: new Int32Array(minutes + 1) }
+  const change = {
+    sessions: new Int32Array(minutes + 1),
+    revocations: new Int32Array(minutes + 1),
+    attempts: new Int32Array(minutes + 1),
+  }
   let refreshes = 0
   const exponential = (mean: number) => -mean * Math.log(1 - random())
   const live = (kind: keyof typeof change, from: number, minutesOfStay: number) => {
@@ -58,7 +63,8 @@ export function simulated(habits: Habits): Population {
     live('sessions', time, stay)
     live('attempts', time, habits.attemptMinutes)
     if (isLoggedOut) live('revocations', time + stay, habits.noteMinutes)
-    for (let at = time + 60; at < time + Math.min(used, habits.absoluteMinutes); at += 60) if (at >= warm && at < minutes) refreshes++
+    for (let at = time + 60; at < time + Math.min(used, habits.absoluteMinutes); at += 60)
+      if (at >= warm && at < minutes) refreshes++
   }
   const mean = (kind: keyof typeof change) => {
     let now = 0
@@ -67,10 +73,13 @@ export function simulated(habits: Habits): Population {
       now += change[kind][minute]!
       if (minute >= warm) sum += now
     }
-    return sum / (minutes - warm) * scale
+    return (sum / (minutes - warm)) * scale
   }
   return {
-    sessions: mean('sessions'), revocations: mean('revocations'), attempts: mean('attempts'), refreshesPerSecond: refreshes / (minutes - warm) / 60 * scale,
+    sessions: mean('sessions'),
+    revocations: mean('revocations'),
+    attempts: mean('attempts'),
+    refreshesPerSecond: (refreshes / (minutes - warm) / 60) * scale,
   }
 }
 

@@ -33,13 +33,27 @@ export interface Report {
 /** Columns under each other; the first to the left, figures to the right. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) => row.map((cell, column) => column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)).join('   ').trimEnd()).join('\n')
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 /** A table of Markdown. */
 export function targets(findings: readonly Finding[]): string {
-  const rows = findings.map(({ what, target, measured, isMet }) => [what, target, measured, isMet === null ? '' : isMet ? 'met' : 'not met'])
-  return ['| what | target | measured | |', '|---|---|---|---|', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n')
+  const rows = findings.map(({ what, target, measured, isMet }) => [
+    what,
+    target,
+    measured,
+    isMet === null ? '' : isMet ? 'met' : 'not met',
+  ])
+  return ['| what | target | measured | |', '|---|---|---|---|', ...rows.map((row) => `| ${row.join(' | ')} |`)].join(
+    '\n',
+  )
 }
 
 export function median(values: readonly number[]): number {

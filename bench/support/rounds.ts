@@ -16,18 +16,27 @@ export interface Runner<Result> {
 }
 
 /** The results by name, in the order of the rounds. What a warm-up measured is thrown away. */
-export async function inRounds<Result>(runners: readonly Runner<Result>[], { rounds, seconds, isQuick }: Settings): Promise<Map<string, Result[]>> {
+export async function inRounds<Result>(
+  runners: readonly Runner<Result>[],
+  { rounds, seconds, isQuick }: Settings,
+): Promise<Map<string, Result[]>> {
   const results = new Map<string, Result[]>(runners.map(({ name }) => [name, []]))
   for (const runner of runners) await runner.run(isQuick ? 1 : 4)
   for (let round = 0; round < rounds; round++) {
     const first = round % runners.length
-    for (const runner of [...runners.slice(first), ...runners.slice(0, first)]) results.get(runner.name)!.push(await runner.run(seconds))
+    for (const runner of [...runners.slice(first), ...runners.slice(0, first)])
+      results.get(runner.name)!.push(await runner.run(seconds))
   }
   return results
 }
 
 /** A figure of one contender beside another's, round by round. */
-export function beside<Result>(results: Map<string, Result[]>, name: string, other: string, compare: (one: Result, other: Result) => number): number[] {
+export function beside<Result>(
+  results: Map<string, Result[]>,
+  name: string,
+  other: string,
+  compare: (one: Result, other: Result) => number,
+): number[] {
   const others = results.get(other)!
   return results.get(name)!.map((one, round) => compare(one, others[round]!))
 }

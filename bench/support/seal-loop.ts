@@ -1,6 +1,6 @@
 // The loops of seal.ts, in a process of their own.
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto'
-import { createOpenedCache } from '../../src/tokens/opened.js'
+import { createOpenedCache } from '../../src/tokens/ticket-cache.js'
 import { sealingKey } from '../../src/tokens/seal.js'
 import { newStamp, stampMark } from '../../src/tokens/stamp.js'
 import { openTicket, sealTicket, type Ticket } from '../../src/tokens/ticket.js'
@@ -12,14 +12,29 @@ interface Primitives {
   jwt(claims: object): () => unknown
   jwe(claims: object): Promise<() => Promise<unknown>>
 }
-const rivals = await import(new URL('../../../bench/rivals/primitives.js', import.meta.url).href) as Primitives // JavaScript, outside of the types
+const rivals = (await import(new URL('../../../bench/rivals/primitives.js', import.meta.url).href)) as Primitives // JavaScript, outside of the types
 
 const { sub, email, sid, role, tenant, plan, amr } = person(1)
 const now = Math.floor(Date.now() / 1000)
 const ticket: Ticket = {
-  userId: sub, sessionId: sid, userName: email, email, stamp: stampMark(newStamp()), issuedAt: now, expiresAt: now + 3600, authenticatedAt: now,
-  sessionExpiresAt: now + 86_400, validatedAt: now, amr: [amr], roles: [role], counter: 0, persistent: false,
-  claims: [{ type: 'tenant', value: tenant }, { type: 'plan', value: plan }],
+  userId: sub,
+  sessionId: sid,
+  userName: email,
+  email,
+  stamp: stampMark(newStamp()),
+  issuedAt: now,
+  expiresAt: now + 3600,
+  authenticatedAt: now,
+  sessionExpiresAt: now + 86_400,
+  validatedAt: now,
+  amr: [amr],
+  roles: [role],
+  counter: 0,
+  persistent: false,
+  claims: [
+    { type: 'tenant', value: tenant },
+    { type: 'plan', value: plan },
+  ],
 }
 const key = sealingKey(7, randomBytes(32))
 const find = () => key
@@ -49,16 +64,20 @@ const works: Readonly<Record<string, () => unknown>> = {
   jwtVerify: rivals.jwt(person(1)),
 }
 
-answering({
-  async nanoseconds({ what, seconds }: { what: string, seconds: number }) {
-    const work = works[what]
-    const end = process.hrtime.bigint() + BigInt(Math.round(seconds * 1e9))
-    const before = process.cpuUsage()
-    let done = 0
-    while (process.hrtime.bigint() < end) {
-      for (let i = 0; i < 500; i++, done++) if (!(work === undefined ? await jwe() : work())) throw new Error(`${what} failed`)
-    }
-    const { user, system } = process.cpuUsage(before)
-    return (user + system) * 1000 / done
+answering(
+  {
+    async nanoseconds({ what, seconds }: { what: string; seconds: number }) {
+      const work = works[what]
+      const end = process.hrtime.bigint() + BigInt(Math.round(seconds * 1e9))
+      const before = process.cpuUsage()
+      let done = 0
+      while (process.hrtime.bigint() < end) {
+        for (let i = 0; i < 500; i++, done++)
+          if (!(work === undefined ? await jwe() : work())) throw new Error(`${what} failed`)
+      }
+      const { user, system } = process.cpuUsage(before)
+      return ((user + system) * 1000) / done
+    },
   },
-}, () => Promise.resolve())
+  () => Promise.resolve(),
+)

@@ -18,18 +18,25 @@ export interface Server {
 
 /** @param contender a module of bench/contenders, or of bench/rivals */
 export async function startServer(
-  contender: string, options: ContenderOptions, core: number | null = null, environment: NodeJS.ProcessEnv = {},
+  contender: string,
+  options: ContenderOptions,
+  core: number | null = null,
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<Server> {
   const child = startChild(import.meta.resolve('./server.js'), core, {
-    BENCH_CONTENDER: contender, BENCH_OPTIONS: JSON.stringify(options), NODE_ENV: 'production', IDENTITY_SECRET: 'of no use to anybody outside a bench', ...environment,
+    BENCH_CONTENDER: contender,
+    BENCH_OPTIONS: JSON.stringify(options),
+    NODE_ENV: 'production',
+    IDENTITY_SECRET: 'of no use to anybody outside a bench',
+    ...environment,
   })
   // What arrives is what server.ts sends.
-  const url = await child.ask('url') as string
+  const url = (await child.ask('url')) as string
   return {
     url,
-    usage: async () => await child.ask('usage') as Usage,
-    credentials: async (count) => await child.ask('credentials', count) as Credential[],
-    refreshTokens: async (count) => await child.ask('refreshTokens', count) as string[],
+    usage: async () => (await child.ask('usage')) as Usage,
+    credentials: async (count) => (await child.ask('credentials', count)) as Credential[],
+    refreshTokens: async (count) => (await child.ask('refreshTokens', count)) as string[],
     stop: () => child.stop(),
   }
 }
@@ -40,18 +47,26 @@ export const rivalOf = (name: string) => new URL(`../../../bench/rivals/${name}.
 
 /** A guard that lets everybody in is fast. 401 without a credential and with a mangled one, 200 and the right person with a good one. */
 export async function proveGuard(name: string, { url }: Server, { header, value, userId }: Credential): Promise<void> {
-  for (const [sent, status] of [[null, 401], [mangled(value), 401], [value, 200]] as const) {
+  for (const [sent, status] of [
+    [null, 401],
+    [mangled(value), 401],
+    [value, 200],
+  ] as const) {
     const answer = await fetch(`${url}/guarded`, { headers: sent === null ? {} : { [header]: sent } })
     if (answer.status !== status) throw new Error(`${name} answered ${answer.status} where ${status} was due`)
-    if (status === 200 && await answer.text() !== JSON.stringify({ userId })) throw new Error(`${name} did not know who was calling`)
+    if (status === 200 && (await answer.text()) !== JSON.stringify({ userId }))
+      throw new Error(`${name} did not know who was calling`)
   }
 }
 
 // Another letter in the middle of the token, or of each cookie.
 function mangled(value: string): string {
-  return value.split(' ').map((part) => {
-    if (part === 'Bearer') return part
-    const middle = (part.indexOf('=') + part.length) >> 1
-    return part.slice(0, middle) + (part[middle] === 'A' ? 'B' : 'A') + part.slice(middle + 1)
-  }).join(' ')
+  return value
+    .split(' ')
+    .map((part) => {
+      if (part === 'Bearer') return part
+      const middle = (part.indexOf('=') + part.length) >> 1
+      return part.slice(0, middle) + (part[middle] === 'A' ? 'B' : 'A') + part.slice(middle + 1)
+    })
+    .join(' ')
 }

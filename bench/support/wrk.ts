@@ -34,14 +34,28 @@ export async function wrk(load: Load, core: number | null): Promise<Loaded> {
   await writeFile(file, script)
   const pinned = core !== null && canPin ? ['taskset', '-c', String(core)] : []
   const [command, ...rest] = [
-    ...pinned, 'wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`, '--timeout', '30s', '-s', file, load.url, '--', load.file,
+    ...pinned,
+    'wrk',
+    '-t1',
+    `-c${load.connections}`,
+    `-d${load.seconds}s`,
+    '--timeout',
+    '30s',
+    '-s',
+    file,
+    load.url,
+    '--',
+    load.file,
   ]
   try {
     const { stdout } = await promisify(execFile)(command, rest)
-    const { requests, micros, p50, p99, bad, unanswered } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<string, number>
+    const { requests, micros, p50, p99, bad, unanswered } = JSON.parse(stdout.trim().split('\n').at(-1)!) as Record<
+      string,
+      number
+    >
     return {
       requests: requests!,
-      perSecond: requests! / micros! * 1e6,
+      perSecond: (requests! / micros!) * 1e6,
       p50: p50! / 1000,
       p99: p99! / 1000,
       statuses: { 200: requests! - bad!, ...(bad! > 0 ? { others: bad! } : {}) },

@@ -54,7 +54,10 @@ export class UsageError extends Error {
 
 /** The command was understood and could not be carried out: exit code 1. */
 export class CommandFailed extends Error {
-  constructor(readonly code: string, message: string) {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
     super(message)
   }
 }

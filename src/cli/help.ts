@@ -18,7 +18,9 @@ Exit codes: 0 done, 1 failed or not found, 2 called wrongly.`
 
 export function helpOf(commands: readonly Command[]): string {
   const [only, ...more] = commands
-  return only !== undefined && more.length === 0 ? helpOfOne(only) : `Usage: fastify-identity <command> [options]
+  return only !== undefined && more.length === 0
+    ? helpOfOne(only)
+    : `Usage: fastify-identity <command> [options]
 
 ${columns(commands.map((command) => [usageOf(command), command.about]))}
 
@@ -44,7 +46,10 @@ export function usageOf({ name, argument }: Command): string {
 }
 
 function optionRows(options: Readonly<Record<string, CommandOption>>): [string, string][] {
-  return Object.entries(options).map(([name, { value, about }]) => [value === undefined ? `--${name}` : `--${name} ${value}`, about])
+  return Object.entries(options).map(([name, { value, about }]) => [
+    value === undefined ? `--${name}` : `--${name} ${value}`,
+    about,
+  ])
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string {

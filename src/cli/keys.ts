@@ -1,5 +1,5 @@
 // `fastify-identity keys …`: the ring of keys in Postgres. Never shows a key. An application with option `keys` turns its own.
-import type { KeyInfo } from '../accounts/key-manager.js'
+import type { KeyInfo } from '../accounts/keys/key-manager.js'
 import { type Command, CommandFailed } from './command.js'
 import { withRealm } from './open-realm.js'
 import { table, when } from './table.js'
@@ -8,25 +8,38 @@ export const keyCommands: readonly Command[] = [
   {
     name: 'keys list',
     about: 'Lists the keys of tokens and codes, oldest first',
-    run: ({ target }) => withRealm(target, async ({ keys }) => {
-      const all = await keys.manager.list()
-      const now = Date.now()
-      const sealing = all.filter((key) => stateOf(key, now) === 'opens').at(-1)
-      return {
-        json: { keys: all.map((key) => told(key, key === sealing ? 'seals' : stateOf(key, now))) },
-        text: table(['id', 'state', 'created', 'seals from', 'retires', 'revoked'], all.map((key) => [
-          key.id, key === sealing ? 'seals' : stateOf(key, now), when(key.createdAt), when(key.activatesAt), when(key.retiresAt), when(key.revokedAt),
-        ])),
-      }
-    }),
+    run: ({ target }) =>
+      withRealm(target, async ({ keys }) => {
+        const all = await keys.manager.list()
+        const now = Date.now()
+        const sealing = all.filter((key) => stateOf(key, now) === 'opens').at(-1)
+        return {
+          json: { keys: all.map((key) => told(key, key === sealing ? 'seals' : stateOf(key, now))) },
+          text: table(
+            ['id', 'state', 'created', 'seals from', 'retires', 'revoked'],
+            all.map((key) => [
+              key.id,
+              key === sealing ? 'seals' : stateOf(key, now),
+              when(key.createdAt),
+              when(key.activatesAt),
+              when(key.retiresAt),
+              when(key.revokedAt),
+            ]),
+          ),
+        }
+      }),
   },
   {
     name: 'keys rotate',
     about: 'Makes a new key, which seals after 15 s. Tokens of older keys stay good until they expire',
-    run: ({ target }) => withRealm(target, async ({ keys }) => {
-      const key = await keys.manager.rotate()
-      return { json: { key: told(key, stateOf(key, Date.now())) }, text: `Key ${key.id} seals from ${when(key.activatesAt)}` }
-    }),
+    run: ({ target }) =>
+      withRealm(target, async ({ keys }) => {
+        const key = await keys.manager.rotate()
+        return {
+          json: { key: told(key, stateOf(key, Date.now())) },
+          text: `Key ${key.id} seals from ${when(key.activatesAt)}`,
+        }
+      }),
   },
   {
     name: 'keys revoke',
@@ -35,7 +48,8 @@ export const keyCommands: readonly Command[] = [
     async run({ target, argument, confirm }) {
       await confirm(`Refuse everything that key ${argument} has sealed?`)
       return withRealm(target, async ({ keys }) => {
-        if (!await keys.manager.revoke(argument)) throw new CommandFailed('NOT_FOUND', 'There is no such key, or it was revoked before')
+        if (!(await keys.manager.revoke(argument)))
+          throw new CommandFailed('NOT_FOUND', 'There is no such key, or it was revoked before')
         return { json: { revoked: argument }, text: `Key ${argument} is revoked` }
       })
     },
@@ -55,13 +69,23 @@ export const keyCommands: readonly Command[] = [
   },
 ]
 
-function stateOf({ activatesAt, retiresAt, revokedAt }: KeyInfo, now: number): 'revoked' | 'retired' | 'waits' | 'opens' {
+function stateOf(
+  { activatesAt, retiresAt, revokedAt }: KeyInfo,
+  now: number,
+): 'revoked' | 'retired' | 'waits' | 'opens' {
   if (revokedAt !== null) return 'revoked'
   if (retiresAt !== null && retiresAt <= now) return 'retired'
   return activatesAt > now ? 'waits' : 'opens'
 }
 
 function told({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo, state: string) {
-  const time = (at: number | null) => at === null ? null : new Date(at).toISOString()
-  return { id, state, createdAt: time(createdAt), activatesAt: time(activatesAt), retiresAt: time(retiresAt), revokedAt: time(revokedAt) }
+  const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
+  return {
+    id,
+    state,
+    createdAt: time(createdAt),
+    activatesAt: time(activatesAt),
+    retiresAt: time(retiresAt),
+    revokedAt: time(revokedAt),
+  }
 }

@@ -7,14 +7,19 @@ export const migrateCommand: Command = {
   name: 'migrate',
   about: 'Runs the migrations that are pending. Of any number of processes at once, each migration is run by one',
   options: { check: { type: 'boolean', about: 'runs nothing, and says what is pending: exit code 1 if anything is' } },
-  run: ({ target, flag }) => withConnection(target, async (connection) => {
-    if (flag('check')) {
-      const pending = await pendingMigrations(connection)
-      return { json: { pending }, text: told('pending', pending, 'Nothing is pending'), exitCode: pending.length === 0 ? 0 : 1 }
-    }
-    const executed = await migrate(connection)
-    return { json: { executed }, text: told('done', executed, 'Nothing was pending') }
-  }),
+  run: ({ target, flag }) =>
+    withConnection(target, async (connection) => {
+      if (flag('check')) {
+        const pending = await pendingMigrations(connection)
+        return {
+          json: { pending },
+          text: told('pending', pending, 'Nothing is pending'),
+          exitCode: pending.length === 0 ? 0 : 1,
+        }
+      }
+      const executed = await migrate(connection)
+      return { json: { executed }, text: told('done', executed, 'Nothing was pending') }
+    }),
 }
 
 function told(state: string, names: readonly string[], nothing: string): string {

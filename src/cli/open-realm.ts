@@ -1,8 +1,8 @@
 // The realm that a command works on, opened as the application opens it, but for what a shell cannot know: the application's rules for
 // names and addresses leave what is stored alone, its hooks and listeners are not called, and no key retires before it says when.
-import { type Accounts, closingOnFailure, openAccounts } from '../open.js'
+import { type Accounts, closingOnFailure, openAccounts } from '../compose.js'
 import { resolveOptions } from '../options.js'
-import { connect, type Connection } from '../store/database.js'
+import { connect, type Connection } from '../store/connect.js'
 import { isMissing, requireMigrated } from '../store/migrate.js'
 
 export interface Target {
@@ -14,7 +14,10 @@ export interface Target {
 }
 
 /** Works on the database alone. @throws FST_IDENTITY_DATABASE_MISSING, FST_IDENTITY_DATABASE_UNREACHABLE, FST_IDENTITY_INVALID_OPTION */
-export async function withConnection<T>({ env, database, ...target }: Target, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+  { env, database, ...target }: Target,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
   const { schema } = resolveOptions(given(target), {})
   // What a lost connection means is told by the statement that it interrupts.
   const connection = connect(database, schema, undefined, env, () => undefined)
@@ -32,11 +35,19 @@ export async function withRealm<T>(target: Target, work: (accounts: Accounts) =>
   const options = resolveOptions(given(target), target.env)
   return withConnection(target, async (connection) => {
     try {
-      const accounts = await openAccounts(connection, {
-        ...options,
-        openForSeconds: null,
-        user: { ...options.user, allowedUserNameCharacters: null, requireUniqueEmail: 'as stored' },
-      }, null, { warn: (about, message) => target.warn(typeof about === 'string' ? about : message ?? ''), error: () => undefined })
+      const accounts = await openAccounts(
+        connection,
+        {
+          ...options,
+          openForSeconds: null,
+          user: { ...options.user, allowedUserNameCharacters: null, requireUniqueEmail: 'as stored' },
+        },
+        null,
+        {
+          warn: (about, message) => target.warn(typeof about === 'string' ? about : (message ?? '')),
+          error: () => undefined,
+        },
+      )
       try {
         return await work(accounts)
       } finally {

@@ -15,12 +15,14 @@ export const commands: readonly Command[] = [migrateCommand, ...keyCommands, ...
 /** @returns the exit code */
 export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 | 2> {
   const isJson = args.includes('--json')
-  const say = (stream: NodeJS.WritableStream, text: string) => new Promise<void>((resolve) => {
-    // Who reads no further, as head(1) does, has seen enough.
-    stream.once('error', () => resolve())
-    stream.write(`${text}\n`, () => resolve())
-  })
-  const warn = (message: string) => void say(shell.stderr, isJson ? jsonLine({ warning: message }) : `fastify-identity: ${message}`)
+  const say = (stream: NodeJS.WritableStream, text: string) =>
+    new Promise<void>((resolve) => {
+      // Who reads no further, as head(1) does, has seen enough.
+      stream.once('error', () => resolve())
+      stream.write(`${text}\n`, () => resolve())
+    })
+  const warn = (message: string) =>
+    void say(shell.stderr, isJson ? jsonLine({ warning: message }) : `fastify-identity: ${message}`)
   try {
     const { json, text, exitCode = 0 } = await answer(args, shell, warn)
     await say(shell.stdout, isJson ? jsonLine(json) : text)
@@ -35,28 +37,34 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
 async function answer(args: readonly string[], shell: Shell, warn: (message: string) => void): Promise<Outcome> {
   const firstFlag = args.findIndex((word) => word.startsWith('-'))
   const words = args.slice(0, firstFlag === -1 ? 2 : Math.min(firstFlag, 2))
-  const command = commands.find(({ name }) => name === words.join(' ')) ?? commands.find(({ name }) => name === words[0])
+  const command =
+    commands.find(({ name }) => name === words.join(' ')) ?? commands.find(({ name }) => name === words[0])
   if (command === undefined) {
     const group = commands.filter(({ name }) => words.length === 0 || name.startsWith(`${words.join(' ')} `))
     if (group.length > 0 && args.slice(words.length).some((word) => word === '--help' || word === '-h')) {
       const text = helpOf(group)
       return { json: { help: text }, text }
     }
-    throw new UsageError(`${group.length > 0 ? 'Name a command' : 'There is no such command'}: fastify-identity --help tells which there are`)
+    throw new UsageError(
+      `${group.length > 0 ? 'Name a command' : 'There is no such command'}: fastify-identity --help tells which there are`,
+    )
   }
   const { values, positionals } = parse(command, args.slice(command.name.split(' ').length))
   if (values.help === true) {
     const text = helpOf([command])
     return { json: { help: text }, text }
   }
-  if (positionals.length !== (command.argument === undefined ? 0 : 1)) throw new UsageError(`Usage: fastify-identity ${usageOf(command)}`)
+  if (positionals.length !== (command.argument === undefined ? 0 : 1))
+    throw new UsageError(`Usage: fastify-identity ${usageOf(command)}`)
   const text = (option: string) => textOf(values[option])
   const call: Call = {
     target: { env: shell.env, database: text('database'), schema: text('schema'), decorator: text('decorator'), warn },
     argument: positionals[0] ?? '',
     text,
     flag: (option) => values[option] === true,
-    confirm: async (question) => { if (values.yes !== true) await confirm(shell, question) },
+    confirm: async (question) => {
+      if (values.yes !== true) await confirm(shell, question)
+    },
   }
   return command.run(call)
 }
@@ -69,7 +77,9 @@ function parse(command: Command, args: string[]) {
   } catch (error) {
     // Of Node's words the first sentence; the rest is advice about positionals.
     const [reason] = error instanceof Error ? error.message.split(/(?<=')\. |\n/) : []
-    throw new UsageError(`${reason ?? 'The arguments cannot be read'}: fastify-identity ${command.name} --help tells what it takes`)
+    throw new UsageError(
+      `${reason ?? 'The arguments cannot be read'}: fastify-identity ${command.name} --help tells what it takes`,
+    )
   }
 }
 
@@ -78,12 +88,20 @@ function textOf(value: unknown): string | undefined {
 }
 
 function isMisuse(error: unknown): boolean {
-  return error instanceof UsageError || error instanceof InvalidOption || error instanceof DatabaseMissing || error instanceof SecretMissing
+  return (
+    error instanceof UsageError ||
+    error instanceof InvalidOption ||
+    error instanceof DatabaseMissing ||
+    error instanceof SecretMissing
+  )
 }
 
-function tell(error: unknown): { code: string, message: string } {
+function tell(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
   if (!(error instanceof SecretWrong)) return { code, message: error.message }
-  return { code, message: "IDENTITY_SECRET cannot open the key ring of this database. Set it to the application's newest secret" }
+  return {
+    code,
+    message: "IDENTITY_SECRET cannot open the key ring of this database. Set it to the application's newest secret",
+  }
 }

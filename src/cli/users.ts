@@ -1,8 +1,8 @@
 // `fastify-identity users …`: what an administrator does with users. Everything goes through the managers that `app.identity` has, so that
 // running instances refuse what is ended here within a second. Hashes, stamps and keys of users are not shown.
-import type { SessionManager } from '../accounts/session-manager.js'
-import type { User } from '../accounts/user.js'
-import type { UserManager } from '../accounts/user-manager.js'
+import type { SessionManager } from '../accounts/sessions/session-manager.js'
+import type { User } from '../accounts/users/user.js'
+import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { IdentityResult } from '../errors.js'
 import { type Call, type Command, CommandFailed, type Outcome, UsageError } from './command.js'
 import { withRealm } from './open-realm.js'
@@ -24,7 +24,12 @@ export const userCommands: readonly Command[] = [
       return withRealm(target, async ({ users }) => {
         const page = await users.list({ search: text('search'), after: text('after'), limit })
         const rows = page.users.map((user) => [
-          user.id, user.userName, user.email ?? '-', user.twoFactorEnabled ? 'on' : 'off', lockOf(user), when(user.createdAt),
+          user.id,
+          user.userName,
+          user.email ?? '-',
+          user.twoFactorEnabled ? 'on' : 'off',
+          lockOf(user),
+          when(user.createdAt),
         ])
         const more = page.next === null ? '' : `\n\nMore: --after ${page.next}`
         return {
@@ -38,60 +43,88 @@ export const userCommands: readonly Command[] = [
     name: 'users show',
     argument: one,
     about: 'Shows a user with roles, claims, logins and sessions',
-    run: ({ target, argument }) => withRealm(target, async ({ users, sessions }) => {
-      const user = await find(users, argument)
-      const whole = await describe(users, sessions, user)
-      return { json: { user: whole }, text: list(Object.entries(whole).map(([name, value]) => [name, plain(value)])) }
-    }),
+    run: ({ target, argument }) =>
+      withRealm(target, async ({ users, sessions }) => {
+        const user = await find(users, argument)
+        const whole = await describe(users, sessions, user)
+        return { json: { user: whole }, text: list(Object.entries(whole).map(([name, value]) => [name, plain(value)])) }
+      }),
   },
   {
     name: 'users lock',
     argument: one,
     about: 'Locks a user out, and ends all their sessions',
-    options: { until: { type: 'string', value: '<date>', about: 'when the lock ends, for example 2030-01-31T12:00:00Z; default: never' } },
+    options: {
+      until: {
+        type: 'string',
+        value: '<date>',
+        about: 'when the lock ends, for example 2030-01-31T12:00:00Z; default: never',
+      },
+    },
     run: (call) => {
       const until = dateOf(call.text('until'))
-      return change(call, (user) => `Lock ${nameOf(user)} out, and end their sessions?`, async ({ users }, user) => {
-        required(await users.lock(user, until))
-        return { json: { user: told(user) }, text: `${nameOf(user)} is locked out ${lockOf(user)}` }
-      })
+      return change(
+        call,
+        (user) => `Lock ${nameOf(user)} out, and end their sessions?`,
+        async ({ users }, user) => {
+          required(await users.lock(user, until))
+          return { json: { user: told(user) }, text: `${nameOf(user)} is locked out ${lockOf(user)}` }
+        },
+      )
     },
   },
   {
     name: 'users unlock',
     argument: one,
     about: 'Opens every lock of a user, and forgets failed sign-ins',
-    run: (call) => change(call, null, async ({ users }, user) => {
-      required(await users.unlock(user))
-      return { json: { user: told(user) }, text: `${nameOf(user)} is not locked` }
-    }),
+    run: (call) =>
+      change(call, null, async ({ users }, user) => {
+        required(await users.unlock(user))
+        return { json: { user: told(user) }, text: `${nameOf(user)} is not locked` }
+      }),
   },
   {
     name: 'users delete',
     argument: one,
     about: 'Deletes a user with everything that belongs to them',
-    run: (call) => change(call, (user) => `Delete ${nameOf(user)} with everything that belongs to them?`, async ({ users }, user) => {
-      required(await users.delete(user))
-      return { json: { deleted: user.id }, text: `${nameOf(user)} is deleted` }
-    }),
+    run: (call) =>
+      change(
+        call,
+        (user) => `Delete ${nameOf(user)} with everything that belongs to them?`,
+        async ({ users }, user) => {
+          required(await users.delete(user))
+          return { json: { deleted: user.id }, text: `${nameOf(user)} is deleted` }
+        },
+      ),
   },
   {
     name: 'users end-sessions',
     argument: one,
     about: 'Signs a user out everywhere. They may sign in again',
-    run: (call) => change(call, (user) => `End all sessions of ${nameOf(user)}?`, async ({ sessions }, user) => {
-      const ended = await sessions.revokeAll(user.id)
-      return { json: { userId: user.id, ended }, text: `${ended} sessions of ${nameOf(user)} have ended` }
-    }),
+    run: (call) =>
+      change(
+        call,
+        (user) => `End all sessions of ${nameOf(user)}?`,
+        async ({ sessions }, user) => {
+          const ended = await sessions.revokeAll(user.id)
+          return { json: { userId: user.id, ended }, text: `${ended} sessions of ${nameOf(user)} have ended` }
+        },
+      ),
   },
   {
     name: 'users reset-second-factor',
     argument: one,
-    about: 'For who has lost all factors: switches the second factor off, takes key and recovery codes away, and ends all sessions',
-    run: (call) => change(call, (user) => `Take the second factor of ${nameOf(user)} away, and end their sessions?`, async ({ users }, user) => {
-      required(await users.resetSecondFactor(user))
-      return { json: { user: told(user) }, text: `${nameOf(user)} has no second factor` }
-    }),
+    about:
+      'For who has lost all factors: switches the second factor off, takes key and recovery codes away, and ends all sessions',
+    run: (call) =>
+      change(
+        call,
+        (user) => `Take the second factor of ${nameOf(user)} away, and end their sessions?`,
+        async ({ users }, user) => {
+          required(await users.resetSecondFactor(user))
+          return { json: { user: told(user) }, text: `${nameOf(user)} has no second factor` }
+        },
+      ),
   },
 ]
 
@@ -104,7 +137,9 @@ const tries = 3
 
 /** Finds the user, asks the question if there is one, and changes the user as they are then, again where somebody else was faster. */
 async function change(
-  { target, argument, confirm }: Call, question: ((user: User) => string) | null, work: (managers: Managers, user: User) => Promise<Outcome>,
+  { target, argument, confirm }: Call,
+  question: ((user: User) => string) | null,
+  work: (managers: Managers, user: User) => Promise<Outcome>,
 ): Promise<Outcome> {
   return withRealm(target, async (managers) => {
     const found = await find(managers.users, argument)
@@ -125,11 +160,14 @@ async function change(
 async function find(users: UserManager, argument: string): Promise<User> {
   const byId = await users.findById(argument)
   if (byId !== null) return byId
-  const named = [await users.findByName(argument), ...await users.findAllByEmail(argument)].filter((user) => user !== null)
+  const named = [await users.findByName(argument), ...(await users.findAllByEmail(argument))].filter(
+    (user) => user !== null,
+  )
   const found = [...new Map(named.map((user) => [user.id, user])).values()]
   const [user] = found
   if (user === undefined) throw noSuchUser()
-  if (found.length > 1) throw new CommandFailed('AMBIGUOUS', `Several users can be meant; name one by id: ${found.map(nameOf).join(', ')}`)
+  if (found.length > 1)
+    throw new CommandFailed('AMBIGUOUS', `Several users can be meant; name one by id: ${found.map(nameOf).join(', ')}`)
   return user
 }
 
@@ -139,15 +177,40 @@ function noSuchUser(): CommandFailed {
 
 function required(result: IdentityResult): void {
   if (result.succeeded) return
-  throw new CommandFailed(result.errors[0]?.code ?? 'DefaultError', result.errors.map(({ description }) => description).join(' '))
+  throw new CommandFailed(
+    result.errors[0]?.code ?? 'DefaultError',
+    result.errors.map(({ description }) => description).join(' '),
+  )
 }
 
 /** A user as far as others may see them. */
 function told(user: User) {
-  const { id, userName, email, emailConfirmed, phoneNumber, phoneNumberConfirmed, twoFactorEnabled, lockoutEnabled, lockoutEnd, createdAt, profile } = user
+  const {
+    id,
+    userName,
+    email,
+    emailConfirmed,
+    phoneNumber,
+    phoneNumberConfirmed,
+    twoFactorEnabled,
+    lockoutEnabled,
+    lockoutEnd,
+    createdAt,
+    profile,
+  } = user
   return {
-    id, userName, email, emailConfirmed, phoneNumber, phoneNumberConfirmed, hasPassword: user.passwordHash !== null, twoFactorEnabled,
-    lockoutEnabled, lockoutEnd, createdAt, profile,
+    id,
+    userName,
+    email,
+    emailConfirmed,
+    phoneNumber,
+    phoneNumberConfirmed,
+    hasPassword: user.passwordHash !== null,
+    twoFactorEnabled,
+    lockoutEnabled,
+    lockoutEnd,
+    createdAt,
+    profile,
   }
 }
 
@@ -164,7 +227,11 @@ async function describe(users: UserManager, sessions: SessionManager, user: User
     claims: await users.getClaims(user),
     logins: logins.map(({ loginProvider, providerKey }) => ({ loginProvider, providerKey })),
     sessions: open.map(({ id, createdAt, lastSeenAt, client, amr }) => ({
-      id, createdAt: new Date(createdAt), lastSeenAt: new Date(lastSeenAt), client, amr,
+      id,
+      createdAt: new Date(createdAt),
+      lastSeenAt: new Date(lastSeenAt),
+      client,
+      amr,
     })),
   }
 }
@@ -176,7 +243,11 @@ function plain(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(plain).join('; ')
   if (typeof value === 'string' || typeof value === 'number') return String(value)
   if (typeof value !== 'object') return '-'
-  return Object.entries(value).map(([name, member]) => `${name} ${plain(member)}`).join(', ') || '-'
+  return (
+    Object.entries(value)
+      .map(([name, member]) => `${name} ${plain(member)}`)
+      .join(', ') || '-'
+  )
 }
 
 function nameOf({ id, userName }: User): string {
@@ -191,13 +262,15 @@ function lockOf({ lockoutEnabled, lockoutEnd }: User): string {
 
 function numberOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > 500) throw new UsageError('--limit takes a number from 1 to 500')
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > 500)
+    throw new UsageError('--limit takes a number from 1 to 500')
   return Number(text)
 }
 
 function dateOf(text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (Number.isNaN(date.getTime()) || date.getTime() <= Date.now()) throw new UsageError('--until takes a date to come, for example 2030-01-31T12:00:00Z')
+  if (Number.isNaN(date.getTime()) || date.getTime() <= Date.now())
+    throw new UsageError('--until takes a date to come, for example 2030-01-31T12:00:00Z')
   return date
 }

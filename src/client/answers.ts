@@ -30,7 +30,7 @@ export type LoginFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoF
 export type LoginResult =
   | { readonly succeeded: true }
   /** With `requiresTwoFactor` the password was right: log in again with a code too. */
-  | { readonly succeeded: false, readonly reason: LoginFailure, readonly requiresTwoFactor: boolean }
+  | { readonly succeeded: false; readonly reason: LoginFailure; readonly requiresTwoFactor: boolean }
 
 export interface Info {
   readonly email: string

@@ -20,7 +20,13 @@ export class IdentityClientError extends Error {
   readonly retryAfterSeconds: number | null
 
   constructor(status: number, { title, detail, errors = {} }: Problem, retryAfterSeconds: number | null) {
-    super([`${status}${title === undefined ? '' : ` ${title}`}`, ...Object.values(errors).flat(), ...(detail === undefined ? [] : [detail])].join(' · '))
+    super(
+      [
+        `${status}${title === undefined ? '' : ` ${title}`}`,
+        ...Object.values(errors).flat(),
+        ...(detail === undefined ? [] : [detail]),
+      ].join(' · '),
+    )
     this.status = status
     this.errors = errors
     this.detail = detail ?? null
@@ -36,7 +42,7 @@ export class IdentityClientError extends Error {
 export async function errorOf(answer: Response): Promise<IdentityClientError> {
   const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json') === true
   // What a server sends under this type is an object; what is in it is asked for by name.
-  const problem = isProblem ? await answer.json() as Problem : {}
+  const problem = isProblem ? ((await answer.json()) as Problem) : {}
   const wait = Number(answer.headers.get('retry-after') ?? 'none')
   return new IdentityClientError(answer.status, problem, Number.isFinite(wait) ? wait : null)
 }

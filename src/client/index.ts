@@ -1,7 +1,18 @@
 // `fastify-identity/client`: the endpoints as typed functions, for browsers and Node. Keeps the tokens, or leaves it to a cookie; renews them
 // before they expire and after a 401; sends them to the server they came from and to no other. Imports nothing but its own files.
 import type {
-  Confirmation, Credentials, Info, InfoChange, LoginFailure, LoginResult, NewAccount, PasswordReset, Session, TokenAnswer, TwoFactor, TwoFactorChange,
+  Confirmation,
+  Credentials,
+  Info,
+  InfoChange,
+  LoginFailure,
+  LoginResult,
+  NewAccount,
+  PasswordReset,
+  Session,
+  TokenAnswer,
+  TwoFactor,
+  TwoFactorChange,
 } from './answers.js'
 import { errorOf, IdentityClientError } from './client-error.js'
 import { createKeeper, type Tokens, type TokenStorage } from './keeper.js'
@@ -63,7 +74,9 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
   const { location } = globalThis as { location?: { href: string } } // browsers have one
   const base = new URL(String(options.baseUrl).replace(/\/*$/, '/'), location?.href)
   const send: typeof fetch = (input, init) => (options.fetch ?? globalThis.fetch)(input, init)
-  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken) => send(urlOf('refresh'), jsonOf({ refreshToken })))
+  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken) =>
+    send(urlOf('refresh'), jsonOf({ refreshToken })),
+  )
 
   function urlOf(path: string): URL {
     return new URL(path, base)
@@ -107,7 +120,7 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
 
   // The endpoints answer what their schemas say; anything else is another server.
   async function read<T>(path: string, init?: RequestInit): Promise<T> {
-    return await (await ask(path, init)).json() as T
+    return (await (await ask(path, init)).json()) as T
   }
 
   return {
@@ -115,7 +128,10 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     register: (account) => tell('register', jsonOf(account)),
     async login(credentials, { isPersistent = true } = {}) {
       const query = cookies ? `?${isPersistent ? 'useCookies' : 'useSessionCookies'}=true` : ''
-      const answer = await send(urlOf(`login${query}`), { ...jsonOf(credentials), ...(cookies ? { credentials: 'include' } : {}) })
+      const answer = await send(urlOf(`login${query}`), {
+        ...jsonOf(credentials),
+        ...(cookies ? { credentials: 'include' } : {}),
+      })
       if (!answer.ok) {
         const error = await errorOf(answer)
         const reason = failures.find((one) => one === error.detail)
@@ -123,15 +139,16 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
         return { succeeded: false, reason, requiresTwoFactor: reason === 'RequiresTwoFactor' }
       }
       if (!cookies) {
-        const tokens = await answer.json() as TokenAnswer
+        const tokens = (await answer.json()) as TokenAnswer
         await keeper.alone(() => keeper.keep(tokens))
       }
       return { succeeded: true }
     },
-    refresh: () => keeper.alone(async () => {
-      const tokens = await keeper.held()
-      return tokens !== null && await keeper.renew(tokens) !== null
-    }),
+    refresh: () =>
+      keeper.alone(async () => {
+        const tokens = await keeper.held()
+        return tokens !== null && (await keeper.renew(tokens)) !== null
+      }),
     async logout(scope) {
       try {
         await ask(scope === undefined ? 'logout' : `logout?scope=${scope}`, jsonOf({}))
@@ -143,7 +160,7 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       }
     },
     accessToken: async () => (await due())?.accessToken ?? null,
-    isSignedIn: async () => await keeper.held() !== null,
+    isSignedIn: async () => (await keeper.held()) !== null,
     info: () => read('manage/info'),
     changeInfo: (change) => read('manage/info', jsonOf(change)),
     twoFactor: (change = {}) => read('manage/2fa', jsonOf(change)),

@@ -29,9 +29,13 @@ export interface Keeper {
   renew(stale: Tokens): Promise<Tokens | null>
 }
 
-export function createKeeper(storage: TokenStorage | undefined, name: string, refresh: (refreshToken: string) => Promise<Response>): Keeper {
+export function createKeeper(
+  storage: TokenStorage | undefined,
+  name: string,
+  refresh: (refreshToken: string) => Promise<Response>,
+): Keeper {
   const place = storage ?? inMemory()
-  const alone = storage === undefined ? oneAfterAnother() : acrossTabs(name) ?? oneAfterAnother()
+  const alone = storage === undefined ? oneAfterAnother() : (acrossTabs(name) ?? oneAfterAnother())
 
   async function keep(answer: TokenAnswer): Promise<void> {
     await place.set(tokensOf(answer))
@@ -48,7 +52,7 @@ export function createKeeper(storage: TokenStorage | undefined, name: string, re
       // An answer may be lost when the token is used up: within the server's time of grace the same token gets the same successor.
       const answer = await refresh(held.refreshToken).catch(() => refresh(held.refreshToken))
       if (answer.ok) {
-        await keep(await answer.json() as TokenAnswer) // the endpoint's answer of 200
+        await keep((await answer.json()) as TokenAnswer) // the endpoint's answer of 200
         return place.get()
       }
       if (answer.status !== 401) throw await errorOf(answer)
@@ -71,7 +75,12 @@ function tokensOf({ accessToken, refreshToken, expiresIn }: TokenAnswer): Tokens
 
 function inMemory(): TokenStorage {
   let held: Tokens | null = null
-  return { get: () => held, set(tokens) { held = tokens } }
+  return {
+    get: () => held,
+    set(tokens) {
+      held = tokens
+    },
+  }
 }
 
 function oneAfterAnother(): Keeper['alone'] {

@@ -19,7 +19,10 @@ export function isDeliverable(text: string): boolean {
   const at = text.indexOf('@')
   if (Buffer.byteLength(text) > 254 || Buffer.byteLength(text.slice(0, at)) > 64) return false
   if (/[\p{C}\p{Z}<>,;:"()[\]\\]/u.test(text) || text.includes('=?') || text.normalize('NFKC') !== text) return false
-  return text.slice(at + 1).split('.').every((label) => /^[\p{L}\p{M}\p{N}_-]+$/u.test(label))
+  return text
+    .slice(at + 1)
+    .split('.')
+    .every((label) => /^[\p{L}\p{M}\p{N}_-]+$/u.test(label))
 }
 
 /**

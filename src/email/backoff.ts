@@ -13,7 +13,11 @@ const longestDelaySeconds = 900
  * @param ageSeconds time since the mail was written
  * @param maxAgeSeconds default one day; a mail of exactly this age is dead
  */
-export function nextAttemptSeconds(attempts: number, ageSeconds: number, maxAgeSeconds = defaultMaxAgeSeconds): number | null {
+export function nextAttemptSeconds(
+  attempts: number,
+  ageSeconds: number,
+  maxAgeSeconds = defaultMaxAgeSeconds,
+): number | null {
   if (ageSeconds >= maxAgeSeconds) return null
   return Math.min(2 ** Math.max(0, attempts - 1), longestDelaySeconds)
 }

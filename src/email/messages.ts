@@ -10,8 +10,14 @@ export interface MailMessage {
 }
 
 /** What option `notices` may name: things done to an account that its owner should hear of. */
-export const securityNotices = ['refreshTokenReused', 'passwordChanged', 'emailChanged', 'twoFactorChanged', 'recoveryCodeUsed'] as const
-export type SecurityNotice = typeof securityNotices[number]
+export const securityNotices = [
+  'refreshTokenReused',
+  'passwordChanged',
+  'emailChanged',
+  'twoFactorChanged',
+  'recoveryCodeUsed',
+] as const
+export type SecurityNotice = (typeof securityNotices)[number]
 
 /** With preset `hardened` also `accountExists`: somebody wanted to register the address, or to move to it, and the answer did not tell that it is taken. */
 export type Notice = SecurityNotice | 'accountExists'
@@ -45,17 +51,21 @@ export function passwordResetCodeMail(to: string, code: string): MailMessage {
 
 /** The reference has no such mails. No link is in them: one that people learn to follow is one that can be forged. */
 export function securityNoticeMail(to: string, notice: Notice): MailMessage {
-  const { subject, text } = notice === 'accountExists' ? accountExists : {
-    subject: 'Security notice',
-    text: `${happened[notice]} If you know nothing of this, somebody else may have been in your account: choose another password, or ask for help.`,
-  }
+  const { subject, text } =
+    notice === 'accountExists'
+      ? accountExists
+      : {
+          subject: 'Security notice',
+          text: `${happened[notice]} If you know nothing of this, somebody else may have been in your account: choose another password, or ask for help.`,
+        }
   return { to, subject, html: escapeHtml(text), text: `${text}\n` }
 }
 
 const accountExists = {
   subject: 'You already have an account',
-  text: 'Somebody, perhaps you, asked for an account with this email address. It has one already, and nothing was changed. Sign in with it; if you have '
-    + 'forgotten the password, ask for a new one, and if you have not confirmed the address yet, for another confirmation. If it was not you, you need do nothing.',
+  text:
+    'Somebody, perhaps you, asked for an account with this email address. It has one already, and nothing was changed. Sign in with it; if you have ' +
+    'forgotten the password, ask for a new one, and if you have not confirmed the address yet, for another confirmation. If it was not you, you need do nothing.',
 }
 
 const happened: Readonly<Record<SecurityNotice, string>> = {
@@ -72,14 +82,24 @@ const happened: Readonly<Record<SecurityNotice, string>> = {
  * @param query `code` as it travels on the wire (base64url)
  * @throws TypeError when `base` is no absolute URL
  */
-export function confirmEmailLink(base: string, query: { readonly userId: string; readonly code: string; readonly changedEmail?: string }): string {
+export function confirmEmailLink(
+  base: string,
+  query: { readonly userId: string; readonly code: string; readonly changedEmail?: string },
+): string {
   const { userId, code, changedEmail } = query
-  return withQuery(base, [['userId', userId], ['code', code], ...(changedEmail === undefined ? [] : [['changedEmail', changedEmail] as const])])
+  return withQuery(base, [
+    ['userId', userId],
+    ['code', code],
+    ...(changedEmail === undefined ? [] : [['changedEmail', changedEmail] as const]),
+  ])
 }
 
 /** The link to the page of a SPA where a new password is chosen: `email` and `code` are what POST /resetPassword wants as email and resetCode. */
 export function resetPasswordLink(base: string, query: { readonly email: string; readonly code: string }): string {
-  return withQuery(base, [['email', query.email], ['code', query.code]])
+  return withQuery(base, [
+    ['email', query.email],
+    ['code', query.code],
+  ])
 }
 
 /**
@@ -104,8 +124,16 @@ export function escapeHtml(text: string): string {
   })
 }
 
-const named: ReadonlyMap<string, string> = new Map([['&', '&amp;'], ['<', '&lt;'], ['>', '&gt;'], ['"', '&quot;']])
+const named: ReadonlyMap<string, string> = new Map([
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+])
 
 function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
 }

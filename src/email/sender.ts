@@ -3,7 +3,12 @@
 import { InvalidOption } from '../errors.js'
 import { deliverable } from './address.js'
 import {
-  confirmationLinkMail, type MailMessage, type Notice, passwordResetCodeMail, passwordResetLinkMail, securityNoticeMail,
+  confirmationLinkMail,
+  type MailMessage,
+  type Notice,
+  passwordResetCodeMail,
+  passwordResetLinkMail,
+  securityNoticeMail,
 } from './messages.js'
 import { smtpSender } from './smtp.js'
 import { readSmtpUrl } from './smtp-url.js'
@@ -52,8 +57,11 @@ export function createSender(option: EmailOption, from?: string): ClosableSender
   }
   if (isEmailSender(option)) return unclosable(option)
   if (isMessageSender(option)) return withDefaultTexts(option)
-  throw new InvalidOption('email', 'is no sender',
-    'Pass an object with sendConfirmationLink, sendPasswordResetLink and sendPasswordResetCode, an object with send(message), or an SMTP URL')
+  throw new InvalidOption(
+    'email',
+    'is no sender',
+    'Pass an object with sendConfirmationLink, sendPasswordResetLink and sendPasswordResetCode, an object with send(message), or an SMTP URL',
+  )
 }
 
 /** Whether a sender can mail what option `notices` names: all can but an EmailSender without the method. */
@@ -86,7 +94,11 @@ function unclosable(sender: EmailSender): Required<EmailSender> {
 
 // Both take unknown: a JavaScript host is held to the option's type by nobody else.
 function isEmailSender(option: unknown): option is EmailSender {
-  return hasMethod(option, 'sendConfirmationLink') && hasMethod(option, 'sendPasswordResetLink') && hasMethod(option, 'sendPasswordResetCode')
+  return (
+    hasMethod(option, 'sendConfirmationLink') &&
+    hasMethod(option, 'sendPasswordResetLink') &&
+    hasMethod(option, 'sendPasswordResetCode')
+  )
 }
 
 function isMessageSender(option: unknown): option is MessageSender {

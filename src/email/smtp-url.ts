@@ -23,11 +23,19 @@ export interface SmtpSettings {
  */
 export function readSmtpUrl(text: string, from?: string): SmtpSettings {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:')) throw refused('is not an SMTP URL', example)
+  if (url === null || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:'))
+    throw refused('is not an SMTP URL', example)
   if (url.hostname === '') throw refused('is an SMTP URL without a host', example)
   // An unencoded '/', '?' or '#' in a password ends the host early; the rest must not be taken for a path or a parameter.
-  if (!['', '/'].includes(url.pathname) || url.hash !== '' || [...url.searchParams.keys()].some((name) => !parameters.includes(name))) {
-    throw refused('is an SMTP URL with unknown parts', `Percent-encode user and password; the parameters are ${parameters.join(' and ')}`)
+  if (
+    !['', '/'].includes(url.pathname) ||
+    url.hash !== '' ||
+    [...url.searchParams.keys()].some((name) => !parameters.includes(name))
+  ) {
+    throw refused(
+      'is an SMTP URL with unknown parts',
+      `Percent-encode user and password; the parameters are ${parameters.join(' and ')}`,
+    )
   }
 
   const secure = url.protocol === 'smtps:'
@@ -78,5 +86,8 @@ function mailboxOf(text: string | null): SmtpSettings['from'] {
   const name = open < 0 ? '' : text.slice(0, open).trim()
   const address = open < 0 ? text : text.slice(open + 1, -1)
   if (isDeliverable(address) && !/\p{Cc}/u.test(name)) return { name, address }
-  throw refused('names a sender that is not an e-mail address', "Write from as a@example.com or Name <a@example.com>; a '+' in a URL is %2B")
+  throw refused(
+    'names a sender that is not an e-mail address',
+    "Write from as a@example.com or Name <a@example.com>; a '+' in a URL is %2B",
+  )
 }

@@ -29,16 +29,17 @@ export function smtpSender(settings: SmtpSettings, limits: SmtpLimits = smtpLimi
   let transport: Promise<ReturnType<typeof createTransport>> | undefined
 
   // Loaded with the first mail: a host that sends its mail otherwise never pays for it.
-  const open = async () => (await import('nodemailer')).createTransport({
-    ...server,
-    ...(auth === null ? {} : { auth }),
-    connectionTimeout: limits.connectMs,
-    dnsTimeout: limits.connectMs,
-    greetingTimeout: limits.greetingMs,
-    socketTimeout: limits.socketMs,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  })
+  const open = async () =>
+    (await import('nodemailer')).createTransport({
+      ...server,
+      ...(auth === null ? {} : { auth }),
+      connectionTimeout: limits.connectMs,
+      dnsTimeout: limits.connectMs,
+      greetingTimeout: limits.greetingMs,
+      socketTimeout: limits.socketMs,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    })
 
   return {
     async send({ to, subject, html, text }) {
@@ -50,7 +51,9 @@ export function smtpSender(settings: SmtpSettings, limits: SmtpLimits = smtpLimi
       underWay.add(delivery)
       try {
         transport ??= open()
-        await (await transport).sendMail({
+        await (
+          await transport
+        ).sendMail({
           from,
           to: { name: '', address },
           envelope: { from: from.address, to: [address] },
@@ -89,7 +92,11 @@ function deliveryFailed(error: unknown): DeliveryFailed {
   const command = textOf(reason, 'command') ?? 'CONN'
   const [codes = '', reply = '', status] = /^(\d{3})(?:[ -](\d\.\d{1,3}\.\d{1,3}))?/.exec(response) ?? []
   const said = command === 'MAIL FROM' || command === 'RCPT TO' ? response.slice(0, 300) : codes
-  return new DeliveryFailed(`The SMTP server refused at ${command}: ${said}`, code, command === 'RCPT TO' && isUnknownMailbox(reply, status))
+  return new DeliveryFailed(
+    `The SMTP server refused at ${command}: ${said}`,
+    code,
+    command === 'RCPT TO' && isUnknownMailbox(reply, status),
+  )
 }
 
 // RCPT is also answered with 5xx by a server that does not relay, dislikes the sender, finds us on a list or has no room. Those heal, so the

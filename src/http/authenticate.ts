@@ -1,14 +1,14 @@
 // Bearer header or cookie → request.identity. A request with a ticket that is fresh costs no query and no promise. A bearer token
 // decides alone: a bad one is not rescued by a good cookie (as in the reference). Nothing here says why a token was refused.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { createPrincipal, type Principal, type Scheme } from '../accounts/principal.js'
+import { createPrincipal, type Principal, type Scheme } from './principal.js'
 import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
-import { mapDatabaseError } from '../store/database.js'
+import { mapDatabaseError } from '../store/sql-errors.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin } from './cross-origin.js'
-import type { Opened, Realm, Slotted } from './realm.js'
-import { clearCookie, readCookie, renewCookie, slideCookie } from './session.js'
+import type { Opened, Realm, Slotted } from './context.js'
+import { clearCookie, readCookie, renewCookie, slideCookie } from './cookie.js'
 
 type Answer = Principal | null | Promise<Principal | null>
 
@@ -18,8 +18,8 @@ export function authenticate(realm: Realm, request: FastifyRequest, reply: Fasti
   const known = slots[realm.slot]
   if (known !== undefined) return known
   const answer = ask(realm, request, reply)
-  if (answer instanceof Promise) return answer.then((principal) => slots[realm.slot] = principal)
-  return slots[realm.slot] = answer
+  if (answer instanceof Promise) return answer.then((principal) => (slots[realm.slot] = principal))
+  return (slots[realm.slot] = answer)
 }
 
 /**
@@ -36,7 +36,10 @@ function glimpse(realm: Realm, request: FastifyRequest): Principal | null {
   const credential = readCredential(realm, request)
   const opened = credential && openKnown(realm, credential)
   if (credential === null || opened === null || realm.denyList.has(opened.ticket.sessionId)) return null
-  const unsure = realm.feed.state() === 'stale' || realm.feed.state() === 'blind' || isValidationDue(realm, credential.scheme, opened.ticket)
+  const unsure =
+    realm.feed.state() === 'stale' ||
+    realm.feed.state() === 'blind' ||
+    isValidationDue(realm, credential.scheme, opened.ticket)
   return unsure ? null : principalOf(opened, credential)
 }
 
@@ -53,10 +56,13 @@ function ask(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer
   // A key that another instance has just made: look again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
   if (keyId === null || realm.keys.find(keyId) !== null) return null
-  return realm.keys.reload().catch(() => undefined).then(() => {
-    const reopened = openKnown(realm, credential)
-    return reopened === null ? null : admit(realm, request, reply, credential, reopened)
-  })
+  return realm.keys
+    .reload()
+    .catch(() => undefined)
+    .then(() => {
+      const reopened = openKnown(realm, credential)
+      return reopened === null ? null : admit(realm, request, reply, credential, reopened)
+    })
 }
 
 function readCredential(realm: Realm, request: FastifyRequest): Credential | null {
@@ -91,20 +97,30 @@ function openKnown(realm: Realm, { scheme, token }: Credential): Opened | null {
 
 /** Built once for a ticket that is kept. */
 function principalOf(opened: Opened, { scheme }: Credential): Principal {
-  return opened.principal ??= createPrincipal(opened.ticket, scheme)
+  return (opened.principal ??= createPrincipal(opened.ticket, scheme))
 }
 
 function isValidationDue(realm: Realm, scheme: Scheme, ticket: Ticket): boolean {
-  return scheme === 'cookie' && realm.clock() >= (ticket.validatedAt + realm.options.securityStamp.validationSeconds) * 1000
+  return (
+    scheme === 'cookie' && realm.clock() >= (ticket.validatedAt + realm.options.securityStamp.validationSeconds) * 1000
+  )
 }
 
-function admit(realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened): Answer {
+function admit(
+  realm: Realm,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credential: Credential,
+  opened: Opened,
+): Answer {
   const { ticket } = opened
   if (realm.denyList.has(ticket.sessionId)) return refuse(realm, request, reply, credential)
   if (isValidationDue(realm, credential.scheme, ticket)) return validate(realm, request, reply, credential, opened)
   switch (realm.feed.state()) {
-    case 'blind': throw new RevocationUnknown()
-    case 'stale': return whileStale(realm, request, reply, credential, opened)
+    case 'blind':
+      throw new RevocationUnknown()
+    case 'stale':
+      return whileStale(realm, request, reply, credential, opened)
     default:
       if (credential.scheme === 'cookie') slideCookie(realm, request, reply, ticket)
       return principalOf(opened, credential)
@@ -118,7 +134,11 @@ function refuse(realm: Realm, request: FastifyRequest, reply: FastifyReply, { sc
 
 // The feed hangs: each request asks for itself, until the database is known to be down.
 async function whileStale(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened,
+  realm: Realm,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credential: Credential,
+  opened: Opened,
 ): Promise<Principal | null> {
   const live = await realm.isSessionLive(opened.ticket.sessionId).catch((error: unknown) => orServe(realm, error))
   return live ? principalOf(opened, credential) : refuse(realm, request, reply, credential)
@@ -126,7 +146,11 @@ async function whileStale(
 
 // The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests that come meanwhile.
 async function validate(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, credential: Credential, opened: Opened,
+  realm: Realm,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credential: Credential,
+  opened: Opened,
 ): Promise<Principal | null> {
   const { ticket } = opened
   const { sessionId } = ticket

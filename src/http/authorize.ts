@@ -1,12 +1,12 @@
 // Guards, as module functions: one that was forgotten to register answers an error, never an open door.
 import type { FastifyError, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import type { Principal } from '../accounts/principal.js'
+import type { Principal } from './principal.js'
 import { NotRegistered } from '../errors.js'
-import { mapDatabaseError } from '../store/database.js'
+import { mapDatabaseError } from '../store/sql-errors.js'
 import { authenticate } from './authenticate.js'
 import { isSameOrigin } from './cross-origin.js'
 import { answerError, problemOf, sendChallenge, sendEmpty, sendProblem } from './problem.js'
-import { type Realm, realmFinder } from './realm.js'
+import { type Realm, realmFinder } from './context.js'
 import { meets, type Requirements, settled } from './requirements.js'
 
 /** An onRequest hook that Fastify's route options take; `onRequest: requireAuthorization()`. */
@@ -28,7 +28,7 @@ const required = new WeakMap<object, Requirements>()
 
 /** What a hook requires, if it is a guard of ours. */
 export function requirementsOf(hook: unknown): Requirements | null {
-  return typeof hook === 'function' ? required.get(hook) ?? null : null
+  return typeof hook === 'function' ? (required.get(hook) ?? null) : null
 }
 
 /**
@@ -70,7 +70,9 @@ export function allowAnonymous({ decorator = 'identity' }: { decorator?: string 
 
 type Enter = (realm: Realm, principal: Principal | null) => void
 
-function asking(decorator: string): (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction, enter: Enter) => void {
+function asking(
+  decorator: string,
+): (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction, enter: Enter) => void {
   const find = realmFinder(decorator)
   return (request, reply, done, enter) => {
     const realm = find(request.server)
@@ -80,7 +82,8 @@ function asking(decorator: string): (request: FastifyRequest, reply: FastifyRepl
     }
     try {
       const answer = authenticate(realm, request, reply)
-      if (answer instanceof Promise) answer.then((principal) => enter(realm, principal)).catch((error: unknown) => fail(error, request, reply, done))
+      if (answer instanceof Promise)
+        answer.then((principal) => enter(realm, principal)).catch((error: unknown) => fail(error, request, reply, done))
       else enter(realm, answer)
     } catch (error) {
       fail(error, request, reply, done)
@@ -88,18 +91,30 @@ function asking(decorator: string): (request: FastifyRequest, reply: FastifyRepl
   }
 }
 
-function decide(allowed: boolean | Promise<boolean>, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+function decide(
+  allowed: boolean | Promise<boolean>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+): void {
   if (typeof allowed === 'boolean') {
     if (allowed) done()
     else sendEmpty(reply, 403)
     return
   }
   // A policy that fails is an error, not a yes.
-  allowed.then((answer) => decide(answer, request, reply, done)).catch((error: unknown) => fail(error, request, reply, done))
+  allowed
+    .then((answer) => decide(answer, request, reply, done))
+    .catch((error: unknown) => fail(error, request, reply, done))
 }
 
 export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, problemOf(403, { detail: 'A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins' }))
+  return sendProblem(
+    reply,
+    problemOf(403, {
+      detail: 'A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins',
+    }),
+  )
 }
 
 // What is only not available is answered here; anything else is for the error handler of the route's own scope.

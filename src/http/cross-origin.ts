@@ -1,7 +1,7 @@
 // Cross-site requests that a browser makes with our cookie: refused by what the browser says about their origin (Fetch Metadata),
 // as .NET 11 and Go 1.25 do, so that no client has to send a token. Origin is compared with `publicUrl`, never with Host.
 import type { FastifyRequest } from 'fastify'
-import type { Realm } from './realm.js'
+import type { Realm } from './context.js'
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
@@ -11,7 +11,11 @@ export function isSameOrigin({ options }: Realm, request: FastifyRequest): boole
   const site = request.headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return true
   const { origin } = request.headers
-  if (origin !== undefined && (options.csrf.trustedOrigins.has(origin) || isOwnLoopback(options.publicUrl, origin, request))) return true
+  if (
+    origin !== undefined &&
+    (options.csrf.trustedOrigins.has(origin) || isOwnLoopback(options.publicUrl, origin, request))
+  )
+    return true
   return site === undefined && origin === undefined
 }
 

@@ -3,7 +3,7 @@
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
 import { anonymousName, guardName, guardNameOf, requirementsOf } from './authorize.js'
-import type { Realm } from './realm.js'
+import type { Realm } from './context.js'
 import { readRoutes, type RouteEntry, routeKey } from './route-table.js'
 
 /** A hook of this name marks the routes of ours, which decide about access themselves. */
@@ -19,10 +19,25 @@ type Security = readonly Record<string, readonly string[]>[]
 
 /** The scheme names of a realm: `identityBearer` and `identityCookie`, or as its decorator is called. */
 function schemesOf({ options }: Realm): Record<string, unknown> {
-  const cookieName = options.cookie.name ?? (options.publicUrl?.protocol === 'https:' ? `__Host-${options.decorator}` : options.decorator)
+  const cookieName =
+    options.cookie.name ??
+    (options.publicUrl?.protocol === 'https:' ? `__Host-${options.decorator}` : options.decorator)
   return {
-    [`${options.decorator}Bearer`]: { type: 'http', scheme: 'bearer', description: 'The accessToken of POST /login or /refresh' },
-    ...(options.cookies ? { [`${options.decorator}Cookie`]: { type: 'apiKey', in: 'cookie', name: cookieName, description: 'Set by POST /login?useCookies=true' } } : {}),
+    [`${options.decorator}Bearer`]: {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'The accessToken of POST /login or /refresh',
+    },
+    ...(options.cookies
+      ? {
+          [`${options.decorator}Cookie`]: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: cookieName,
+            description: 'Set by POST /login?useCookies=true',
+          },
+        }
+      : {}),
   }
 }
 
@@ -34,7 +49,10 @@ function securityOf(realm: Realm): Security {
 const inSwagger2 = new WeakSet<Realm>()
 
 /** The `config` of one of our routes: its schema as the document shows it. */
-export function documented(realm: Realm, isGuarded: boolean): { swaggerTransform: (input: TransformInput) => { schema: FastifySchema, url: string } } {
+export function documented(
+  realm: Realm,
+  isGuarded: boolean,
+): { swaggerTransform: (input: TransformInput) => { schema: FastifySchema; url: string } } {
   return {
     swaggerTransform({ schema, url, openapiObject }) {
       // A Swagger 2 document gets the plain schema: its security lives elsewhere.
@@ -64,26 +82,35 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   let isDeclared = false
   const routes: WatchedRoute[] = []
   instance.addHook('onRoute', function (route) {
-    const compiler = this.validatorCompiler ?? this.serializerCompiler ?? route.validatorCompiler ?? route.serializerCompiler
+    const compiler =
+      this.validatorCompiler ?? this.serializerCompiler ?? route.validatorCompiler ?? route.serializerCompiler
     if (route.config?.identity !== 'own') routes.push({ route, isDeclared, hasOwnCompiler: compiler !== undefined })
     else isDeclared = hadSwagger
   })
   instance.addHook('onReady', (done) => {
     if (!hadSwagger && instance.hasDecorator('swagger')) {
-      instance.log.warn('@fastify/swagger was registered after fastify-identity, whose routes its document lacks: register it before')
+      instance.log.warn(
+        '@fastify/swagger was registered after fastify-identity, whose routes its document lacks: register it before',
+      )
     }
     const table = readRoutes(instance)
     const name = guardNameOf(realm.options.decorator)
-    const guarded = new Set(table.filter(({ hooks }) => hooks.includes(name)).map(({ method, url }) => routeKey(method, url)))
+    const guarded = new Set(
+      table.filter(({ hooks }) => hooks.includes(name)).map(({ method, url }) => routeKey(method, url)),
+    )
     try {
       if (authorization.explicit) refuseUndecided(table)
       for (const watched of routes) {
         const { route } = watched
-        const guards = hooksOf(route).map(requirementsOf).filter((rules) => rules !== null && (rules.decorator ?? 'identity') === realm.options.decorator)
+        const guards = hooksOf(route)
+          .map(requirementsOf)
+          .filter((rules) => rules !== null && (rules.decorator ?? 'identity') === realm.options.decorator)
         for (const rules of guards) {
-          if (rules?.policy !== undefined && !Object.hasOwn(authorization.policies, rules.policy)) throw new UnknownPolicy(rules.policy)
+          if (rules?.policy !== undefined && !Object.hasOwn(authorization.policies, rules.policy))
+            throw new UnknownPolicy(rules.policy)
         }
-        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url)))) paint(watched, realm)
+        if (guards.length > 0 || [route.method].flat().some((method) => guarded.has(routeKey(method, route.url))))
+          paint(watched, realm)
       }
       done()
     } catch (error) {
@@ -101,7 +128,11 @@ interface WatchedRoute {
 
 function refuseUndecided(table: readonly RouteEntry[]): void {
   // A browser asks with OPTIONS what it may do, without credentials: a guard would only break CORS.
-  const undecided = table.filter(({ method, hooks }) => method !== 'OPTIONS' && !hooks.some((name) => name.startsWith(guardName) || name === anonymousName || name === ownRouteName))
+  const undecided = table.filter(
+    ({ method, hooks }) =>
+      method !== 'OPTIONS' &&
+      !hooks.some((name) => name.startsWith(guardName) || name === anonymousName || name === ownRouteName),
+  )
   if (undecided.length > 0) throw new UndecidedRoutes(undecided.map(({ method, url }) => `${method} ${url}`).join(', '))
 }
 
@@ -110,7 +141,7 @@ function paint({ route, isDeclared, hasOwnCompiler }: WatchedRoute, realm: Realm
   const response = (schema.response ?? {}) as Record<string, unknown> // Fastify leaves it unknown
   const isBare = Object.keys(response).length === 0
   // Schemas of another library (a host's own type provider) cannot be mixed with JSON Schema in one route.
-  const isForeign = Object.values(response).some(isNoJsonSchema) || isBare && hasOwnCompiler
+  const isForeign = Object.values(response).some(isNoJsonSchema) || (isBare && hasOwnCompiler)
   // A new object: the host may use its own for other routes.
   route.schema = {
     ...schema,
@@ -118,7 +149,10 @@ function paint({ route, isDeclared, hasOwnCompiler }: WatchedRoute, realm: Realm
   }
   if (schema.security !== undefined || !isDeclared) return
   const ours = securityOf(realm)
-  Object.defineProperty(route.schema, 'security', { enumerable: true, get: () => inSwagger2.has(realm) ? undefined : ours })
+  Object.defineProperty(route.schema, 'security', {
+    enumerable: true,
+    get: () => (inSwagger2.has(realm) ? undefined : ours),
+  })
 }
 
 // As @fastify/swagger writes it for a route without a schema.

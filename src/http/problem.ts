@@ -2,10 +2,16 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { IdentityError } from '../errors.js'
-import { mapDatabaseError } from '../store/database.js'
+import { mapDatabaseError } from '../store/sql-errors.js'
 
 // The sections of RFC 9110 that the reference names as types; any other status has the type that says nothing (RFC 9457 §4.2.1).
-const sections: Readonly<Record<number, string>> = { 400: '15.5.1', 401: '15.5.2', 403: '15.5.4', 500: '15.6.1', 503: '15.6.4' }
+const sections: Readonly<Record<number, string>> = {
+  400: '15.5.1',
+  401: '15.5.2',
+  403: '15.5.4',
+  500: '15.6.1',
+  503: '15.6.4',
+}
 
 export interface Problem {
   readonly type: string
@@ -24,7 +30,10 @@ export function problemOf(status: number, more: Partial<Problem> = {}): Problem 
 
 /** Sends a problem. Its content type is exact: Fastify adds a charset to texts and objects, not to bytes. */
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
-  return reply.code(problem.status).header('content-type', 'application/problem+json').send(Buffer.from(JSON.stringify(problem)))
+  return reply
+    .code(problem.status)
+    .header('content-type', 'application/problem+json')
+    .send(Buffer.from(JSON.stringify(problem)))
 }
 
 /** 400 with errors by code, in the order in which they were found. */
@@ -71,5 +80,9 @@ export function answerError(thrown: FastifyError, request: FastifyRequest, reply
 }
 
 function isInputError({ code, validation }: FastifyError): boolean {
-  return validation !== undefined || code === 'FST_ERR_VALIDATION' || (typeof code === 'string' && code.startsWith('FST_ERR_CTP_'))
+  return (
+    validation !== undefined ||
+    code === 'FST_ERR_VALIDATION' ||
+    (typeof code === 'string' && code.startsWith('FST_ERR_CTP_'))
+  )
 }

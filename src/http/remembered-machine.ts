@@ -1,11 +1,11 @@
 // The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user and their security
 // stamp: it dies with a change of password or second factor. It signs nobody in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { User } from '../accounts/user.js'
+import type { User } from '../accounts/users/user.js'
 import { openCode, sealCode } from '../tokens/code.js'
 import { isMarkOf } from '../tokens/stamp.js'
-import type { Realm } from './realm.js'
-import { cookieName, expireCookie, findCookie, sendCookie } from './session.js'
+import type { Realm } from './context.js'
+import { cookieName, expireCookie, findCookie, sendCookie } from './cookie.js'
 
 export function rememberMachine(realm: Realm, request: FastifyRequest, reply: FastifyReply, user: User): void {
   const now = Math.floor(realm.clock() / 1000)
@@ -17,8 +17,16 @@ export function rememberMachine(realm: Realm, request: FastifyRequest, reply: Fa
 export function isRememberedMachine(realm: Realm, request: FastifyRequest, user: User): boolean {
   const value = realm.options.cookies ? findCookie(request.headers.cookie, nameOf(realm, request)) : null
   const now = Math.floor(realm.clock() / 1000)
-  const opened = value === null ? null
-    : openCode((id) => realm.keys.find(id), 'rememberMachine', value, now, realm.options.twoFactor.rememberMachineSeconds)
+  const opened =
+    value === null
+      ? null
+      : openCode(
+          (id) => realm.keys.find(id),
+          'rememberMachine',
+          value,
+          now,
+          realm.options.twoFactor.rememberMachineSeconds,
+        )
   return opened !== null && opened.userId === user.id && isMarkOf(opened.stampMark, user.securityStamp)
 }
 

@@ -2,9 +2,9 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyRequest } from 'fastify'
-import type { Principal } from '../accounts/principal.js'
+import type { Principal } from './principal.js'
 import { InvalidOption, UnknownPolicy } from '../errors.js'
-import type { Realm } from './realm.js'
+import type { Realm } from './context.js'
 
 /** What a caller must have, all of it; of a list, any. */
 export interface Requirements {
@@ -24,14 +24,19 @@ export interface Requirements {
 
 const names = () => Type.Array(Type.String(), { minItems: 1 })
 
-const requirementsSchema = Type.Object({
-  roles: Type.Optional(names()),
-  claims: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), names(), Type.Literal(true)]), { minProperties: 1 })),
-  policy: Type.Optional(Type.String({ minLength: 1 })),
-  amr: Type.Optional(names()),
-  maxAgeSeconds: Type.Optional(Type.Number({ minimum: 0 })),
-  decorator: Type.Optional(Type.String({ minLength: 1 })),
-}, { additionalProperties: false })
+const requirementsSchema = Type.Object(
+  {
+    roles: Type.Optional(names()),
+    claims: Type.Optional(
+      Type.Record(Type.String(), Type.Union([Type.String(), names(), Type.Literal(true)]), { minProperties: 1 }),
+    ),
+    policy: Type.Optional(Type.String({ minLength: 1 })),
+    amr: Type.Optional(names()),
+    maxAgeSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+    decorator: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  { additionalProperties: false },
+)
 
 /**
  * A copy of what a guard is given. A part that is misspelled, empty or undefined would ask for nothing, so that it is refused.
@@ -43,23 +48,37 @@ export function settled(given: Requirements | string): Requirements {
   const error = Value.Errors(requirementsSchema, rules).First()
   if (error !== undefined) {
     const part = ['requireAuthorization', ...error.path.split('/').slice(1)].join('.')
-    if (error.message === 'Unexpected property') throw new InvalidOption(part, 'is unknown', `Known here: ${Object.keys(requirementsSchema.properties).join(', ')}`)
+    if (error.message === 'Unexpected property')
+      throw new InvalidOption(
+        part,
+        'is unknown',
+        `Known here: ${Object.keys(requirementsSchema.properties).join(', ')}`,
+      )
     throw new InvalidOption(part, 'is wrong', error.message)
   }
   const checked = rules as Requirements // the schema says so
   const missing = Object.entries(checked).find(([, part]) => part === undefined)
-  if (missing !== undefined) throw new InvalidOption(`requireAuthorization.${missing[0]}`, 'is undefined', 'Leave it out, or give it a value')
+  if (missing !== undefined)
+    throw new InvalidOption(`requireAuthorization.${missing[0]}`, 'is undefined', 'Leave it out, or give it a value')
   return structuredClone(checked)
 }
 
 /** Whether a caller has what a guard asks; the policy is asked last, and only about who has the rest. */
-export function meets(realm: Realm, rules: Requirements, principal: Principal, request: FastifyRequest): boolean | Promise<boolean> {
+export function meets(
+  realm: Realm,
+  rules: Requirements,
+  principal: Principal,
+  request: FastifyRequest,
+): boolean | Promise<boolean> {
   const { roles, claims, amr, maxAgeSeconds, policy } = rules
   if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return false
   if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return false
   if (maxAgeSeconds !== undefined && realm.clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
-  const isClaimed = claims === undefined || Object.entries(claims).every(([type, wanted]) => wanted === true ? principal.hasClaim(type)
-    : [wanted].flat().some((value) => principal.hasClaim(type, value)))
+  const isClaimed =
+    claims === undefined ||
+    Object.entries(claims).every(([type, wanted]) =>
+      wanted === true ? principal.hasClaim(type) : [wanted].flat().some((value) => principal.hasClaim(type, value)),
+    )
   if (!isClaimed) return false
   if (policy === undefined) return true
   const { policies } = realm.options.authorization

@@ -14,7 +14,7 @@ export interface RouteEntry {
  * The tree is printed letter by letter, as the router keeps it: grouped by whole paths it drops wildcards that resemble each other.
  */
 export function readRoutes(instance: FastifyInstance): RouteEntry[] {
-  const entries: { method: string, url: string, hooks: string[] }[] = []
+  const entries: { method: string; url: string; hooks: string[] }[] = []
   // The path of each level of the tree; four characters of the drawing are one level.
   const paths: string[] = []
   let current: typeof entries = []
@@ -33,7 +33,10 @@ export function readRoutes(instance: FastifyInstance): RouteEntry[] {
     const level = drawing.length / 4
     paths.length = level
     paths[level] = part === '(empty root node)' ? '' : part
-    current = (methods ?? '').split(', ').filter((method) => method !== '').map((method) => ({ method, url: paths.slice(1).join(''), hooks: [] }))
+    current = (methods ?? '')
+      .split(', ')
+      .filter((method) => method !== '')
+      .map((method) => ({ method, url: paths.slice(1).join(''), hooks: [] }))
     entries.push(...current)
   }
   return entries

@@ -1,11 +1,12 @@
 // A sign-in that a route of the host's has opened, handed out as /login hands out its own: external logins, passkeys, links in mails. Whether
 // the request came from where it should is for that route to check (the `state` of an external login, for example).
 import type { FastifyReply } from 'fastify'
-import type { SignedIn } from '../accounts/sign-in-manager.js'
+import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { CookiesOff } from '../errors.js'
-import { named } from './json.js'
-import type { Realm } from './realm.js'
-import { setCookie, tokenPair } from './session.js'
+import { named } from './json-schema.js'
+import type { Realm } from './context.js'
+import { setCookie } from './cookie.js'
+import { tokenPair } from './token-pair.js'
 
 /** What a sign-in is handed out with. Each takes `signedIn` of a sign-in of this realm that succeeded within the last minute. */
 export interface SignInAnswers {
@@ -31,15 +32,21 @@ const handOutMilliseconds = 60_000
 
 export function createSignInAnswers(realm: Realm): SignInAnswers {
   function fresh(signedIn: SignedIn): SignedIn {
-    if (!realm.signIn.isOwn(signedIn)) throw new TypeError(`This is no sign-in of the realm '${realm.options.decorator}'`)
-    if (realm.clock() - signedIn.authenticatedAt > handOutMilliseconds) throw new TypeError('This sign-in is more than a minute old')
+    if (!realm.signIn.isOwn(signedIn))
+      throw new TypeError(`This is no sign-in of the realm '${realm.options.decorator}'`)
+    if (realm.clock() - signedIn.authenticatedAt > handOutMilliseconds)
+      throw new TypeError('This sign-in is more than a minute old')
     return signedIn
   }
 
   return {
     sendTokens(reply, signedIn) {
       const pair = named(tokenPair(realm, fresh(signedIn)), realm.options.jsonNaming)
-      reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'application/json; charset=utf-8' })
+      reply.headers({
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+        'content-type': 'application/json; charset=utf-8',
+      })
       reply.send(JSON.stringify(pair))
       return reply
     },

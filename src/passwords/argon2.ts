@@ -33,9 +33,14 @@ export async function nodeRs(): Promise<Argon2Backend | null> {
     return {
       name: '@node-rs/argon2',
       // Its defaults are argon2id and version 19.
-      derive: (password, salt, cost, tagBytes) => hashRaw(password, {
-        salt, memoryCost: cost.memoryKiB, timeCost: cost.iterations, parallelism: cost.parallelism, outputLen: tagBytes,
-      }),
+      derive: (password, salt, cost, tagBytes) =>
+        hashRaw(password, {
+          salt,
+          memoryCost: cost.memoryKiB,
+          timeCost: cost.iterations,
+          parallelism: cost.parallelism,
+          outputLen: tagBytes,
+        }),
       close: () => Promise.resolve(),
     }
   } catch {
@@ -50,37 +55,61 @@ export function nodeCrypto(): Argon2Backend | null {
   if (argon2 === undefined) return null
   return {
     name: 'node:crypto',
-    derive: (password, salt, cost, tagBytes) => new Promise((resolve, reject) => {
-      argon2('argon2id', {
-        message: password, nonce: salt, memory: cost.memoryKiB, passes: cost.iterations, parallelism: cost.parallelism, tagLength: tagBytes,
-      }, (error, tag) => error === null ? resolve(tag) : reject(error))
-    }),
+    derive: (password, salt, cost, tagBytes) =>
+      new Promise((resolve, reject) => {
+        argon2(
+          'argon2id',
+          {
+            message: password,
+            nonce: salt,
+            memory: cost.memoryKiB,
+            passes: cost.iterations,
+            parallelism: cost.parallelism,
+            tagLength: tagBytes,
+          },
+          (error, tag) => (error === null ? resolve(tag) : reject(error)),
+        )
+      }),
     close: () => Promise.resolve(),
   }
 }
 
 type CryptoArgon2 = (
   algorithm: 'argon2id',
-  parameters: { message: Uint8Array, nonce: Uint8Array, memory: number, passes: number, parallelism: number, tagLength: number },
+  parameters: {
+    message: Uint8Array
+    nonce: Uint8Array
+    memory: number
+    passes: number
+    parallelism: number
+    tagLength: number
+  },
   done: (error: Error | null, tag: Uint8Array) => void,
 ) => void
 
 /** @noble/hashes in one worker thread, started by the first job. The thread keeps the process alive while it computes, never idle. */
 export function nobleWorker(): Argon2Backend {
-  const pending = new Map<number, { resolve: (tag: Uint8Array) => void, reject: (reason: unknown) => void }>()
+  const pending = new Map<number, { resolve: (tag: Uint8Array) => void; reject: (reason: unknown) => void }>()
   let worker: Worker | undefined
   let lastId = 0
 
   return {
     name: '@noble/hashes',
-    derive: (password, salt, cost, tagBytes) => new Promise((resolve, reject) => {
-      const thread = worker ??= start()
-      const id = ++lastId
-      pending.set(id, { resolve, reject })
-      thread.ref()
-      // Copies: a message carries the whole buffer under a view, which may be a pool shared with other secrets.
-      thread.postMessage({ id, password: Uint8Array.from(password), salt: Uint8Array.from(salt), cost, tagBytes } satisfies WorkerJob)
-    }),
+    derive: (password, salt, cost, tagBytes) =>
+      new Promise((resolve, reject) => {
+        const thread = (worker ??= start())
+        const id = ++lastId
+        pending.set(id, { resolve, reject })
+        thread.ref()
+        // Copies: a message carries the whole buffer under a view, which may be a pool shared with other secrets.
+        thread.postMessage({
+          id,
+          password: Uint8Array.from(password),
+          salt: Uint8Array.from(salt),
+          cost,
+          tagBytes,
+        } satisfies WorkerJob)
+      }),
     async close() {
       await worker?.terminate()
     },

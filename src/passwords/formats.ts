@@ -37,15 +37,21 @@ export function parseHash(text: string): StoredHash | null {
 }
 
 /** The PHC string of an argon2id hash: version 19, parameters in the order m, t, p, base64 without padding. */
-export function formatArgon2id({ memoryKiB, iterations, parallelism }: Argon2Cost, salt: Uint8Array, tag: Uint8Array): string {
+export function formatArgon2id(
+  { memoryKiB, iterations, parallelism }: Argon2Cost,
+  salt: Uint8Array,
+  tag: Uint8Array,
+): string {
   return `$argon2id$v=19$m=${memoryKiB},t=${iterations},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`
 }
 
 /** RFC 9106 §3.1 below, ours above. */
 export function isWithinBounds({ memoryKiB, iterations, parallelism }: Argon2Cost): boolean {
-  return isWhole(parallelism, 1, bounds.parallelism)
-    && isWhole(iterations, 1, bounds.iterations)
-    && isWhole(memoryKiB, 8 * parallelism, bounds.memoryKiB)
+  return (
+    isWhole(parallelism, 1, bounds.parallelism) &&
+    isWhole(iterations, 1, bounds.iterations) &&
+    isWhole(memoryKiB, 8 * parallelism, bounds.memoryKiB)
+  )
 }
 
 const phc = /^\$argon2id\$v=19\$m=([1-9]\d{0,9}),t=([1-9]\d{0,9}),p=([1-9]\d{0,9})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/

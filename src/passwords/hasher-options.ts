@@ -42,14 +42,22 @@ export function costOf({ memoryKiB = 19_456, iterations = 2, parallelism = 1 }: 
 }
 
 /** The limits, with defaults; `most` is the highest `maxConcurrent` that may be set. Throws InvalidOption. */
-export function limitsOf(options: HasherQueueOptions, { cores, hashingThreads }: Machine, most = hashingThreads): QueueLimits {
+export function limitsOf(
+  options: HasherQueueOptions,
+  { cores, hashingThreads }: Machine,
+  most = hashingThreads,
+): QueueLimits {
   const maxConcurrent = options.maxConcurrent ?? Math.max(1, Math.min(Math.floor(cores / 2), hashingThreads))
   const maxQueue = options.maxQueue ?? 128 * maxConcurrent
   const maxWaitSeconds = options.maxWaitSeconds ?? 3
   expectWhole('maxConcurrent', maxConcurrent, 1, most, ', or raise UV_THREADPOOL_SIZE to two more than you want')
   expectWhole('maxQueue', maxQueue, 0, 1_000_000)
   if (!(maxWaitSeconds > 0 && maxWaitSeconds <= 600)) {
-    throw new InvalidOption('password.hasher.maxWaitSeconds', `is ${String(maxWaitSeconds)}`, 'Set a number of seconds above 0, at most 600')
+    throw new InvalidOption(
+      'password.hasher.maxWaitSeconds',
+      `is ${String(maxWaitSeconds)}`,
+      'Set a number of seconds above 0, at most 600',
+    )
   }
   return { maxConcurrent, maxQueue, maxWaitSeconds }
 }
@@ -62,5 +70,9 @@ export function thisMachine(poolSize: string | undefined = process.env.UV_THREAD
 
 function expectWhole(name: keyof HasherOptions, value: number, least: number, most: number, orElse = ''): void {
   if (Number.isInteger(value) && value >= least && value <= most) return
-  throw new InvalidOption(`password.hasher.${name}`, `is ${String(value)}`, `Set a whole number from ${least} to ${most}${orElse}`)
+  throw new InvalidOption(
+    `password.hasher.${name}`,
+    `is ${String(value)}`,
+    `Set a whole number from ${least} to ${most}${orElse}`,
+  )
 }

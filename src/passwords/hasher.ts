@@ -66,7 +66,8 @@ function inTurn(work: Work, limits: QueueLimits, end: () => Promise<void>): Queu
       return queue.busy
     },
     async hash(password, signal) {
-      if (isTooLong(password)) throw new RangeError(`A password must not be longer than ${maxPasswordBytes} bytes of UTF-8`)
+      if (isTooLong(password))
+        throw new RangeError(`A password must not be longer than ${maxPasswordBytes} bytes of UTF-8`)
       if (!isWellFormed(password)) throw new TypeError('A password must be well-formed Unicode')
       return queue.run(() => work.hash(password), signal)
     },
@@ -75,7 +76,7 @@ function inTurn(work: Work, limits: QueueLimits, end: () => Promise<void>): Queu
       if (isTooLong(password) || !isWellFormed(password)) return 'no'
       return queue.run(() => work.verify(hash, password), signal)
     },
-    close: () => closing ??= queue.close().then(end),
+    close: () => (closing ??= queue.close().then(end)),
   }
 }
 
@@ -102,7 +103,7 @@ function argon2idHasher(cost: Argon2Cost, chosen: Promise<Argon2Backend>, random
   async function verifyArgon2id(stored: Argon2Hash, password: string): Promise<VerifyResult> {
     const normalized = password.normalize('NFKC')
     if (await isTagOf(stored, normalized)) return isCurrent(stored) ? 'yes' : 'yes-rehash'
-    if (normalized !== password && await isTagOf(stored, password)) return 'yes-rehash'
+    if (normalized !== password && (await isTagOf(stored, password))) return 'yes-rehash'
     return 'no'
   }
 
@@ -112,8 +113,13 @@ function argon2idHasher(cost: Argon2Cost, chosen: Promise<Argon2Backend>, random
   }
 
   function isCurrent({ cost: made, salt, tag }: Argon2Hash): boolean {
-    return made.memoryKiB === cost.memoryKiB && made.iterations === cost.iterations && made.parallelism === cost.parallelism
-      && salt.length === saltBytes && tag.length === tagBytes
+    return (
+      made.memoryKiB === cost.memoryKiB &&
+      made.iterations === cost.iterations &&
+      made.parallelism === cost.parallelism &&
+      salt.length === saltBytes &&
+      tag.length === tagBytes
+    )
   }
 }
 

@@ -54,8 +54,10 @@ export function checkPassword(rules: PasswordRules, password: string): Failure[]
   if (isTooLong(rules, password)) return [{ code: 'PasswordTooLong', args: [rules.maxLength] }]
   const failures: Failure[] = []
   const length = rules.countCodePoints ? codePointsOf(password) : password.length
-  if (blank.test(password) || length < rules.requiredLength) failures.push({ code: 'PasswordTooShort', args: [rules.requiredLength] })
-  if (rules.requireNonAlphanumeric && !/[^0-9A-Za-z]/.test(password)) failures.push({ code: 'PasswordRequiresNonAlphanumeric' })
+  if (blank.test(password) || length < rules.requiredLength)
+    failures.push({ code: 'PasswordTooShort', args: [rules.requiredLength] })
+  if (rules.requireNonAlphanumeric && !/[^0-9A-Za-z]/.test(password))
+    failures.push({ code: 'PasswordRequiresNonAlphanumeric' })
   if (rules.requireDigit && !/[0-9]/.test(password)) failures.push({ code: 'PasswordRequiresDigit' })
   if (rules.requireLowercase && !/[a-z]/.test(password)) failures.push({ code: 'PasswordRequiresLower' })
   if (rules.requireUppercase && !/[A-Z]/.test(password)) failures.push({ code: 'PasswordRequiresUpper' })

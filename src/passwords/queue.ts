@@ -116,11 +116,14 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
   function watchAge(): void {
     const [oldest] = waiting
     if (oldest === undefined || timer !== undefined) return
-    timer = setTimeout(() => {
-      timer = undefined
-      dropAged()
-      watchAge()
-    }, Math.max(0, oldest.since + longestWait - now()) + 1).unref()
+    timer = setTimeout(
+      () => {
+        timer = undefined
+        dropAged()
+        watchAge()
+      },
+      Math.max(0, oldest.since + longestWait - now()) + 1,
+    ).unref()
   }
 
   function tellDrained(): void {

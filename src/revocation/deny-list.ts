@@ -19,6 +19,8 @@ export function createDenyList(): DenyList {
     purge(now) {
       for (const [id, until] of ended) if (until <= now) ended.delete(id)
     },
-    get size() { return ended.size },
+    get size() {
+      return ended.size
+    },
   }
 }

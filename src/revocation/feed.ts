@@ -40,7 +40,12 @@ const blindMilliseconds = 60_000
 /** Starts asking at once. Its timer keeps no process alive. */
 export function startFeed(options: FeedOptions): Feed {
   // Two waits in a row end before the feed is stale, so that no request waits for a database that is gone.
-  const { monotonic = () => performance.now(), wall = Date.now, intervalMilliseconds = 500, patienceMilliseconds = 2_000 } = options
+  const {
+    monotonic = () => performance.now(),
+    wall = Date.now,
+    intervalMilliseconds = 500,
+    patienceMilliseconds = 2_000,
+  } = options
   let lastGood = now()
   let answered = false
   let writerSeconds = 0
@@ -81,7 +86,10 @@ export function startFeed(options: FeedOptions): Feed {
       await inTime(poll)
     } catch (error) {
       // A question that fails alone (a locked table, a statement that is too slow) leaves requests theirs.
-      failing = await inTime(() => options.ping()).then(() => false, () => true)
+      failing = await inTime(() => options.ping()).then(
+        () => false,
+        () => true,
+      )
       throw error
     }
   }
@@ -98,7 +106,9 @@ export function startFeed(options: FeedOptions): Feed {
     if (stopped) return
     timer = setTimeout(() => {
       // A failed question is not an event: state() tells, and the next one follows.
-      void refresh().catch(() => undefined).finally(schedule)
+      void refresh()
+        .catch(() => undefined)
+        .finally(schedule)
     }, intervalMilliseconds)
     timer.unref()
   }

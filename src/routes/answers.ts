@@ -1,4 +1,4 @@
-// The schemas of answers that several doors give.
+// The schemas of answers that several routes give.
 import { type TSchema, Type } from '@sinclair/typebox'
 
 export const Empty = (description: string) => Type.Null({ description })
@@ -23,14 +23,22 @@ function problem(schema: TSchema, description: string) {
 
 export const failedSignIn = problem(Problem, 'detail is Failed, LockedOut, NotAllowed or RequiresTwoFactor')
 export const staleSignIn = problem(
-  Problem, 'The sign-in is too old for this change: detail is ReauthenticationRequired (RFC 9470); an empty body where nobody is signed in')
-export const invalid = problem(ValidationProblem, 'The request was understood and refused; an empty body where it could not be read')
-export const unavailable = problem(Problem, 'The database or the password queue is not available; try again after Retry-After seconds')
+  Problem,
+  'The sign-in is too old for this change: detail is ReauthenticationRequired (RFC 9470); an empty body where nobody is signed in',
+)
+export const invalid = problem(
+  ValidationProblem,
+  'The request was understood and refused; an empty body where it could not be read',
+)
+export const unavailable = problem(
+  Problem,
+  'The database or the password queue is not available; try again after Retry-After seconds',
+)
 export const crossOrigin = problem(Problem, 'The request came from another site')
 
 export const malformed = Empty('The request could not be read')
 
-/** Every door that reads a body may give these. */
+/** Every route that reads a body may give these. */
 export const unreadable = {
   413: Empty('The body is larger than 16 KiB'),
   415: Empty('The body is not JSON in UTF-8'),
@@ -51,7 +59,9 @@ export const InfoResponse = Type.Object({
 export const TwoFactorResponse = Type.Object({
   sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
   recoveryCodesLeft: Type.Integer(),
-  recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], { description: 'New recovery codes, told this once' }),
+  recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], {
+    description: 'New recovery codes, told this once',
+  }),
   isTwoFactorEnabled: Type.Boolean(),
   isMachineRemembered: Type.Boolean(),
 })

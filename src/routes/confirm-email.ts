@@ -2,9 +2,9 @@
 // is the same empty 401, without a challenge, as in the reference.
 import { type Static, Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 import { Empty, malformed, unavailable } from './answers.js'
-import type { Door } from './route.js'
+import type { RouteDefinition } from './route.js'
 
 export const ConfirmEmailQuery = Type.Object({
   userId: Type.String(),
@@ -17,7 +17,7 @@ const confirmed = {
   content: { 'text/plain': { schema: Type.String() } },
 }
 
-export function confirmEmail(realm: Realm): Door {
+export function confirmEmail(realm: Realm): RouteDefinition {
   return {
     method: 'GET',
     url: '/confirmEmail',
@@ -30,9 +30,10 @@ export function confirmEmail(realm: Realm): Door {
       void reply.header('referrer-policy', 'no-referrer')
       const user = await realm.users.findById(userId)
       if (user === null) return sendEmpty(reply, 401)
-      const result = changedEmail === undefined || changedEmail === ''
-        ? await realm.users.confirmEmail(user, code)
-        : await realm.users.changeEmail(user, changedEmail, code, { setUserName: realm.options.user.userNameIsEmail })
+      const result =
+        changedEmail === undefined || changedEmail === ''
+          ? await realm.users.confirmEmail(user, code)
+          : await realm.users.changeEmail(user, changedEmail, code, { setUserName: realm.options.user.userNameIsEmail })
       if (!result.succeeded) return sendEmpty(reply, 401)
       return reply.header('content-type', 'text/plain; charset=utf-8').send('Thank you for confirming your email.')
     },

@@ -1,4 +1,4 @@
-// In front of the doors where a stranger makes us hash, before a body is read (/resetPassword hashes for a good code only): while
+// In front of the routes where a stranger makes us hash, before a body is read (/resetPassword hashes for a good code only): while
 // the line for hashing is full, who comes waits a second in silence.
 // A client that is refused at once asks again at once, and refusing it over and over takes the time that hashing needs.
 import type { onRequestHookHandler } from 'fastify'

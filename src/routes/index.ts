@@ -1,8 +1,9 @@
 // The prefixed inside: our own parser, validator, serializer and error handler, so that a host's settings neither weaken nor break it.
 import type { FastifyInstance, RegisterOptions } from 'fastify'
-import { bodyLimit, checkOnly, readJsonOnly, writeOnly } from '../http/json.js'
+import { bodyLimit, readJsonOnly } from '../http/json-parser.js'
+import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { answerError } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 import { withoutQuery } from '../http/request-log.js'
 import { confirmEmail } from './confirm-email.js'
 import { login } from './login.js'
@@ -14,14 +15,27 @@ import { deleteSession, listSessions } from './manage/sessions.js'
 import { refresh } from './refresh.js'
 import { register } from './register.js'
 import { resetPassword } from './reset-password.js'
-import { answerOtherSpellings, type Door, hang } from './route.js'
+import { answerOtherSpellings, type RouteDefinition, registerRoutes } from './route.js'
 
-type Endpoint = 'register' | 'login' | 'refresh' | 'logout' | 'confirmEmail' | 'resendConfirmationEmail' | 'forgotPassword'
-  | 'resetPassword' | 'twoFactor' | 'info' | 'sessions'
+type Endpoint =
+  | 'register'
+  | 'login'
+  | 'refresh'
+  | 'logout'
+  | 'confirmEmail'
+  | 'resendConfirmationEmail'
+  | 'forgotPassword'
+  | 'resetPassword'
+  | 'twoFactor'
+  | 'info'
+  | 'sessions'
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
 export async function mountUnder(
-  app: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>, asked: RegisterOptions & { readonly prefix: string },
+  app: FastifyInstance,
+  realm: Realm,
+  endpoints: Readonly<Record<Endpoint, boolean>>,
+  asked: RegisterOptions & { readonly prefix: string },
 ): Promise<void> {
   const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
   let paths: readonly string[] = []
@@ -38,16 +52,22 @@ export async function mountUnder(
   }, where)
 }
 
-/** Hangs the doors of a realm in a scope of its own. @returns their paths */
-function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<Record<Endpoint, boolean>>): readonly string[] {
+/** Hangs the routes of a realm in a scope of its own. @returns their paths */
+function mountRoutes(
+  scope: FastifyInstance,
+  realm: Realm,
+  endpoints: Readonly<Record<Endpoint, boolean>>,
+): readonly string[] {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
   // A host's serializer for all replies would come before the compiled ones; null, which Fastify's types forget, takes it away here.
   scope.setReplySerializer(null as unknown as () => string)
-  scope.addHook('onRoute', (route) => { route.bodyLimit ??= bodyLimit })
+  scope.addHook('onRoute', (route) => {
+    route.bodyLimit ??= bodyLimit
+  })
   answerAsOurs(scope)
-  const doors: [Endpoint, Door][] = [
+  const routes: [Endpoint, RouteDefinition][] = [
     ['register', register(realm)],
     ['login', login(realm)],
     ['refresh', refresh(realm)],
@@ -62,7 +82,11 @@ function mountRoutes(scope: FastifyInstance, realm: Realm, endpoints: Readonly<R
     ['sessions', listSessions(realm)],
     ['sessions', deleteSession(realm)],
   ]
-  return hang(scope, realm, doors.filter(([name]) => endpoints[name]).map(([, door]) => door))
+  return registerRoutes(
+    scope,
+    realm,
+    routes.filter(([name]) => endpoints[name]).map(([, route]) => route),
+  )
 }
 
 // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).

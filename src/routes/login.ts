@@ -2,14 +2,15 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { sendForbiddenOrigin } from '../http/authorize.js'
 import { isSameOrigin } from '../http/cross-origin.js'
-import { readFlag } from '../http/json.js'
+import { readFlag } from '../http/json-schema.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 import { isRememberedMachine, rememberMachine } from '../http/remembered-machine.js'
-import { setCookie, tokenPair } from '../http/session.js'
+import { setCookie } from '../http/cookie.js'
+import { tokenPair } from '../http/token-pair.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
 import { floodGate } from './flood-gate.js'
-import type { Door } from './route.js'
+import type { RouteDefinition } from './route.js'
 
 const LoginRequest = Type.Object({
   email: Type.String(),
@@ -20,7 +21,9 @@ const LoginRequest = Type.Object({
 
 const LoginQuery = Type.Object({
   useCookies: Type.Optional(Type.String({ description: 'true: a cookie that outlives the browser instead of tokens' })),
-  useSessionCookies: Type.Optional(Type.String({ description: 'true: a cookie until the browser closes instead of tokens' })),
+  useSessionCookies: Type.Optional(
+    Type.String({ description: 'true: a cookie until the browser closes instead of tokens' }),
+  ),
 })
 
 // Where a user name is not the address: either of the two.
@@ -30,13 +33,13 @@ export const NamedLoginRequest = Type.Object({
   ...Type.Omit(LoginRequest, ['email']).properties,
 })
 
-export function login(realm: Realm): Door {
+export function login(realm: Realm): RouteDefinition {
   const { userNameIsEmail } = realm.options.user
 
   /** What is looked up as user name: it itself, or the name of who has this address. */
   async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
     if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
-    return email === undefined ? null : await realm.users.findNameByEmail(email) ?? email
+    return email === undefined ? null : ((await realm.users.findNameByEmail(email)) ?? email)
   }
 
   return {
@@ -48,14 +51,26 @@ export function login(realm: Realm): Door {
     before: floodGate(() => realm.isHasherBusy()),
     query: LoginQuery,
     body: userNameIsEmail ? LoginRequest : NamedLoginRequest,
-    response: { 200: AccessTokenResponse, 400: invalid, 401: failedSignIn, 403: crossOrigin, ...unreadable, 503: unavailable },
+    response: {
+      200: AccessTokenResponse,
+      400: invalid,
+      401: failedSignIn,
+      403: crossOrigin,
+      ...unreadable,
+      503: unavailable,
+    },
     async handler(request, reply) {
       const query = request.query as Record<string, unknown>
       const useCookies = readFlag(query.useCookies) === true
       const useSessionCookies = readFlag(query.useSessionCookies) === true
       const wantsCookie = useCookies || useSessionCookies
       if (wantsCookie && !realm.options.cookies) {
-        return sendProblem(reply, problemOf(400, { detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies' }))
+        return sendProblem(
+          reply,
+          problemOf(400, {
+            detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies',
+          }),
+        )
       }
       if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
       const body = request.body as Static<typeof NamedLoginRequest> // checked by the route's schema
@@ -73,7 +88,8 @@ export function login(realm: Realm): Door {
       // A recovery code is for an emergency on any machine: it leaves nothing that outlives the browser, and remembers nothing.
       const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
       setCookie(realm, request, reply, result.signedIn, isPersistent)
-      if (isPersistent && result.method === 'authenticator') rememberMachine(realm, request, reply, result.signedIn.user)
+      if (isPersistent && result.method === 'authenticator')
+        rememberMachine(realm, request, reply, result.signedIn.user)
       return sendEmpty(reply, 200)
     },
   }

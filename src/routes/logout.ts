@@ -2,18 +2,20 @@
 import { Type } from '@sinclair/typebox'
 import { requireAuthorization } from '../http/authorize.js'
 import { sendEmpty } from '../http/problem.js'
-import { callerOf, type Realm } from '../http/realm.js'
-import { clearCookie } from '../http/session.js'
+import { callerOf, type Realm } from '../http/context.js'
+import { clearCookie } from '../http/cookie.js'
 import { crossOrigin, Empty, malformed, unavailable, unreadable } from './answers.js'
-import type { Door } from './route.js'
+import type { RouteDefinition } from './route.js'
 
 const LogoutQuery = Type.Object({
-  scope: Type.Optional(Type.Union([Type.Literal('others'), Type.Literal('all')], {
-    description: 'others: all sessions of the user but this one; all: every session. Without it: this session',
-  })),
+  scope: Type.Optional(
+    Type.Union([Type.Literal('others'), Type.Literal('all')], {
+      description: 'others: all sessions of the user but this one; all: every session. Without it: this session',
+    }),
+  ),
 })
 
-export function logout(realm: Realm): Door {
+export function logout(realm: Realm): RouteDefinition {
   return {
     method: 'POST',
     url: '/logout',
@@ -24,7 +26,14 @@ export function logout(realm: Realm): Door {
     query: LogoutQuery,
     body: Type.Object({}),
     bodyIsOptional: true,
-    response: { 200: Empty('Logged out'), 400: malformed, 401: Empty('Nobody is signed in'), 403: crossOrigin, ...unreadable, 503: unavailable },
+    response: {
+      200: Empty('Logged out'),
+      400: malformed,
+      401: Empty('Nobody is signed in'),
+      403: crossOrigin,
+      ...unreadable,
+      503: unavailable,
+    },
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(realm, request)
       const { scope } = request.query as { scope?: 'others' | 'all' }

@@ -2,19 +2,24 @@
 // such a user. Mail goes to the stored address, never to the one that was typed; of users who share one, each gets a mail of their own.
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { User } from '../accounts/user.js'
+import type { User } from '../accounts/users/user.js'
 import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
-import type { Db } from '../store/database.js'
+import type { Realm } from '../http/context.js'
+import type { Db } from '../store/transaction.js'
 import { Empty, malformed, unavailable, unreadable } from './answers.js'
-import type { Door } from './route.js'
+import type { RouteDefinition } from './route.js'
 
 const MailRequest = Type.Object({ email: Type.String() })
 
-const response = { 200: Empty('A mail is on its way if there is such a user'), 400: malformed, ...unreadable, 503: unavailable }
+const response = {
+  200: Empty('A mail is on its way if there is such a user'),
+  400: malformed,
+  ...unreadable,
+  503: unavailable,
+}
 
-export function resendConfirmationEmail(realm: Realm): Door {
+export function resendConfirmationEmail(realm: Realm): RouteDefinition {
   return {
     method: 'POST',
     url: '/resendConfirmationEmail',
@@ -22,12 +27,25 @@ export function resendConfirmationEmail(realm: Realm): Door {
     summary: 'Send another confirmation mail',
     body: MailRequest,
     response,
-    handler: (request, reply) => answer(realm, request, reply, () => true, (db, user) => realm.mail.confirmationLink(
-      db, user, user.email ?? '', confirmEmailUrl(realm, request), realm.users.generateEmailConfirmationToken(user))),
+    handler: (request, reply) =>
+      answer(
+        realm,
+        request,
+        reply,
+        () => true,
+        (db, user) =>
+          realm.mail.confirmationLink(
+            db,
+            user,
+            user.email ?? '',
+            confirmEmailUrl(realm, request),
+            realm.users.generateEmailConfirmationToken(user),
+          ),
+      ),
   }
 }
 
-export function forgotPassword(realm: Realm): Door {
+export function forgotPassword(realm: Realm): RouteDefinition {
   return {
     method: 'POST',
     url: '/forgotPassword',
@@ -36,13 +54,23 @@ export function forgotPassword(realm: Realm): Door {
     description: 'Only confirmed addresses get one.',
     body: MailRequest,
     response,
-    handler: (request, reply) => answer(realm, request, reply, (user) => user.emailConfirmed, (db, user) => realm.mail.passwordReset(
-      db, user, realm.users.generatePasswordResetToken(user))),
+    handler: (request, reply) =>
+      answer(
+        realm,
+        request,
+        reply,
+        (user) => user.emailConfirmed,
+        (db, user) => realm.mail.passwordReset(db, user, realm.users.generatePasswordResetToken(user)),
+      ),
   }
 }
 
 async function answer(
-  realm: Realm, request: FastifyRequest, reply: FastifyReply, isMeant: (user: User) => boolean, write: (db: Db, user: User) => Promise<void>,
+  realm: Realm,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  isMeant: (user: User) => boolean,
+  write: (db: Db, user: User) => Promise<void>,
 ): Promise<FastifyReply> {
   const { email } = request.body as Static<typeof MailRequest> // checked by the route's schema
   const users = (await realm.users.findAllByEmail(email)).filter(isMeant)

@@ -2,7 +2,7 @@
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { IdentityError } from '../errors.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 import type { Profile } from '../store/profile.js'
 
 export interface ProfileFields {
@@ -14,7 +14,7 @@ export interface ProfileFields {
   read(body: object, isWhole: boolean): { readonly profile: Profile } | { readonly errors: readonly IdentityError[] }
 }
 
-/** What option `profile` adds to a door; nothing without it. */
+/** What option `profile` adds to a route; nothing without it. */
 export function profileFields({ options }: Realm): ProfileFields {
   const schema = options.profile
   if (schema === null) return { request: {}, response: {}, read: () => ({ profile: {} }) }
@@ -25,12 +25,20 @@ export function profileFields({ options }: Realm): ProfileFields {
     request: mapFields(schema.properties, (field) => Type.Optional(asDocumented(field))),
     response: mapFields(schema.properties, (field) => Type.Optional(asDocumented(field))),
     read(body, isWhole) {
-      const given = Object.fromEntries(Object.entries(body).filter(([name, value]) => names.includes(name) && value !== undefined))
+      const given = Object.fromEntries(
+        Object.entries(body).filter(([name, value]) => names.includes(name) && value !== undefined),
+      )
       const check = isWhole ? whole : partial
-      const errors = distinct([...check.Errors(given)].map(({ path, message }) => ({ code: path.split('/')[1] ?? 'profile', description: message })))
+      const errors = distinct(
+        [...check.Errors(given)].map(({ path, message }) => ({
+          code: path.split('/')[1] ?? 'profile',
+          description: message,
+        })),
+      )
       if (errors.length > 0) return { errors }
       const unstorable = Object.keys(given).filter((name) => !isStorable(given[name]))
-      return unstorable.length === 0 ? { profile: given }
+      return unstorable.length === 0
+        ? { profile: given }
         : { errors: unstorable.map((code) => ({ code, description: 'Expected Unicode text without NUL' })) }
     },
   }

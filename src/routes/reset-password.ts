@@ -2,9 +2,9 @@
 // InvalidToken; nothing is said about the password before the code was good.
 import { type Static, Type } from '@sinclair/typebox'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
-import type { Door } from './route.js'
+import type { RouteDefinition } from './route.js'
 
 export const ResetPasswordRequest = Type.Object({
   email: Type.String(),
@@ -12,7 +12,7 @@ export const ResetPasswordRequest = Type.Object({
   newPassword: Type.String(),
 })
 
-export function resetPassword(realm: Realm): Door {
+export function resetPassword(realm: Realm): RouteDefinition {
   return {
     method: 'POST',
     url: '/resetPassword',
@@ -28,7 +28,8 @@ export function resetPassword(realm: Realm): Door {
         if (!user.emailConfirmed) continue
         const result = await realm.users.resetPassword(user, resetCode, newPassword)
         if (result.succeeded) return sendEmpty(reply, 200)
-        if (!result.errors.some(({ code }) => code === 'InvalidToken')) return sendValidationProblem(reply, result.errors)
+        if (!result.errors.some(({ code }) => code === 'InvalidToken'))
+          return sendValidationProblem(reply, result.errors)
       }
       return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
     },

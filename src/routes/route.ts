@@ -1,13 +1,12 @@
-// How a door is hung: one description of a route becomes the route itself, its other spellings, and the 405 for other verbs.
-import type { TObject, TSchema } from '@sinclair/typebox'
-import { Type } from '@sinclair/typebox'
+// How a route is hung: one description of a route becomes the route itself, its other spellings, and the 405 for other verbs.
+import { type TObject, type TSchema, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, onRequestHookHandler } from 'fastify'
-import { bind, inSnakeCase } from '../http/json.js'
+import { bind, inSnakeCase } from '../http/json-schema.js'
 import { documented } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/realm.js'
+import type { Realm } from '../http/context.js'
 
-export interface Door {
+export interface RouteDefinition {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly url: string
   readonly operationId: string
@@ -32,42 +31,57 @@ interface Answer {
 }
 
 // Unique in a document with several realms, and with one realm under several prefixes.
-function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, door: Door): string {
-  const name = door.operationId.replace(/^identity/, options.decorator)
+function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, route: RouteDefinition): string {
+  const name = route.operationId.replace(/^identity/, options.decorator)
   mounted.add(prefix)
   return mounted.size === 1 ? name : `${name}_${prefix.replace(/\W+/g, '_')}`
 }
 
 const verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Hangs doors in a scope. @returns their whole paths */
-export function hang(scope: FastifyInstance, realm: Realm, doors: readonly Door[]): readonly string[] {
-  for (const door of doors) {
+/** Hangs routes in a scope. @returns their whole paths */
+export function registerRoutes(
+  scope: FastifyInstance,
+  realm: Realm,
+  routes: readonly RouteDefinition[],
+): readonly string[] {
+  for (const definition of routes) {
     const schema: FastifySchema = {
-      operationId: operationId(realm, scope, door),
-      summary: door.summary,
-      ...(door.description === undefined ? {} : { description: door.description }),
+      operationId: operationId(realm, scope, definition),
+      summary: definition.summary,
+      ...(definition.description === undefined ? {} : { description: definition.description }),
       tags: ['Identity'],
-      ...(door.body === undefined ? {} : { body: door.bodyIsOptional === true ? Type.Union([door.body, Type.Null()]) : door.body }),
-      ...(door.query === undefined ? {} : { querystring: door.query }),
-      ...(door.params === undefined ? {} : { params: door.params }),
-      response: realm.options.jsonNaming === 'camelCase' ? door.response
-        : Object.fromEntries(Object.entries(door.response).map(([status, answer]) => [status, inSnakeCase(answer)])),
+      ...(definition.body === undefined
+        ? {}
+        : { body: definition.bodyIsOptional === true ? Type.Union([definition.body, Type.Null()]) : definition.body }),
+      ...(definition.query === undefined ? {} : { querystring: definition.query }),
+      ...(definition.params === undefined ? {} : { params: definition.params }),
+      response:
+        realm.options.jsonNaming === 'camelCase'
+          ? definition.response
+          : Object.fromEntries(
+              Object.entries(definition.response).map(([status, answer]) => [status, inSnakeCase(answer)]),
+            ),
     }
     const route = {
-      method: door.method,
+      method: definition.method,
       exposeHeadRoute: false,
-      onRequest: [door.guard, door.before].filter((hook) => hook !== undefined),
-      preValidation: binding(door),
-      handler: door.handler,
+      onRequest: [definition.guard, definition.before].filter((hook) => hook !== undefined),
+      preValidation: binding(definition),
+      handler: definition.handler,
     }
-    scope.route({ ...route, url: door.url, schema, config: { identity: 'own', ...documented(realm, door.guard !== undefined) } })
+    scope.route({
+      ...route,
+      url: definition.url,
+      schema,
+      config: { identity: 'own', ...documented(realm, definition.guard !== undefined) },
+    })
   }
-  refuseOtherVerbs(scope, doors)
-  return doors.map(({ url }) => scope.prefix.replace(/\/$/, '') + url)
+  refuseOtherVerbs(scope, routes)
+  return routes.map(({ url }) => scope.prefix.replace(/\/$/, '') + url)
 }
 
-function binding({ body, query, bodyIsOptional }: Door) {
+function binding({ body, query, bodyIsOptional }: RouteDefinition) {
   return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
     try {
       if (body !== undefined && request.body !== undefined) {
@@ -109,16 +123,21 @@ export function answerOtherSpellings(strays: FastifyInstance, paths: readonly st
 function canonicalUrl(paths: readonly (readonly string[])[], url: string): string | null {
   const [path = '', ...query] = url.split('?')
   const given = path.replace(/\/$/, '').split('/')
-  const found = paths.find((parts) => parts.length === given.length && parts.every((part, index) =>
-    part.startsWith(':') || part.toLowerCase() === given[index]?.toLowerCase()))
+  const found = paths.find(
+    (parts) =>
+      parts.length === given.length &&
+      parts.every((part, index) => part.startsWith(':') || part.toLowerCase() === given[index]?.toLowerCase()),
+  )
   if (found === undefined) return null
-  const canonical = [found.map((part, index) => part.startsWith(':') ? given[index] : part).join('/'), ...query].join('?')
+  const canonical = [found.map((part, index) => (part.startsWith(':') ? given[index] : part)).join('/'), ...query].join(
+    '?',
+  )
   return canonical === url ? null : canonical
 }
 
-function refuseOtherVerbs(scope: FastifyInstance, doors: readonly Door[]): void {
-  for (const url of new Set(doors.map((door) => door.url))) {
-    const allowed = doors.filter((door) => door.url === url).map((door) => door.method)
+function refuseOtherVerbs(scope: FastifyInstance, routes: readonly RouteDefinition[]): void {
+  for (const url of new Set(routes.map((route) => route.url))) {
+    const allowed = routes.filter((route) => route.url === url).map((route) => route.method)
     const others = verbs.filter((verb) => !allowed.some((method) => method === verb))
     scope.route({
       method: others,
@@ -127,7 +146,9 @@ function refuseOtherVerbs(scope: FastifyInstance, doors: readonly Door[]): void 
       schema: { hide: true },
       config: { identity: 'own' },
       // Before the body is read: what it is does not matter any more.
-      onRequest: (_request, reply) => { sendEmpty(reply.header('allow', allowed.join(', ')), 405) },
+      onRequest: (_request, reply) => {
+        sendEmpty(reply.header('allow', allowed.join(', ')), 405)
+      },
       handler: (_request, reply) => reply,
     })
   }

@@ -7,8 +7,8 @@
 //   pending         attempts that are being verified right now, forgotten 15 s after the last one began (a process that died)
 import { type RawBuilder, sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
-import { type Db, retrying, table } from './database.js'
-import { prepared, type Slot } from './prepared.js'
+import { type Db, retrying, table } from './transaction.js'
+import { prepared, type Slot } from './statement-cache.js'
 import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
@@ -27,13 +27,13 @@ export type Admission =
   | { readonly state: 'locked' }
   | { readonly state: 'crowded' }
   /** `tracked` is false for a user (or a name) that is never locked: nothing was reserved and nothing is to be counted. */
-  | { readonly state: 'admitted', readonly tracked: boolean, readonly found: FoundUser | null }
+  | { readonly state: 'admitted'; readonly tracked: boolean; readonly found: FoundUser | null }
 
 const pendingSeconds = 15
 const maxTotalFailures = 100
 const maxLockSeconds = 86_400
 
-type AdmissionRow = UserRow & { admitted: boolean, locked: boolean | null, authenticatorKey: string | null }
+type AdmissionRow = UserRow & { admitted: boolean; locked: boolean | null; authenticatorKey: string | null }
 
 /** The statement that reserves one attempt, if `condition` holds and neither a lock nor too many others stand in the way. */
 function reservation(db: Db, key: Buffer | Slot, maxFailures: number | Slot, condition: RawBuilder<unknown>) {
@@ -51,11 +51,19 @@ function reservation(db: Db, key: Buffer | Slot, maxFailures: number | Slot, con
 }
 
 /** Reserves one attempt for a name, unless it is locked, or as many run as may still fail. */
-export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<{ readonly state: 'admitted' | 'locked' | 'crowded' }> {
-  const { rows: [row] } = await retrying(() => sql<{ admitted: boolean, locked: boolean | null }>`
+export async function reserveAttempt(
+  db: Db,
+  key: Buffer,
+  limits: LockoutLimits,
+): Promise<{ readonly state: 'admitted' | 'locked' | 'crowded' }> {
+  const {
+    rows: [row],
+  } = await retrying(() =>
+    sql<{ admitted: boolean; locked: boolean | null }>`
     with admitted as (${reservation(db, key, limits.maxFailedAccessAttempts, sql`true`)})
     select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked
-    from (select 1) as one left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely))
+    from (select 1) as one left join ${table(db, 'attempts')} a on a.key = ${key}`.execute(db.kysely),
+  )
   if (row?.admitted === true) return { state: 'admitted' }
   return { state: row?.locked === true ? 'locked' : 'crowded' }
 }
@@ -67,9 +75,15 @@ export async function reserveAttempt(db: Db, key: Buffer, limits: LockoutLimits)
  * @param trackUnknown whether names without a user are counted too, so that a lock proves nothing
  */
 export async function admitAttempt(
-  db: Db, key: Buffer, normalizedName: string, limits: LockoutLimits, trackUnknown: boolean,
+  db: Db,
+  key: Buffer,
+  normalizedName: string,
+  limits: LockoutLimits,
+  trackUnknown: boolean,
 ): Promise<Admission> {
-  const [row] = await retrying(() => admit(db, { key, normalizedName, maxFailures: limits.maxFailedAccessAttempts, trackUnknown }))
+  const [row] = await retrying(() =>
+    admit(db, { key, normalizedName, maxFailures: limits.maxFailedAccessAttempts, trackUnknown }),
+  )
   if (row === undefined) throw new Error('A select without a condition answered no row')
   const { admitted, locked, authenticatorKey, ...user } = row
   // The outer join answers nulls where there is no such user.
@@ -79,18 +93,25 @@ export async function admitAttempt(
   return { state: locked === true ? 'locked' : 'crowded' }
 }
 
-const admit = prepared('admitAttempt', ['key', 'normalizedName', 'maxFailures', 'trackUnknown'], (
-  db, { key, normalizedName, maxFailures, trackUnknown },
-) => sql<AdmissionRow>`
-  with admitted as (${reservation(db, key, maxFailures, sql`case
+const admit = prepared(
+  'admitAttempt',
+  ['key', 'normalizedName', 'maxFailures', 'trackUnknown'],
+  (db, { key, normalizedName, maxFailures, trackUnknown }) => sql<AdmissionRow>`
+  with admitted as (${reservation(
+    db,
+    key,
+    maxFailures,
+    sql`case
     when exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName})
     then exists (select 1 from ${table(db, 'users')} where normalized_user_name = ${normalizedName} and lockout_enabled)
-    else ${trackUnknown}::boolean end`)})
+    else ${trackUnknown}::boolean end`,
+  )})
   select exists (select 1 from admitted) as admitted, a.locked_until > ${db.now()} as locked,
     ${userColumns}, ${grantColumns(db)}, ${authenticatorKeyColumn(db)}
   from (select 1) as one
     left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
-    left join ${table(db, 'attempts')} a on a.key = ${key}`)
+    left join ${table(db, 'attempts')} a on a.key = ${key}`,
+)
 
 /** What a wrong attempt does to a name's row. */
 function failure(db: Db, limits: LockoutLimits) {
@@ -108,7 +129,9 @@ function failure(db: Db, limits: LockoutLimits) {
 
 /** Counts a wrong attempt that was reserved; true when this or an earlier one locks the name. */
 export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): Promise<boolean> {
-  const { rows: [row] } = await sql<{ locked: boolean | null }>`
+  const {
+    rows: [row],
+  } = await sql<{ locked: boolean | null }>`
     update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0), ${failure(db, limits)}
     where key = ${key} returning locked_until > ${db.now()} as locked`.execute(db.kysely)
   return row?.locked === true
@@ -116,15 +139,22 @@ export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): P
 
 /** Counts a wrong attempt that nobody reserved; while the name is locked nothing is counted. */
 export async function countFailure(db: Db, key: Buffer, limits: LockoutLimits): Promise<void> {
-  await sql`insert into ${table(db, 'attempts')} (key, pending_at) values (${key}, ${db.now()}) on conflict do nothing`.execute(db.kysely)
+  await sql`insert into ${table(db, 'attempts')} (key, pending_at) values (${key}, ${db.now()}) on conflict do nothing`.execute(
+    db.kysely,
+  )
   await sql`
     update ${table(db, 'attempts')} set ${failure(db, limits)}
     where key = ${key} and (locked_until is null or locked_until <= ${db.now()})`.execute(db.kysely)
 }
 
 /** What is known of a name's attempts. `lockedUntil` is milliseconds since the epoch, Infinity where only a reset by mail opens. */
-export async function readAttempts(db: Db, key: Buffer): Promise<{ failures: number, locked: boolean, lockedUntil: number | null }> {
-  const { rows: [row] } = await sql<{ failures: number, locked: boolean | null, lockedUntil: number | null }>`
+export async function readAttempts(
+  db: Db,
+  key: Buffer,
+): Promise<{ failures: number; locked: boolean; lockedUntil: number | null }> {
+  const {
+    rows: [row],
+  } = await sql<{ failures: number; locked: boolean | null; lockedUntil: number | null }>`
     select failures, locked_until > ${db.now()} as locked, extract(epoch from locked_until)::double precision * 1000 as "lockedUntil"
     from ${table(db, 'attempts')} where key = ${key}`.execute(db.kysely)
   return row === undefined ? { failures: 0, locked: false, lockedUntil: null } : { ...row, locked: row.locked === true }
@@ -132,7 +162,9 @@ export async function readAttempts(db: Db, key: Buffer): Promise<{ failures: num
 
 /** Forgets what failed, and leaves a lock as it is. */
 export async function resetFailures(db: Db, key: Buffer): Promise<void> {
-  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0 where key = ${key}`.execute(db.kysely)
+  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0 where key = ${key}`.execute(
+    db.kysely,
+  )
 }
 
 /** A reserved attempt that was right and completes a sign-in: forgets failures and locks. */
@@ -145,17 +177,24 @@ export async function succeedAttempt(db: Db, key: Buffer): Promise<void> {
 
 /** Gives a reserved attempt back without a verdict: it was neither wrong nor a complete sign-in. */
 export async function releaseAttempt(db: Db, key: Buffer): Promise<void> {
-  await sql`update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0) where key = ${key}`.execute(db.kysely)
+  await sql`update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0) where key = ${key}`.execute(
+    db.kysely,
+  )
 }
 
 /** Forgets failures and locks: a reset by mail or an administrator. */
 export async function clearAttempts(db: Db, key: Buffer): Promise<void> {
-  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0, locked_until = null where key = ${key}`
-    .execute(db.kysely)
+  await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0, locked_until = null where key = ${key}`.execute(
+    db.kysely,
+  )
 }
 
 /** Drops rows that no longer say anything: nothing failed, or nobody tried for 30 days. */
 export async function purgeAttempts(db: Db): Promise<void> {
-  await deleteInBatches(db, 'attempts', sql`(pending_at < ${db.now()} - interval '1 minute' and total_failures = 0)
-    or (pending_at < ${db.now()} - interval '30 days' and coalesce(locked_until, '-infinity') <= ${db.now()})`)
+  await deleteInBatches(
+    db,
+    'attempts',
+    sql`(pending_at < ${db.now()} - interval '1 minute' and total_failures = 0)
+    or (pending_at < ${db.now()} - interval '30 days' and coalesce(locked_until, '-infinity') <= ${db.now()})`,
+  )
 }

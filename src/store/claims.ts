@@ -1,6 +1,6 @@
 // Claims of users and of roles: two tables of one form. The same claim may stand there twice, as in the reference.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 import { type Claim, toUser, userColumns, type UserRecord } from './users.js'
 
 /** Whose claims. */
@@ -18,12 +18,20 @@ const values = (claims: readonly Claim[]) => sql`${claims.map(({ value }) => val
 /** In the order in which they were added. */
 export async function listClaims(db: Db, owner: ClaimOwner): Promise<Claim[]> {
   const { claims, column, ownerId } = placeOf(db, owner)
-  const { rows } = await sql<Claim>`select type, value from ${claims} where ${column} = ${ownerId}::uuid order by id`.execute(db.kysely)
+  const { rows } =
+    await sql<Claim>`select type, value from ${claims} where ${column} = ${ownerId}::uuid order by id`.execute(
+      db.kysely,
+    )
   return rows
 }
 
 /** @param ids one for each claim, ascending */
-export async function insertClaims(trx: Trx, owner: ClaimOwner, given: readonly Claim[], ids: readonly string[]): Promise<void> {
+export async function insertClaims(
+  trx: Trx,
+  owner: ClaimOwner,
+  given: readonly Claim[],
+  ids: readonly string[],
+): Promise<void> {
   const { claims, column, ownerId } = placeOf(trx, owner)
   await sql`
     insert into ${claims} (id, ${column}, type, value)
@@ -36,8 +44,9 @@ export async function deleteClaims(trx: Trx, owner: ClaimOwner, given: readonly 
   const { claims, column, ownerId } = placeOf(trx, owner)
   await sql`
     delete from ${claims} where ${column} = ${ownerId}::uuid
-      and (type, value) in (select given.type, given.value from unnest(${types(given)}, ${values(given)}) as given (type, value))`
-    .execute(trx.kysely)
+      and (type, value) in (select given.type, given.value from unnest(${types(given)}, ${values(given)}) as given (type, value))`.execute(
+    trx.kysely,
+  )
 }
 
 export async function replaceClaim(trx: Trx, owner: ClaimOwner, claim: Claim, next: Claim): Promise<void> {

@@ -1,13 +1,15 @@
 // All users, page by page. A page costs what a page holds, however many users there are: each query walks an index from where the page
 // before has ended.
 import { sql } from 'kysely'
-import { type Db, table } from './database.js'
+import { type Db, table } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** Users in the order of their ids, which is the order of creation. */
 export async function listUsers(db: Db, afterId: string, limit: number): Promise<UserRecord[]> {
   const { rows } = await sql<UserRecord>`
-    select ${userColumns} from ${table(db, 'users')} u where u.id > ${afterId}::uuid order by u.id limit ${limit}`.execute(db.kysely)
+    select ${userColumns} from ${table(db, 'users')} u where u.id > ${afterId}::uuid order by u.id limit ${limit}`.execute(
+    db.kysely,
+  )
   return rows.map(toUser)
 }
 
@@ -25,7 +27,7 @@ export interface UserMatch extends Match {
   readonly isRepeated: boolean
 }
 
-type MatchRow = UserRecord & { key: string, isRepeated: boolean }
+type MatchRow = UserRecord & { key: string; isRepeated: boolean }
 
 /**
  * Users whose normalised user name or address begins with a prefix, in the order of what was found (by code points, then id). One whose
@@ -40,7 +42,8 @@ export async function searchUsers(db: Db, prefix: string, after: Match | null, l
   // The first comparison is where the index is entered, the second leaves out what was told before.
   const within = (key: typeof name) => sql`
     ${key} >= ${start.key} and ${key} < ${end} and (${key} > ${start.key} or u.id > ${start.id}::uuid)`
-  const repeated = (key: typeof name, other: typeof name) => sql`coalesce(${other} >= ${prefix} and ${other} < ${key}, false) as "isRepeated"`
+  const repeated = (key: typeof name, other: typeof name) =>
+    sql`coalesce(${other} >= ${prefix} and ${other} < ${key}, false) as "isRepeated"`
   const { rows } = await sql<MatchRow>`
     with matches as (
       (select u.id, ${name} as key, ${repeated(name, email)} from ${table(db, 'users')} u where ${within(name)} order by ${name}, u.id limit ${limit})
@@ -48,7 +51,8 @@ export async function searchUsers(db: Db, prefix: string, after: Match | null, l
       (select u.id, ${email} as key, ${repeated(email, name)} from ${table(db, 'users')} u
         where u.normalized_email is distinct from u.normalized_user_name and ${within(email)} order by ${email}, u.id limit ${limit})),
     page as (select * from matches order by key, id limit ${limit})
-    select page.key, page."isRepeated", ${userColumns} from page join ${table(db, 'users')} u on u.id = page.id order by page.key, page.id`
-    .execute(db.kysely)
+    select page.key, page."isRepeated", ${userColumns} from page join ${table(db, 'users')} u on u.id = page.id order by page.key, page.id`.execute(
+    db.kysely,
+  )
   return rows.map(({ key, isRepeated, ...user }) => ({ key, id: user.id, isRepeated, user: toUser(user) }))
 }

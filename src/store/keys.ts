@@ -1,6 +1,6 @@
 // Rows of the key ring. Roots are bytes here, wrapped or not: this file never sees the root secret.
 import { sql } from 'kysely'
-import { type Db, table } from './database.js'
+import { type Db, table } from './transaction.js'
 
 /** `token` keys seal tickets and codes and turn; the one `vault` key seals what stays in the database. */
 export type KeyPurpose = 'token' | 'vault'
@@ -36,35 +36,46 @@ export async function loadKeys(db: Db): Promise<KeyRecord[]> {
 
 /** Adds a key as the next generation; false when another instance was first. */
 export async function insertKey(db: Db, key: KeyRecord): Promise<boolean> {
-  const inserted = await db.kysely.insertInto('keys').values({
-    id: key.id,
-    purpose: key.purpose,
-    generation: key.generation,
-    root: key.root,
-    wrapped: key.wrapped,
-    created_at: new Date(key.createdAt),
-    activates_at: new Date(key.activatesAt),
-    retires_at: key.retiresAt === null ? null : new Date(key.retiresAt),
-    revoked_at: key.revokedAt === null ? null : new Date(key.revokedAt),
-  }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  const inserted = await db.kysely
+    .insertInto('keys')
+    .values({
+      id: key.id,
+      purpose: key.purpose,
+      generation: key.generation,
+      root: key.root,
+      wrapped: key.wrapped,
+      created_at: new Date(key.createdAt),
+      activates_at: new Date(key.activatesAt),
+      retires_at: key.retiresAt === null ? null : new Date(key.retiresAt),
+      revoked_at: key.revokedAt === null ? null : new Date(key.revokedAt),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst()
   return inserted !== undefined
 }
 
 /** Replaces a root by the same root under another wrapping. */
 export async function rewrapKey(db: Db, id: string, current: Buffer, next: Buffer): Promise<void> {
-  await sql`update ${table(db, 'keys')} set root = ${next}, wrapped = true where id = ${id} and root = ${current}`.execute(db.kysely)
+  await sql`update ${table(db, 'keys')} set root = ${next}, wrapped = true where id = ${id} and root = ${current}`.execute(
+    db.kysely,
+  )
 }
 
 /** Sets when a key opens no more, never to an earlier time than is set already. */
 export async function retireKey(db: Db, id: string, retiresAt: number): Promise<void> {
   const at = sql`${new Date(retiresAt)}::timestamptz`
-  await sql`update ${table(db, 'keys')} set retires_at = ${at} where id = ${id} and coalesce(retires_at, '-infinity') < ${at}`.execute(db.kysely)
+  await sql`update ${table(db, 'keys')} set retires_at = ${at} where id = ${id} and coalesce(retires_at, '-infinity') < ${at}`.execute(
+    db.kysely,
+  )
 }
 
 /** Revokes one token key, or all of them; answers how many were revoked now. */
 export async function revokeKeys(db: Db, id: string | null): Promise<number> {
   const { rows } = await sql`
     update ${table(db, 'keys')} set revoked_at = ${db.now()}
-    where purpose = 'token' and revoked_at is null and (${id}::text is null or id = ${id}) returning id`.execute(db.kysely)
+    where purpose = 'token' and revoked_at is null and (${id}::text is null or id = ${id}) returning id`.execute(
+    db.kysely,
+  )
   return rows.length
 }

@@ -1,6 +1,6 @@
 // Logins of other systems: who somebody is there, and which user that is here. One login belongs to one user; the key sees to it.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 export interface UserLogin {
@@ -13,30 +13,49 @@ export interface UserLogin {
 }
 
 export async function findUserByLogin(db: Db, loginProvider: string, providerKey: string): Promise<UserRecord | null> {
-  const { rows: [row] } = await sql<UserRecord>`
+  const {
+    rows: [row],
+  } = await sql<UserRecord>`
     select ${userColumns} from ${table(db, 'user_logins')} l join ${table(db, 'users')} u on u.id = l.user_id
     where l.login_provider = ${loginProvider} and l.provider_key = ${providerKey}`.execute(db.kysely)
   return row === undefined ? null : toUser(row)
 }
 
 export function listLogins(db: Db, userId: string): Promise<UserLogin[]> {
-  return db.kysely.selectFrom('user_logins')
-    .select(['login_provider as loginProvider', 'provider_key as providerKey', 'provider_display_name as providerDisplayName'])
-    .where('user_id', '=', userId).orderBy('login_provider').orderBy('provider_key').execute()
+  return db.kysely
+    .selectFrom('user_logins')
+    .select([
+      'login_provider as loginProvider',
+      'provider_key as providerKey',
+      'provider_display_name as providerDisplayName',
+    ])
+    .where('user_id', '=', userId)
+    .orderBy('login_provider')
+    .orderBy('provider_key')
+    .execute()
 }
 
 /** Writes a login; false when a user has it, whoever was first. */
 export async function insertLogin(trx: Trx, userId: string, login: UserLogin): Promise<boolean> {
-  const inserted = await trx.kysely.insertInto('user_logins').values({
-    login_provider: login.loginProvider,
-    provider_key: login.providerKey,
-    provider_display_name: login.providerDisplayName,
-    user_id: userId,
-  }).onConflict((conflict) => conflict.doNothing()).returning('user_id').executeTakeFirst()
+  const inserted = await trx.kysely
+    .insertInto('user_logins')
+    .values({
+      login_provider: login.loginProvider,
+      provider_key: login.providerKey,
+      provider_display_name: login.providerDisplayName,
+      user_id: userId,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('user_id')
+    .executeTakeFirst()
   return inserted !== undefined
 }
 
 export async function deleteLogin(trx: Trx, userId: string, loginProvider: string, providerKey: string): Promise<void> {
-  await trx.kysely.deleteFrom('user_logins')
-    .where('user_id', '=', userId).where('login_provider', '=', loginProvider).where('provider_key', '=', providerKey).execute()
+  await trx.kysely
+    .deleteFrom('user_logins')
+    .where('user_id', '=', userId)
+    .where('login_provider', '=', loginProvider)
+    .where('provider_key', '=', providerKey)
+    .execute()
 }

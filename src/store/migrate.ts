@@ -2,7 +2,9 @@
 import { type Kysely, sql } from 'kysely'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../errors.js'
-import { type Connection, type Db, retrying, sqlState, table } from './database.js'
+import type { Connection } from './connect.js'
+import { type Db, retrying, table } from './transaction.js'
+import { sqlState } from './sql-errors.js'
 
 /**
  * Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more.
@@ -38,7 +40,7 @@ export function isUnusable(error: unknown): boolean {
 /** The reason in words that a person can act on; never the connection string. */
 export function unreachable(error: unknown): Error {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const { code, message } = cause as { code?: unknown, message?: unknown }
+  const { code, message } = cause as { code?: unknown; message?: unknown }
   const reason = new DatabaseUnreachable(typeof message === 'string' && message !== '' ? message : String(code))
   reason.cause = error
   return reason
@@ -68,22 +70,34 @@ const lock = sql.lit(3853314791062309107n)
  * whoever has waited must see what the other one did.
  */
 function runPending(db: Db): Promise<readonly string[]> {
-  return retrying(() => db.kysely.transaction().setIsolationLevel('read committed').execute(async (kysely) => {
-    await sql`select pg_advisory_xact_lock(${lock})`.execute(kysely)
-    // Not to_regclass: it believes what this connection has found missing before it waited.
-    const { rows: known } = await sql`select 1 from pg_tables where schemaname = ${db.schema} and tablename = 'migrations'`.execute(kysely)
-    if (known.length === 0) {
-      await sql`create schema if not exists ${sql.id(db.schema)}`.execute(kysely)
-      await sql`create table ${table(db, 'migrations')} (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(kysely)
-    }
-    const pending = await pendingMigrations({ ...db, kysely })
-    for (const [name, migration] of Object.entries(migrations(db.schema))) {
-      if (!pending.includes(name)) continue
-      await migration.up(kysely as unknown as Kysely<unknown>) // a migration knows no tables
-      await sql`insert into ${table(db, 'migrations')} (name, timestamp) values (${name}, ${new Date().toISOString()})`.execute(kysely)
-    }
-    return pending
-  }))
+  return retrying(() =>
+    db.kysely
+      .transaction()
+      .setIsolationLevel('read committed')
+      .execute(async (kysely) => {
+        await sql`select pg_advisory_xact_lock(${lock})`.execute(kysely)
+        // Not to_regclass: it believes what this connection has found missing before it waited.
+        const { rows: known } =
+          await sql`select 1 from pg_tables where schemaname = ${db.schema} and tablename = 'migrations'`.execute(
+            kysely,
+          )
+        if (known.length === 0) {
+          await sql`create schema if not exists ${sql.id(db.schema)}`.execute(kysely)
+          await sql`create table ${table(db, 'migrations')} (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(
+            kysely,
+          )
+        }
+        const pending = await pendingMigrations({ ...db, kysely })
+        for (const [name, migration] of Object.entries(migrations(db.schema))) {
+          if (!pending.includes(name)) continue
+          await migration.up(kysely as unknown as Kysely<unknown>) // a migration knows no tables
+          await sql`insert into ${table(db, 'migrations')} (name, timestamp) values (${name}, ${new Date().toISOString()})`.execute(
+            kysely,
+          )
+        }
+        return pending
+      }),
+  )
 }
 
 /** Whether an error says that there is no such schema, or no such table (SQLSTATE 3F000, 42P01). */

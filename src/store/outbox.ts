@@ -1,7 +1,7 @@
 // Mails that wait to be sent. A row is written in the transaction of the change that causes it; whoever claims it holds it by pushing
 // its due time ahead, so that a worker that died loses it to another one. Always by the database's own clock: it is no expiry.
 import { sql } from 'kysely'
-import { type Db, table } from './database.js'
+import { type Db, table } from './transaction.js'
 
 /** A mail as it lies in the database: what it says is sealed. */
 export interface OutboxRecord {
@@ -19,7 +19,9 @@ export interface ClaimedMail extends OutboxRecord {
 
 export async function insertMail(db: Db, mail: OutboxRecord): Promise<void> {
   await sql`insert into ${table(db, 'outbox')} (id, user_id, kind, sealed, created_at, due_at)
-    values (${mail.id}, ${mail.userId}::uuid, ${mail.kind}, ${mail.sealed}, clock_timestamp(), clock_timestamp())`.execute(db.kysely)
+    values (${mail.id}, ${mail.userId}::uuid, ${mail.kind}, ${mail.sealed}, clock_timestamp(), clock_timestamp())`.execute(
+    db.kysely,
+  )
 }
 
 /** Takes mails that are due, for `leaseSeconds`; no two workers get the same one. */
@@ -34,11 +36,11 @@ export async function claimMails(db: Db, limit: number, leaseSeconds: number): P
   return rows
 }
 
-
 /** Puts a mail back for another attempt. */
 export async function postponeMail(db: Db, id: string, seconds: number): Promise<void> {
-  await sql`update ${table(db, 'outbox')} set due_at = clock_timestamp() + make_interval(secs => ${seconds}) where id = ${id}`
-    .execute(db.kysely)
+  await sql`update ${table(db, 'outbox')} set due_at = clock_timestamp() + make_interval(secs => ${seconds}) where id = ${id}`.execute(
+    db.kysely,
+  )
 }
 
 /** A mail that was sent leaves nothing behind. */
@@ -53,7 +55,9 @@ export async function failMail(db: Db, id: string): Promise<void> {
 
 /** Seconds until the next mail is due: 0 when one is, null when none waits. */
 export async function nextDueSeconds(db: Db): Promise<number | null> {
-  const { rows: [row] } = await sql<{ seconds: number | null }>`
+  const {
+    rows: [row],
+  } = await sql<{ seconds: number | null }>`
     select extract(epoch from min(due_at) - clock_timestamp())::double precision as seconds
     from ${table(db, 'outbox')} where failed_at is null`.execute(db.kysely)
   const seconds = row?.seconds ?? null

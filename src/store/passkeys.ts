@@ -1,6 +1,6 @@
 // Passkeys as a ceremony leaves them (WebAuthn Level 3 §4, credential record). Nothing here checks a signature.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 export interface Passkey {
@@ -36,20 +36,25 @@ function toPasskey(row: PasskeyRow): Passkey {
 /** In the order in which they were made. */
 export async function listPasskeys(db: Db, userId: string): Promise<Passkey[]> {
   const { rows } = await sql<PasskeyRow>`
-    select ${passkeyColumns} from ${table(db, 'user_passkeys')} p where p.user_id = ${userId} order by p.created_at, p.credential_id`
-    .execute(db.kysely)
+    select ${passkeyColumns} from ${table(db, 'user_passkeys')} p where p.user_id = ${userId} order by p.created_at, p.credential_id`.execute(
+    db.kysely,
+  )
   return rows.map(toPasskey)
 }
 
 export async function findPasskey(db: Db, userId: string, credentialId: Uint8Array): Promise<Passkey | null> {
-  const { rows: [row] } = await sql<PasskeyRow>`
+  const {
+    rows: [row],
+  } = await sql<PasskeyRow>`
     select ${passkeyColumns} from ${table(db, 'user_passkeys')} p
     where p.credential_id = ${Buffer.from(credentialId)} and p.user_id = ${userId}`.execute(db.kysely)
   return row === undefined ? null : toPasskey(row)
 }
 
 export async function findUserByPasskey(db: Db, credentialId: Uint8Array): Promise<UserRecord | null> {
-  const { rows: [row] } = await sql<UserRecord>`
+  const {
+    rows: [row],
+  } = await sql<UserRecord>`
     select ${userColumns} from ${table(db, 'user_passkeys')} p join ${table(db, 'users')} u on u.id = p.user_id
     where p.credential_id = ${Buffer.from(credentialId)}`.execute(db.kysely)
   return row === undefined ? null : toUser(row)
@@ -73,6 +78,9 @@ export async function putPasskey(trx: Trx, userId: string, passkey: Passkey): Pr
 }
 
 export async function deletePasskey(trx: Trx, userId: string, credentialId: Uint8Array): Promise<void> {
-  await trx.kysely.deleteFrom('user_passkeys')
-    .where('credential_id', '=', Buffer.from(credentialId)).where('user_id', '=', userId).execute()
+  await trx.kysely
+    .deleteFrom('user_passkeys')
+    .where('credential_id', '=', Buffer.from(credentialId))
+    .where('user_id', '=', userId)
+    .execute()
 }

@@ -13,7 +13,11 @@ export const limits = {
 } satisfies pg.PoolConfig
 
 /** For migrations, which wait for each other and may take their time. */
-export const noLimits = { statement_timeout: 0, query_timeout: 0, idle_in_transaction_session_timeout: 0 } satisfies pg.PoolConfig
+export const noLimits = {
+  statement_timeout: 0,
+  query_timeout: 0,
+  idle_in_transaction_session_timeout: 0,
+} satisfies pg.PoolConfig
 
 /** The part of a pool that Kysely's dialect uses. */
 export interface GuardedPool {
@@ -39,7 +43,8 @@ export interface GuardOptions {
  * @param onError hears of connections that are lost while in use; a pool tells nobody, and a client without a listener ends the process
  */
 export function guardPool(
-  pool: pg.Pool, onError: (error: Error) => void,
+  pool: pg.Pool,
+  onError: (error: Error) => void,
   { isOurs = false, queryTimeout = pool.options.query_timeout ?? limits.query_timeout }: GuardOptions = {},
 ): GuardedPool {
   const begin = isOurs ? beginWithin(pool.options) : 'begin'
@@ -66,7 +71,12 @@ export function guardPool(
           if (broken !== null) throw broken
           try {
             const sent = text === 'begin' ? begin : text
-            const result = await client.query({ name, text: sent, values, query_timeout: queryTimeout } as pg.QueryConfig) // a member that the type lacks
+            const result = await client.query({
+              name,
+              text: sent,
+              values,
+              query_timeout: queryTimeout,
+            } as pg.QueryConfig) // a member that the type lacks
             answeredAt.set(client, performance.now())
             return result
           } catch (error) {
@@ -103,7 +113,9 @@ async function connectAnyhow(pool: pg.Pool): Promise<pg.PoolClient> {
     try {
       return await connectInTime(pool)
     } catch (error) {
-      const refused = serverLimits.find((name) => error instanceof Error && error.message === `unsupported startup parameter: ${name}`)
+      const refused = serverLimits.find(
+        (name) => error instanceof Error && error.message === `unsupported startup parameter: ${name}`,
+      )
       if (refused === undefined) throw error
       pool.options[refused] = undefined
     }
@@ -120,10 +132,13 @@ async function connectInTime(pool: pg.Pool): Promise<pg.PoolClient> {
       isLate = true
       reject(new Error('timeout exceeded when trying to connect'))
     }, limits.connectionTimeoutMillis)
-    void connecting.then((client) => {
-      if (isLate) client.release()
-      else resolve(client)
-    }).catch(reject).finally(() => clearTimeout(timer))
+    void connecting
+      .then((client) => {
+        if (isLate) client.release()
+        else resolve(client)
+      })
+      .catch(reject)
+      .finally(() => clearTimeout(timer))
   })
 }
 

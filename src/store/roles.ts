@@ -1,6 +1,6 @@
 // Rows of roles, and who is in them. A role's own claims are in claims.ts.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 export interface RoleRecord {
@@ -10,31 +10,62 @@ export interface RoleRecord {
   concurrencyStamp: string
 }
 
-const roleColumns = ['id', 'name', 'normalized_name as normalizedName', 'concurrency_stamp as concurrencyStamp'] as const
+const roleColumns = [
+  'id',
+  'name',
+  'normalized_name as normalizedName',
+  'concurrency_stamp as concurrencyStamp',
+] as const
 
 export async function findRoleById(db: Db, id: string): Promise<RoleRecord | null> {
-  return await db.kysely.selectFrom('roles').select(roleColumns).where('id', '=', id).executeTakeFirst() ?? null
+  return (await db.kysely.selectFrom('roles').select(roleColumns).where('id', '=', id).executeTakeFirst()) ?? null
 }
 
 export async function findRoleByName(db: Db, normalizedName: string): Promise<RoleRecord | null> {
-  return await db.kysely.selectFrom('roles').select(roleColumns).where('normalized_name', '=', normalizedName).executeTakeFirst() ?? null
+  return (
+    (await db.kysely
+      .selectFrom('roles')
+      .select(roleColumns)
+      .where('normalized_name', '=', normalizedName)
+      .executeTakeFirst()) ?? null
+  )
 }
 
 export function listRoles(db: Db, afterId: string, limit: number): Promise<RoleRecord[]> {
-  return db.kysely.selectFrom('roles').select(roleColumns).where('id', '>', afterId).orderBy('id').limit(limit).execute()
+  return db.kysely
+    .selectFrom('roles')
+    .select(roleColumns)
+    .where('id', '>', afterId)
+    .orderBy('id')
+    .limit(limit)
+    .execute()
 }
 
 /** Writes a new role; false when the name is taken, whoever was first. */
 export async function insertRole(db: Db, role: RoleRecord): Promise<boolean> {
-  const inserted = await db.kysely.insertInto('roles').values({
-    id: role.id, name: role.name, normalized_name: role.normalizedName, concurrency_stamp: role.concurrencyStamp,
-  }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  const inserted = await db.kysely
+    .insertInto('roles')
+    .values({
+      id: role.id,
+      name: role.name,
+      normalized_name: role.normalizedName,
+      concurrency_stamp: role.concurrencyStamp,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst()
   return inserted !== undefined
 }
 
 /** Writes a role where nobody else has changed it since it was read, and no other one has its name. */
-export async function updateRole(db: Db, role: RoleRecord, expectedConcurrencyStamp: string): Promise<'written' | 'changed' | 'taken'> {
-  const { rows: [row] } = await sql<{ taken: boolean }>`
+export async function updateRole(
+  db: Db,
+  role: RoleRecord,
+  expectedConcurrencyStamp: string,
+): Promise<'written' | 'changed' | 'taken'> {
+  const {
+    rows: [row],
+  } = await sql<{ taken: boolean }>`
     with other as (select 1 from ${table(db, 'roles')} where normalized_name = ${role.normalizedName} and id <> ${role.id}::uuid),
     written as (
       update ${table(db, 'roles')}
@@ -48,34 +79,61 @@ export async function updateRole(db: Db, role: RoleRecord, expectedConcurrencySt
 
 /** Deletes a role with its claims and memberships; false when someone has changed it since it was read, or it is gone. */
 export async function deleteRole(db: Db, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
-  const deleted = await db.kysely.deleteFrom('roles')
-    .where('id', '=', id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
+  const deleted = await db.kysely
+    .deleteFrom('roles')
+    .where('id', '=', id)
+    .where('concurrency_stamp', '=', expectedConcurrencyStamp)
+    .returning('id')
+    .executeTakeFirst()
   return deleted !== undefined
 }
 
 /** The roles of these names; they cannot be deleted until the transaction ends. */
 export async function holdRoles(trx: Trx, normalizedNames: readonly string[]): Promise<RoleRecord[]> {
   if (normalizedNames.length === 0) return []
-  return trx.kysely.selectFrom('roles').select(roleColumns).where('normalized_name', 'in', normalizedNames).orderBy('id').forKeyShare().execute()
+  return trx.kysely
+    .selectFrom('roles')
+    .select(roleColumns)
+    .where('normalized_name', 'in', normalizedNames)
+    .orderBy('id')
+    .forKeyShare()
+    .execute()
 }
 
 /** A user's roles, by name. */
 export function listRolesOfUser(db: Db, userId: string): Promise<RoleRecord[]> {
-  return db.kysely.selectFrom('user_roles').innerJoin('roles', 'roles.id', 'user_roles.role_id')
-    .select(['roles.id', 'roles.name', 'roles.normalized_name as normalizedName', 'roles.concurrency_stamp as concurrencyStamp'])
-    .where('user_roles.user_id', '=', userId).orderBy('roles.name').execute()
+  return db.kysely
+    .selectFrom('user_roles')
+    .innerJoin('roles', 'roles.id', 'user_roles.role_id')
+    .select([
+      'roles.id',
+      'roles.name',
+      'roles.normalized_name as normalizedName',
+      'roles.concurrency_stamp as concurrencyStamp',
+    ])
+    .where('user_roles.user_id', '=', userId)
+    .orderBy('roles.name')
+    .execute()
 }
 
 export async function isUserInRole(db: Db, userId: string, normalizedName: string): Promise<boolean> {
-  const row = await db.kysely.selectFrom('user_roles').innerJoin('roles', 'roles.id', 'user_roles.role_id').select('roles.id')
-    .where('user_roles.user_id', '=', userId).where('roles.normalized_name', '=', normalizedName).executeTakeFirst()
+  const row = await db.kysely
+    .selectFrom('user_roles')
+    .innerJoin('roles', 'roles.id', 'user_roles.role_id')
+    .select('roles.id')
+    .where('user_roles.user_id', '=', userId)
+    .where('roles.normalized_name', '=', normalizedName)
+    .executeTakeFirst()
   return row !== undefined
 }
 
 export async function insertUserRoles(trx: Trx, userId: string, roleIds: readonly string[]): Promise<void> {
   if (roleIds.length === 0) return
-  await trx.kysely.insertInto('user_roles').values(roleIds.map((role_id) => ({ user_id: userId, role_id })))
-    .onConflict((conflict) => conflict.doNothing()).execute()
+  await trx.kysely
+    .insertInto('user_roles')
+    .values(roleIds.map((role_id) => ({ user_id: userId, role_id })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 export async function deleteUserRoles(trx: Trx, userId: string, roleIds: readonly string[]): Promise<void> {
@@ -84,7 +142,12 @@ export async function deleteUserRoles(trx: Trx, userId: string, roleIds: readonl
 }
 
 /** Users in a role, in the order of their ids. The page is cut before the users are read: its cost is the page's, not the role's. */
-export async function listUsersInRole(db: Db, normalizedName: string, afterId: string, limit: number): Promise<UserRecord[]> {
+export async function listUsersInRole(
+  db: Db,
+  normalizedName: string,
+  afterId: string,
+  limit: number,
+): Promise<UserRecord[]> {
   const { rows } = await sql<UserRecord>`
     select ${userColumns} from (
       select user_id from ${table(db, 'user_roles')}

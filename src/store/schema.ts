@@ -102,15 +102,15 @@ export interface PasskeysTable {
 export interface Tables {
   users: UsersTable
   roles: RolesTable
-  user_roles: { user_id: string, role_id: string }
+  user_roles: { user_id: string; role_id: string }
   user_claims: ClaimsTable & { user_id: string }
   role_claims: ClaimsTable & { role_id: string }
-  user_logins: { login_provider: string, provider_key: string, provider_display_name: string | null, user_id: string }
-  user_tokens: { user_id: string, login_provider: string, name: string, value: string | null }
+  user_logins: { login_provider: string; provider_key: string; provider_display_name: string | null; user_id: string }
+  user_tokens: { user_id: string; login_provider: string; name: string; value: string | null }
   user_passkeys: PasskeysTable
-  recovery_codes: { user_id: string, code_hash: Buffer }
+  recovery_codes: { user_id: string; code_hash: Buffer }
   sessions: SessionsTable
-  revocations: { session_id: string, revoked_at: Timestamp }
+  revocations: { session_id: string; revoked_at: Timestamp }
   keys: KeysTable
   attempts: AttemptsTable
   outbox: OutboxTable

@@ -1,6 +1,6 @@
 // Authenticator keys and recovery codes: sealed and hashed when they come here. The places are the reference's, its plain text is not.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 
 /** Where the reference keeps the key among a user's tokens. */
 export const authenticatorKeyPlace = { loginProvider: '[AspNetUserStore]', name: 'AuthenticatorKey' } as const
@@ -11,20 +11,43 @@ export function authenticatorKeyColumn(db: Db) {
     and ut.login_provider = ${authenticatorKeyPlace.loginProvider} and ut.name = ${authenticatorKeyPlace.name}) as "authenticatorKey"`
 }
 
-export async function findUserToken(db: Db, userId: string, loginProvider: string, name: string): Promise<string | null> {
-  const row = await db.kysely.selectFrom('user_tokens').select('value')
-    .where('user_id', '=', userId).where('login_provider', '=', loginProvider).where('name', '=', name).executeTakeFirst()
+export async function findUserToken(
+  db: Db,
+  userId: string,
+  loginProvider: string,
+  name: string,
+): Promise<string | null> {
+  const row = await db.kysely
+    .selectFrom('user_tokens')
+    .select('value')
+    .where('user_id', '=', userId)
+    .where('login_provider', '=', loginProvider)
+    .where('name', '=', name)
+    .executeTakeFirst()
   return row?.value ?? null
 }
 
-export async function putUserToken(db: Db, userId: string, loginProvider: string, name: string, value: string | null): Promise<void> {
-  await db.kysely.insertInto('user_tokens').values({ user_id: userId, login_provider: loginProvider, name, value })
-    .onConflict((conflict) => conflict.columns(['user_id', 'login_provider', 'name']).doUpdateSet({ value })).execute()
+export async function putUserToken(
+  db: Db,
+  userId: string,
+  loginProvider: string,
+  name: string,
+  value: string | null,
+): Promise<void> {
+  await db.kysely
+    .insertInto('user_tokens')
+    .values({ user_id: userId, login_provider: loginProvider, name, value })
+    .onConflict((conflict) => conflict.columns(['user_id', 'login_provider', 'name']).doUpdateSet({ value }))
+    .execute()
 }
 
 export async function deleteUserToken(db: Db, userId: string, loginProvider: string, name: string): Promise<void> {
-  await db.kysely.deleteFrom('user_tokens')
-    .where('user_id', '=', userId).where('login_provider', '=', loginProvider).where('name', '=', name).execute()
+  await db.kysely
+    .deleteFrom('user_tokens')
+    .where('user_id', '=', userId)
+    .where('login_provider', '=', loginProvider)
+    .where('name', '=', name)
+    .execute()
 }
 
 /** Where we keep, among a user's tokens, which code of a provider was used last. */
@@ -35,7 +58,13 @@ export const usedCodesProvider = '[Identity]'
  *
  * @param stampMark the codes of another stamp are other codes
  */
-export async function useStampCode(db: Db, userId: string, provider: string, stampMark: string, step: number): Promise<boolean> {
+export async function useStampCode(
+  db: Db,
+  userId: string,
+  provider: string,
+  stampMark: string,
+  step: number,
+): Promise<boolean> {
   const { rows } = await sql`
     insert into ${table(db, 'user_tokens')} as t (user_id, login_provider, name, value)
     values (${userId}, ${usedCodesProvider}, ${provider}, ${`${stampMark}:${step}`})
@@ -55,8 +84,9 @@ export async function deleteSecondFactors(trx: Trx, userId: string): Promise<voi
 /** Marks a step as used; false when it, or a later one, was used before (RFC 6238 §5.2). */
 export async function useTotpStep(db: Db, userId: string, step: number): Promise<boolean> {
   const { rows } = await sql`
-    update ${table(db, 'users')} set totp_last_step = ${step} where id = ${userId} and totp_last_step < ${step} returning id`
-    .execute(db.kysely)
+    update ${table(db, 'users')} set totp_last_step = ${step} where id = ${userId} and totp_last_step < ${step} returning id`.execute(
+    db.kysely,
+  )
   return rows.length === 1
 }
 
@@ -70,18 +100,28 @@ export async function replaceRecoveryCodes(trx: Trx, userId: string, hashes: rea
   await trx.kysely.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute()
   await trx.kysely.deleteFrom('recovery_codes').where('user_id', '=', userId).execute()
   if (hashes.length === 0) return
-  await trx.kysely.insertInto('recovery_codes').values(hashes.map((hash) => ({ user_id: userId, code_hash: hash }))).execute()
+  await trx.kysely
+    .insertInto('recovery_codes')
+    .values(hashes.map((hash) => ({ user_id: userId, code_hash: hash })))
+    .execute()
 }
 
 /** Uses a code up; false when there is no such code any more. */
 export async function redeemRecoveryCode(db: Db, userId: string, hash: Buffer): Promise<boolean> {
-  const deleted = await db.kysely.deleteFrom('recovery_codes')
-    .where('user_id', '=', userId).where('code_hash', '=', hash).returning('user_id').executeTakeFirst()
+  const deleted = await db.kysely
+    .deleteFrom('recovery_codes')
+    .where('user_id', '=', userId)
+    .where('code_hash', '=', hash)
+    .returning('user_id')
+    .executeTakeFirst()
   return deleted !== undefined
 }
 
 export async function countRecoveryCodes(db: Db, userId: string): Promise<number> {
-  const { count } = await db.kysely.selectFrom('recovery_codes').where('user_id', '=', userId)
-    .select((select) => select.fn.countAll<string>().as('count')).executeTakeFirstOrThrow()
+  const { count } = await db.kysely
+    .selectFrom('recovery_codes')
+    .where('user_id', '=', userId)
+    .select((select) => select.fn.countAll<string>().as('count'))
+    .executeTakeFirstOrThrow()
   return Number(count)
 }

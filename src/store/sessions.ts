@@ -1,8 +1,8 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
-import { type Db, retrying, table } from './database.js'
-import { prepared } from './prepared.js'
+import { type Db, retrying, table } from './transaction.js'
+import { prepared } from './statement-cache.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
@@ -35,14 +35,21 @@ export interface NewSession {
  * @param attemptKey the reserved attempt that succeeded, or null where none was reserved
  */
 export async function openSession(db: Db, session: NewSession, attemptKey: Buffer | null): Promise<boolean> {
-  const rows = await retrying(() => open(db, {
-    ...session, createdAt: new Date(session.createdAt), expiresAt: new Date(session.expiresAt), attemptKey,
-  }))
+  const rows = await retrying(() =>
+    open(db, {
+      ...session,
+      createdAt: new Date(session.createdAt),
+      expiresAt: new Date(session.expiresAt),
+      attemptKey,
+    }),
+  )
   return rows.length === 1
 }
 
 const open = prepared(
-  'openSession', ['id', 'userId', 'securityStamp', 'createdAt', 'expiresAt', 'amr', 'client', 'attemptKey'], (db, session) => sql`
+  'openSession',
+  ['id', 'userId', 'securityStamp', 'createdAt', 'expiresAt', 'amr', 'client', 'attemptKey'],
+  (db, session) => sql`
     with opened as (
       insert into ${table(db, 'sessions')} (id, user_id, created_at, last_seen_at, expires_at, amr, client)
       select ${session.id}::uuid, u.id, ${session.createdAt}::timestamptz, ${session.createdAt}::timestamptz,
@@ -53,7 +60,8 @@ const open = prepared(
       update ${table(db, 'attempts')} set
         pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
       where key = ${session.attemptKey}::bytea and exists (select 1 from opened))
-    select id from opened`)
+    select id from opened`,
+)
 
 /** A session's state with its user as of now: what a new ticket is made from. */
 export interface LiveSession extends UserWithGrants {
@@ -65,9 +73,22 @@ export interface LiveSession extends UserWithGrants {
   readonly amr: readonly string[]
 }
 
-type SessionRow = UserRow & { counter: number, sessionCreatedAt: Date, secondsSinceRotation: number | null, expiresAt: Date, amr: string[] }
+type SessionRow = UserRow & {
+  counter: number
+  sessionCreatedAt: Date
+  secondsSinceRotation: number | null
+  expiresAt: Date
+  amr: string[]
+}
 
-function toLiveSession({ counter, sessionCreatedAt, secondsSinceRotation, expiresAt, amr, ...row }: SessionRow): LiveSession {
+function toLiveSession({
+  counter,
+  sessionCreatedAt,
+  secondsSinceRotation,
+  expiresAt,
+  amr,
+  ...row
+}: SessionRow): LiveSession {
   return {
     ...withGrants(row),
     counter,
@@ -89,20 +110,32 @@ export async function rotateSession(db: Db, id: string, counter: number): Promis
   return row === undefined ? null : toLiveSession(row)
 }
 
-const rotate = prepared('rotateSession', ['id', 'counter'], (db, { id, counter }) => sql<SessionRow>`
+const rotate = prepared(
+  'rotateSession',
+  ['id', 'counter'],
+  (db, { id, counter }) => sql<SessionRow>`
   with s as (
     update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
     where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
     returning user_id, counter, created_at, rotated_at, expires_at, amr)
-  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
+  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
+)
 
 /** The same for many at once, by id; a session whose row somebody holds is left out instead of waited for. */
-export async function rotateSessions(db: Db, tokens: readonly { readonly id: string, readonly counter: number }[]): Promise<Map<string, LiveSession>> {
-  const rows = await retrying(() => rotateFree(db, { ids: tokens.map(({ id }) => id), counters: tokens.map(({ counter }) => counter) }))
+export async function rotateSessions(
+  db: Db,
+  tokens: readonly { readonly id: string; readonly counter: number }[],
+): Promise<Map<string, LiveSession>> {
+  const rows = await retrying(() =>
+    rotateFree(db, { ids: tokens.map(({ id }) => id), counters: tokens.map(({ counter }) => counter) }),
+  )
   return new Map(rows.map(({ sessionId, ...row }) => [sessionId, toLiveSession(row)]))
 }
 
-const rotateFree = prepared('rotateSessions', ['ids', 'counters'], (db, { ids, counters }) => sql<SessionRow & { sessionId: string }>`
+const rotateFree = prepared(
+  'rotateSessions',
+  ['ids', 'counters'],
+  (db, { ids, counters }) => sql<SessionRow & { sessionId: string }>`
   with free as (
     select held.id from unnest(${ids}::uuid[], ${counters}::bigint[]) token (id, counter)
       join ${table(db, 'sessions')} held on held.id = token.id and held.counter = token.counter
@@ -111,7 +144,8 @@ const rotateFree = prepared('rotateSessions', ['ids', 'counters'], (db, { ids, c
     update ${table(db, 'sessions')} moved set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
     from free where moved.id = free.id
     returning moved.id, user_id, counter, created_at, rotated_at, expires_at, amr)
-  select s.id as "sessionId", ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
+  select s.id as "sessionId", ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
+)
 
 /** A session and its user, marked as seen; null when it has ended. */
 export async function touchSession(db: Db, id: string): Promise<LiveSession | null> {
@@ -119,16 +153,19 @@ export async function touchSession(db: Db, id: string): Promise<LiveSession | nu
   return row === undefined ? null : toLiveSession(row)
 }
 
-const touch = prepared('touchSession', ['id'], (db, { id }) => sql<SessionRow>`
+const touch = prepared(
+  'touchSession',
+  ['id'],
+  (db, { id }) => sql<SessionRow>`
   with s as (
     update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
     returning user_id, counter, created_at, rotated_at, expires_at, amr)
-  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`)
+  select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
+)
 
 /** Which sessions to end: one, all of a user, or all but one. */
 export type SessionSelection =
-  | { readonly id: string, readonly userId?: string }
-  | { readonly userId: string, readonly except?: string }
+  { readonly id: string; readonly userId?: string } | { readonly userId: string; readonly except?: string }
 
 /**
  * Ends sessions and leaves the note that every instance reads within a second.
@@ -136,9 +173,10 @@ export type SessionSelection =
  * @returns the ids that were ended now
  */
 export async function endSessions(db: Db, selection: SessionSelection): Promise<string[]> {
-  const condition = 'id' in selection
-    ? sql`id = ${selection.id} and (${selection.userId ?? null}::text is null or user_id::text = lower(${selection.userId ?? null}))`
-    : sql`user_id = ${selection.userId} and (${selection.except ?? null}::text is null or id::text <> lower(${selection.except ?? null}))`
+  const condition =
+    'id' in selection
+      ? sql`id = ${selection.id} and (${selection.userId ?? null}::text is null or user_id::text = lower(${selection.userId ?? null}))`
+      : sql`user_id = ${selection.userId} and (${selection.except ?? null}::text is null or id::text <> lower(${selection.except ?? null}))`
   const { rows } = await sql<{ id: string }>`
     with ended as (delete from ${table(db, 'sessions')} where ${condition} returning id)
     insert into ${table(db, 'revocations')} (session_id, revoked_at) select id, ${db.now()} from ended
@@ -148,9 +186,13 @@ export async function endSessions(db: Db, selection: SessionSelection): Promise<
 
 /** The live sessions of a user, newest first. */
 export async function listSessions(db: Db, userId: string): Promise<SessionRecord[]> {
-  const rows = await db.kysely.selectFrom('sessions')
+  const rows = await db.kysely
+    .selectFrom('sessions')
     .select(['id', 'user_id', 'created_at', 'last_seen_at', 'expires_at', 'amr', 'client'])
-    .where('user_id', '=', userId).where('expires_at', '>', db.now()).orderBy('id', 'desc').execute()
+    .where('user_id', '=', userId)
+    .where('expires_at', '>', db.now())
+    .orderBy('id', 'desc')
+    .execute()
   return rows.map((row) => ({
     id: row.id,
     userId: row.user_id,
@@ -168,11 +210,18 @@ const pageOfNotes = 20_000
  * The sessions that have ended in the last `seconds`, page by page: after an hour of many logouts the first question of an instance
  * brings more than one statement may take the time for.
  */
-export async function findRevoked(db: Db, seconds: number, found: (ids: readonly string[]) => void, pageSize = pageOfNotes): Promise<void> {
+export async function findRevoked(
+  db: Db,
+  seconds: number,
+  found: (ids: readonly string[]) => void,
+  pageSize = pageOfNotes,
+): Promise<void> {
   let after = sql`revoked_at > ${db.now()} - make_interval(secs => ${seconds})`
   for (;;) {
     // One text for all is read in half the time that a row for each takes.
-    const { rows: [page] } = await sql<{ ids: string | null, last: string }>`
+    const {
+      rows: [page],
+    } = await sql<{ ids: string | null; last: string }>`
       select string_agg(session_id::text, ',' order by revoked_at, session_id) as ids, max(revoked_at)::text as last
       from (select session_id, revoked_at from ${table(db, 'revocations')}
         where ${after} order by revoked_at, session_id limit ${pageSize}) page`.execute(db.kysely)
@@ -188,7 +237,9 @@ export async function findRevoked(db: Db, seconds: number, found: (ids: readonly
  * with the time at which it was written. 0 where none is, and where the server does not tell, as of other roles' transactions.
  */
 export async function oldestWriterSeconds(db: Db): Promise<number> {
-  const { rows: [row] } = await sql<{ seconds: number | null }>`
+  const {
+    rows: [row],
+  } = await sql<{ seconds: number | null }>`
     select extract(epoch from clock_timestamp() - min(xact_start))::double precision as seconds from pg_stat_activity
     where backend_xid is not null and datname = current_database()`.execute(db.kysely)
   return row?.seconds ?? 0
@@ -199,8 +250,12 @@ export async function isSessionLive(db: Db, id: string): Promise<boolean> {
   return (await live(db, { id })).length === 1
 }
 
-const live = prepared('isSessionLive', ['id'], (db, { id }) => sql`
-  select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`)
+const live = prepared(
+  'isSessionLive',
+  ['id'],
+  (db, { id }) => sql`
+  select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`,
+)
 
 /** Drops sessions that are over and notes that no ticket can need any more. */
 export async function purgeSessions(db: Db, keepRevokedSeconds: number): Promise<void> {

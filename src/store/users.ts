@@ -1,7 +1,7 @@
 // Rows of users and what hangs on them. Every change that must happen once is one conditional statement; nothing here knows a rule.
 import { sql } from 'kysely'
 import type { Profile } from './profile.js'
-import { type Db, table, type Trx } from './database.js'
+import { type Db, table, type Trx } from './transaction.js'
 
 /** A claim as it is stored and as it travels in a ticket. */
 export interface Claim {
@@ -57,7 +57,7 @@ export function grantColumns(db: Db) {
         where ur.user_id = u.id) c), '[]') as claims`
 }
 
-export type UserRow = UserRecord & { roles: string[], claims: Claim[] }
+export type UserRow = UserRecord & { roles: string[]; claims: Claim[] }
 
 /** Parts a row of userColumns and grantColumns. A host's pg may parse timestamps as text, so dates are made here. */
 export function withGrants(row: UserRow): UserWithGrants {
@@ -66,7 +66,11 @@ export function withGrants(row: UserRow): UserWithGrants {
 }
 
 export function toUser(row: UserRecord): UserRecord {
-  return { ...row, lockoutEnd: row.lockoutEnd === null ? null : toDate(row.lockoutEnd), createdAt: new Date(row.createdAt) }
+  return {
+    ...row,
+    lockoutEnd: row.lockoutEnd === null ? null : toDate(row.lockoutEnd),
+    createdAt: new Date(row.createdAt),
+  }
 }
 
 const endOfTime = 8.64e15
@@ -81,10 +85,13 @@ type Key = 'id' | 'normalized_user_name' | 'normalized_email'
 
 async function findBy(db: Db, key: Key, value: string): Promise<UserRecord | null> {
   const { rows } = await sql<UserRecord>`
-    select ${userColumns} from ${table(db, 'users')} u where ${sql.ref(`u.${key}`)} = ${value} limit 2`.execute(db.kysely)
+    select ${userColumns} from ${table(db, 'users')} u where ${sql.ref(`u.${key}`)} = ${value} limit 2`.execute(
+    db.kysely,
+  )
   const [row, second] = rows
   if (row === undefined) return null
-  if (second !== undefined) throw new Error('Several users have this e-mail address; set user.requireUniqueEmail or look up by name')
+  if (second !== undefined)
+    throw new Error('Several users have this e-mail address; set user.requireUniqueEmail or look up by name')
   return toUser(row)
 }
 
@@ -110,22 +117,34 @@ export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: n
 
 /** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
 export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
-  const inserted = await db.kysely.insertInto('users').values({ id: user.id, ...changing(user, uniqueEmail), created_at: user.createdAt })
-    .onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  const inserted = await db.kysely
+    .insertInto('users')
+    .values({ id: user.id, ...changing(user, uniqueEmail), created_at: user.createdAt })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst()
   return inserted !== undefined
 }
 
 /** Which of a new user's names stand in the way, for the words of the refusal. */
 export async function findTaken(
-  db: Db, normalizedName: string, uniqueEmail: string | null, exceptId: string,
-): Promise<{ name: boolean, email: boolean }> {
-  const rows = await db.kysely.selectFrom('users')
+  db: Db,
+  normalizedName: string,
+  uniqueEmail: string | null,
+  exceptId: string,
+): Promise<{ name: boolean; email: boolean }> {
+  const rows = await db.kysely
+    .selectFrom('users')
     .select(['normalized_user_name', 'unique_email', 'normalized_email'])
     .where('id', '!=', exceptId)
-    .where((where) => where.or([
-      where('normalized_user_name', '=', normalizedName),
-      ...(uniqueEmail === null ? [] : [where('normalized_email', '=', uniqueEmail)]),
-    ])).limit(3).execute()
+    .where((where) =>
+      where.or([
+        where('normalized_user_name', '=', normalizedName),
+        ...(uniqueEmail === null ? [] : [where('normalized_email', '=', uniqueEmail)]),
+      ]),
+    )
+    .limit(3)
+    .execute()
   return {
     name: rows.some((row) => row.normalized_user_name === normalizedName),
     email: uniqueEmail !== null && rows.some((row) => row.normalized_email === uniqueEmail),
@@ -133,7 +152,12 @@ export async function findTaken(
 }
 
 /** Who stands in the way of a user's names: who has the name first, then who has confirmed the address; a few at most. */
-export async function findOwners(db: Db, normalizedName: string, uniqueEmail: string | null, exceptId: string): Promise<UserRecord[]> {
+export async function findOwners(
+  db: Db,
+  normalizedName: string,
+  uniqueEmail: string | null,
+  exceptId: string,
+): Promise<UserRecord[]> {
   const { rows } = await sql<UserRecord>`
     select ${userColumns} from ${table(db, 'users')} u
     where u.id <> ${exceptId} and (u.normalized_user_name = ${normalizedName} or u.normalized_email = ${uniqueEmail})
@@ -148,10 +172,18 @@ export async function findOwners(db: Db, normalizedName: string, uniqueEmail: st
  * @returns false when the concurrency stamp no longer matches, or the user is gone
  */
 export async function updateUser(
-  db: Db, user: UserRecord, expectedConcurrencyStamp: string, uniqueEmail: string | null | undefined,
+  db: Db,
+  user: UserRecord,
+  expectedConcurrencyStamp: string,
+  uniqueEmail: string | null | undefined,
 ): Promise<boolean> {
-  const updated = await db.kysely.updateTable('users').set(changing(user, uniqueEmail))
-    .where('id', '=', user.id).where('concurrency_stamp', '=', expectedConcurrencyStamp).returning('id').executeTakeFirst()
+  const updated = await db.kysely
+    .updateTable('users')
+    .set(changing(user, uniqueEmail))
+    .where('id', '=', user.id)
+    .where('concurrency_stamp', '=', expectedConcurrencyStamp)
+    .returning('id')
+    .executeTakeFirst()
   return updated !== undefined
 }
 
@@ -178,8 +210,13 @@ function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
 
 /** Holds a user's row until the transaction ends, so that no session opens meanwhile; false when it is gone or was changed. */
 export async function lockUser(trx: Trx, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
-  const locked = await trx.kysely.selectFrom('users').select('id').where('id', '=', id)
-    .where('concurrency_stamp', '=', expectedConcurrencyStamp).forUpdate().executeTakeFirst()
+  const locked = await trx.kysely
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', id)
+    .where('concurrency_stamp', '=', expectedConcurrencyStamp)
+    .forUpdate()
+    .executeTakeFirst()
   return locked !== undefined
 }
 
@@ -190,26 +227,46 @@ export async function deleteUser(trx: Trx, id: string): Promise<void> {
 
 /** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */
 export async function replacePasswordHash(
-  db: Db, id: string, current: string, next: Pick<UserRecord, 'securityStamp' | 'concurrencyStamp'> & { readonly passwordHash: string },
+  db: Db,
+  id: string,
+  current: string,
+  next: Pick<UserRecord, 'securityStamp' | 'concurrencyStamp'> & { readonly passwordHash: string },
 ): Promise<boolean> {
-  const updated = await db.kysely.updateTable('users')
-    .set({ password_hash: next.passwordHash, security_stamp: next.securityStamp, concurrency_stamp: next.concurrencyStamp })
-    .where('id', '=', id).where('password_hash', '=', current).returning('id').executeTakeFirst()
+  const updated = await db.kysely
+    .updateTable('users')
+    .set({
+      password_hash: next.passwordHash,
+      security_stamp: next.securityStamp,
+      concurrency_stamp: next.concurrencyStamp,
+    })
+    .where('id', '=', id)
+    .where('password_hash', '=', current)
+    .returning('id')
+    .executeTakeFirst()
   return updated !== undefined
 }
 
 /** Confirms an address while the stamp is the one that its code was made for; null when it is not. */
 export async function confirmUserEmail(
-  db: Db, id: string, securityStamp: string,
+  db: Db,
+  id: string,
+  securityStamp: string,
 ): Promise<Pick<UserRecord, 'emailConfirmed' | 'concurrencyStamp'> | null> {
-  const updated = await db.kysely.updateTable('users').set({ email_confirmed: true, concurrency_stamp: sql`gen_random_uuid()` })
-    .where('id', '=', id).where('security_stamp', '=', securityStamp).returning('concurrency_stamp').executeTakeFirst()
+  const updated = await db.kysely
+    .updateTable('users')
+    .set({ email_confirmed: true, concurrency_stamp: sql`gen_random_uuid()` })
+    .where('id', '=', id)
+    .where('security_stamp', '=', securityStamp)
+    .returning('concurrency_stamp')
+    .executeTakeFirst()
   return updated === undefined ? null : { emailConfirmed: true, concurrencyStamp: updated.concurrency_stamp }
 }
 
 /** A user with roles and claims, as a new ticket needs them. */
 export async function findUserWithGrants(db: Db, id: string): Promise<UserWithGrants | null> {
-  const { rows: [row] } = await sql<UserRow>`
+  const {
+    rows: [row],
+  } = await sql<UserRow>`
     select ${userColumns}, ${grantColumns(db)} from ${table(db, 'users')} u where u.id = ${id}`.execute(db.kysely)
   return row === undefined ? null : withGrants(row)
 }

@@ -10,5 +10,9 @@ export interface TestClock {
 /** @param start milliseconds since the epoch; default: the whole second that it is now */
 export function createClock(start = Math.floor(Date.now() / 1000) * 1000): TestClock {
   let now = start
-  return Object.assign(() => now, { advance(seconds: number) { now += seconds * 1000 } })
+  return Object.assign(() => now, {
+    advance(seconds: number) {
+      now += seconds * 1000
+    },
+  })
 }

@@ -27,15 +27,20 @@ export interface Mailbox extends Required<EmailSender> {
 
 export function createMailbox(): Mailbox {
   const letters: Letter[] = []
-  const keep = (kind: LetterKind) => (user: MailUser, to: string, content: string): Promise<void> => {
-    letters.push(new MailedLetter(kind, user, to, content))
-    return Promise.resolve()
-  }
+  const keep =
+    (kind: LetterKind) =>
+    (user: MailUser, to: string, content: string): Promise<void> => {
+      letters.push(new MailedLetter(kind, user, to, content))
+      return Promise.resolve()
+    }
   return {
     letters,
     last(address) {
       const letter = letters.findLast(({ to }) => address === undefined || to === address)
-      if (letter === undefined) throw new Error(`No mail has come${address === undefined ? '' : ` to ${address}`}; await app.identity.mail.flush() first`)
+      if (letter === undefined)
+        throw new Error(
+          `No mail has come${address === undefined ? '' : ` to ${address}`}; await app.identity.mail.flush() first`,
+        )
       return letter
     },
     sendConfirmationLink: keep('confirmationLink'),
@@ -46,7 +51,12 @@ export function createMailbox(): Mailbox {
 }
 
 class MailedLetter implements Letter {
-  constructor(readonly kind: LetterKind, readonly user: MailUser, readonly to: string, readonly content: string) {}
+  constructor(
+    readonly kind: LetterKind,
+    readonly user: MailUser,
+    readonly to: string,
+    readonly content: string,
+  ) {}
 
   get link(): URL {
     if (this.kind === 'confirmationLink' || this.kind === 'passwordResetLink') return new URL(this.content)

@@ -1,11 +1,12 @@
 // Signs a user in without a password, so that a test pays for no hash: the session, the ticket and what guards ask of it are real.
 import type { FastifyInstance } from 'fastify'
-import type { RoleManager } from '../accounts/role-manager.js'
-import type { NewUser, User } from '../accounts/user.js'
-import type { UserManager } from '../accounts/user-manager.js'
+import type { RoleManager } from '../accounts/roles/role-manager.js'
+import type { NewUser, User } from '../accounts/users/user.js'
+import type { UserManager } from '../accounts/managers/user-manager.js'
 import { CookiesOff, type IdentityResult } from '../errors.js'
-import { findRealm } from '../http/realm.js'
-import { cookiePair, tokenPair } from '../http/session.js'
+import { findRealm } from '../http/context.js'
+import { cookiePair } from '../http/cookie.js'
+import { tokenPair } from '../http/token-pair.js'
 import type { Claim } from '../store/users.js'
 import { newUuidV7 } from '../tokens/stamp.js'
 
@@ -39,15 +40,25 @@ export type CookieHeaders = { readonly cookie: string }
  * @throws Error where the realm is not registered in this scope, the user cannot be created, or may not sign in (locked, not confirmed)
  * @example await app.inject({ url: '/orders', headers: await signInAs(app, { email: 'ada@example.com', roles: ['clerk'] }) })
  */
-export async function signInAs(app: FastifyInstance, who: TestUser | User, options: SignInAsOptions & { readonly scheme: 'cookie' }): Promise<CookieHeaders>
-export async function signInAs(app: FastifyInstance, who: TestUser | User, options?: SignInAsOptions & { readonly scheme?: 'bearer' }): Promise<BearerHeaders>
 export async function signInAs(
-  app: FastifyInstance, who: TestUser | User, { scheme = 'bearer', amr = ['pwd'], decorator = 'identity' }: SignInAsOptions = {},
+  app: FastifyInstance,
+  who: TestUser | User,
+  options: SignInAsOptions & { readonly scheme: 'cookie' },
+): Promise<CookieHeaders>
+export async function signInAs(
+  app: FastifyInstance,
+  who: TestUser | User,
+  options?: SignInAsOptions & { readonly scheme?: 'bearer' },
+): Promise<BearerHeaders>
+export async function signInAs(
+  app: FastifyInstance,
+  who: TestUser | User,
+  { scheme = 'bearer', amr = ['pwd'], decorator = 'identity' }: SignInAsOptions = {},
 ): Promise<BearerHeaders | CookieHeaders> {
   await app.ready()
   const realm = findRealm(app, decorator)
   // A decorator whose name the host chooses has no place in Fastify's types.
-  const identity = (app as unknown as Record<string, { users: UserManager, roles: RoleManager } | undefined>)[decorator]
+  const identity = (app as unknown as Record<string, { users: UserManager; roles: RoleManager } | undefined>)[decorator]
   if (realm === null || identity === undefined) throw new Error(`No realm '${decorator}' is registered in this scope`)
   if (scheme === 'cookie' && !realm.options.cookies) throw new CookiesOff()
   const { roles = [], claims = [], ...members }: TestUser = who
@@ -73,17 +84,30 @@ async function userOf(users: UserManager, members: Partial<NewUser>): Promise<Us
   if (created.succeeded) return created.user
   // Of two tests at once one was first.
   const first = await users.findByName(userName)
-  if (first === null) throw new Error(`${userName} was not created: ${created.errors.map(({ code }) => code).join(', ')}`)
+  if (first === null)
+    throw new Error(`${userName} was not created: ${created.errors.map(({ code }) => code).join(', ')}`)
   return first
 }
 
-async function grant(users: UserManager, roles: RoleManager, user: User, names: readonly string[], claims: readonly Claim[]): Promise<void> {
+async function grant(
+  users: UserManager,
+  roles: RoleManager,
+  user: User,
+  names: readonly string[],
+  claims: readonly Claim[],
+): Promise<void> {
   for (const name of names) {
-    if (!await roles.roleExists(name)) await roles.create({ name })
-    await made(users, user, () => users.isInRole(user, name), () => users.addToRole(user, name))
+    if (!(await roles.roleExists(name))) await roles.create({ name })
+    await made(
+      users,
+      user,
+      () => users.isInRole(user, name),
+      () => users.addToRole(user, name),
+    )
   }
   for (const claim of claims) {
-    const isThere = async () => (await users.getClaims(user)).some(({ type, value }) => type === claim.type && value === claim.value)
+    const isThere = async () =>
+      (await users.getClaims(user)).some(({ type, value }) => type === claim.type && value === claim.value)
     await made(users, user, isThere, () => users.addClaim(user, claim))
   }
 }
@@ -91,11 +115,17 @@ async function grant(users: UserManager, roles: RoleManager, user: User, names: 
 const tries = 10
 
 /** Makes what is not there, again where another test has changed the user meanwhile. */
-async function made(users: UserManager, user: User, isThere: () => Promise<boolean>, make: () => Promise<IdentityResult>): Promise<void> {
-  for (let attempt = 1; !await isThere(); attempt++) {
+async function made(
+  users: UserManager,
+  user: User,
+  isThere: () => Promise<boolean>,
+  make: () => Promise<IdentityResult>,
+): Promise<void> {
+  for (let attempt = 1; !(await isThere()); attempt++) {
     const result = await make()
     if (result.succeeded) return
-    if (attempt === tries) throw new Error(`${user.userName} was not changed: ${result.errors.map(({ code }) => code).join(', ')}`)
+    if (attempt === tries)
+      throw new Error(`${user.userName} was not changed: ${result.errors.map(({ code }) => code).join(', ')}`)
     Object.assign(user, await users.findById(user.id))
   }
 }

@@ -1,12 +1,22 @@
 // Codes for mails, and the remembered machine: proof that a mailbox, or whoever was handed one, answers for a user. Bound to purpose, user, security stamp and data.
 // Using one up is the database's business: it changes the stamp, after which `isMarkOf` says no.
 import {
-  clockSkewSeconds, markLength, markText, readSeconds, secondsLength, uuidLength, uuidText, writeMark, writeSeconds, writeUuid,
+  clockSkewSeconds,
+  markLength,
+  markText,
+  readSeconds,
+  secondsLength,
+  uuidLength,
+  uuidText,
+  writeMark,
+  writeSeconds,
+  writeUuid,
 } from './fields.js'
 import { open, seal, type FindKey, type SealingKey } from './seal.js'
 import { stampMark } from './stamp.js'
 
-export type CodePurpose = 'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine'
+export type CodePurpose =
+  'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine'
 
 export interface CodeContents {
   /** UUID, in lower case once opened. */
@@ -52,7 +62,13 @@ export function sealCode(key: SealingKey, purpose: CodePurpose, contents: CodeCo
 }
 
 /** What the code says, or null without a reason: not ours, for another purpose, `lifetimeSeconds` old, or issued over 60 seconds ahead of now. */
-export function openCode(find: FindKey, purpose: CodePurpose, code: unknown, nowSeconds: number, lifetimeSeconds: number): OpenedCode | null {
+export function openCode(
+  find: FindKey,
+  purpose: CodePurpose,
+  code: unknown,
+  nowSeconds: number,
+  lifetimeSeconds: number,
+): OpenedCode | null {
   const bytes = open(find, purpose, code)
   if (bytes === null || bytes.length < dataAt) return null
   const issued = readSeconds(bytes, issuedAt)

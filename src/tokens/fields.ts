@@ -28,7 +28,7 @@ export function writeUuid(bytes: Buffer, at: number, uuid: string, field: string
     const high = valueOf[uuid.charCodeAt(index)] ?? 0xff
     const low = valueOf[uuid.charCodeAt(++index)] ?? 0xff
     wrong |= (high | low) & 0xf0
-    bytes[next++] = high << 4 | low
+    bytes[next++] = (high << 4) | low
   }
   if (wrong !== 0) throw new TypeError(`${field} is not a UUID`)
 }
@@ -40,7 +40,8 @@ export function uuidText(bytes: Buffer, at: number): string {
 }
 
 export function writeSeconds(bytes: Buffer, at: number, seconds: number, field: string): void {
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > maxSeconds) throw new TypeError(`${field} is not a time in whole seconds`)
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > maxSeconds)
+    throw new TypeError(`${field} is not a time in whole seconds`)
   bytes.writeUIntBE(seconds, at, secondsLength)
 }
 
@@ -50,7 +51,8 @@ export function readSeconds(bytes: Buffer, at: number): number {
 
 export function writeMark(bytes: Buffer, at: number, mark: string, field: string): void {
   const decoded = Buffer.from(mark, 'base64url')
-  if (decoded.length !== markLength || decoded.toString('base64url') !== mark) throw new TypeError(`${field} is not the mark of a stamp`)
+  if (decoded.length !== markLength || decoded.toString('base64url') !== mark)
+    throw new TypeError(`${field} is not the mark of a stamp`)
   bytes.set(decoded, at)
 }
 

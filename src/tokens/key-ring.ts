@@ -45,7 +45,10 @@ export function createKeyRing(keys: readonly RingKey[], appName = '', previous?:
   if (byId.size !== slots.length) throw new TypeError('Two keys of the ring have the same id')
   return Object.freeze({
     sealing(now: number) {
-      const slot = sealingOf(slots.filter((one) => isUsable(one, now)), now)
+      const slot = sealingOf(
+        slots.filter((one) => isUsable(one, now)),
+        now,
+      )
       if (!slot) throw new Error('The key ring holds no key that may seal')
       return slot.sealing
     },
@@ -73,7 +76,7 @@ export interface RotationOptions {
 /** A key to be created, and the keys it succeeds with the time each retires. */
 export interface NextKey {
   readonly activatesAt: number
-  readonly retirements: readonly { readonly id: number, readonly retiresAt: number }[]
+  readonly retirements: readonly { readonly id: number; readonly retiresAt: number }[]
 }
 
 /**
@@ -92,11 +95,13 @@ export function nextKey(keys: readonly RingKey[], now: number, options: Rotation
   const sealing = sealingOf(usable, now)
   return {
     activatesAt,
-    retirements: usable.filter((key) => key.retiresAt === null || (key === sealing && key.retiresAt < retiresAt)).map(({ id }) => ({ id, retiresAt })),
+    retirements: usable
+      .filter((key) => key.retiresAt === null || (key === sealing && key.retiresAt < retiresAt))
+      .map(({ id }) => ({ id, retiresAt })),
   }
 }
 
-export function newRootKey(): { id: number, root: Uint8Array } {
+export function newRootKey(): { id: number; root: Uint8Array } {
   return { id: randomBytes(4).readUInt32BE(0), root: Uint8Array.from(randomBytes(keyLength)) }
 }
 
@@ -110,10 +115,12 @@ export function wrapRoot(secret: string | Uint8Array, id: number, root: Uint8Arr
 
 /** Tries the secrets in order. Null when none of them wrapped it, or for another id. */
 export function unwrapRoot(
-  secrets: readonly (string | Uint8Array)[], id: number, wrapped: Uint8Array,
-): { root: Uint8Array, secretIndex: number } | null {
+  secrets: readonly (string | Uint8Array)[],
+  id: number,
+  wrapped: Uint8Array,
+): { root: Uint8Array; secretIndex: number } | null {
   for (const [secretIndex, secret] of secrets.entries()) {
-    const root = openBytes((named) => named === id ? wrappingKey(secret, id) : null, 'keyWrap', wrapped)
+    const root = openBytes((named) => (named === id ? wrappingKey(secret, id) : null), 'keyWrap', wrapped)
     if (root?.length === keyLength) return { root: Uint8Array.from(root), secretIndex }
   }
   return null

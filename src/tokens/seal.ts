@@ -21,11 +21,11 @@ import { keyLength, nonceLength, tagLength, xaesKey, xaesOpen, xaesSeal, type Xa
 const version = 1
 const headerLength = 6
 const overhead = headerLength + nonceLength + tagLength
-const minTokenLength = Math.ceil(overhead * 4 / 3)
+const minTokenLength = Math.ceil((overhead * 4) / 3)
 
 /** No token is longer, in characters. A cookie's name counts towards the 4,096 bytes a browser keeps, so its token must be shorter still. */
 export const maxTokenLength = 4096
-const maxTokenBytes = maxTokenLength / 4 * 3
+const maxTokenBytes = (maxTokenLength / 4) * 3
 
 /** A root key with the subkeys derived from it so far. Shows its id when logged, never its bytes. */
 export interface SealingKey {
@@ -67,7 +67,12 @@ export function sealingKey(id: number, root: Uint8Array, appName = ''): SealingK
       header.writeUInt8(version, 0)
       header.writeUInt8(purposes[purpose], 1)
       header.writeUInt32BE(id, 2)
-      return { xaes: xaesKey(derive(`identity/v1/${purpose}/${appName}`)), header, nextNonce, scratch: Buffer.alloc(maxTokenBytes) }
+      return {
+        xaes: xaesKey(derive(`identity/v1/${purpose}/${appName}`)),
+        header,
+        nextNonce,
+        scratch: Buffer.alloc(maxTokenBytes),
+      }
     }),
     // No key serves two algorithms. There is no purpose named mac, so the two families of subkeys cannot meet.
     macKey: oncePerPurpose((purpose) => derive(`identity/v1/mac/${purpose}/${appName}`)),
@@ -84,7 +89,7 @@ export function sealingKey(id: number, root: Uint8Array, appName = ''): SealingK
  */
 export function seal(key: SealingKey, purpose: Purpose, plaintext: Uint8Array | string, context?: string): string {
   const length = overhead + Buffer.byteLength(plaintext)
-  if (length > maxTokenBytes) throw new TokenTooLarge(Math.ceil(length * 4 / 3), maxTokenLength)
+  if (length > maxTokenBytes) throw new TokenTooLarge(Math.ceil((length * 4) / 3), maxTokenLength)
   return sealBytes(key, purpose, plaintext, context).toString('base64url')
 }
 
@@ -121,7 +126,7 @@ export function keyIdOf(token: unknown, purpose: Purpose): number | null {
   if (typeof token !== 'string' || token.length < minTokenLength || token.length > maxTokenLength) return null
   const first = threeBytes(token, 0)
   const second = threeBytes(token, 4)
-  if (first < 0 || second < 0 || first >> 8 !== (version << 8 | purposes[purpose])) return null
+  if (first < 0 || second < 0 || first >> 8 !== ((version << 8) | purposes[purpose])) return null
   return (first & 0xff) * 0x1000000 + second
 }
 
@@ -151,7 +156,7 @@ function threeBytes(token: string, at: number): number {
   for (let i = at; i < at + 4; i++) {
     const sextet = sextets[token.charCodeAt(i)] ?? none
     if (sextet === none) return -1
-    bits = bits << 6 | sextet
+    bits = (bits << 6) | sextet
   }
   return bits
 }

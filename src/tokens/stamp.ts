@@ -37,8 +37,9 @@ export function base32(bytes: Uint8Array): string {
   let bits = 0
   let count = 0
   for (const byte of bytes) {
-    bits = (bits << 8 | byte) & 0xfff
-    for (count += 8; count >= 5; count -= 5) text += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt(bits >> (count - 5) & 31)
+    bits = ((bits << 8) | byte) & 0xfff
+    for (count += 8; count >= 5; count -= 5)
+      text += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt((bits >> (count - 5)) & 31)
   }
   return text
 }
@@ -48,7 +49,7 @@ export function uuidV7(nowMs: number, random: Uint8Array): string {
   const bytes = Buffer.alloc(16)
   bytes.writeUIntBE(nowMs, 0, 6)
   bytes.set(random.subarray(0, 10), 6)
-  bytes.writeUInt8(bytes.readUInt8(6) & 0x0f | 0x70, 6)
-  bytes.writeUInt8(bytes.readUInt8(8) & 0x3f | 0x80, 8)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return uuidText(bytes, 0)
 }

@@ -1,7 +1,16 @@
 // Tickets: who signed in, how and until when, in one payload under three purposes (access, refresh, cookie). Sealed by seal.ts.
 // Whether a session was ended or a stamp changed is not known here; the ticket carries what is needed to ask.
 import {
-  clockSkewSeconds, markLength, markText, readSeconds, secondsLength, uuidLength, uuidText, writeMark, writeSeconds, writeUuid,
+  clockSkewSeconds,
+  markLength,
+  markText,
+  readSeconds,
+  secondsLength,
+  uuidLength,
+  uuidText,
+  writeMark,
+  writeSeconds,
+  writeUuid,
 } from './fields.js'
 import { open, seal, type FindKey, type SealingKey } from './seal.js'
 
@@ -51,7 +60,19 @@ const at = (() => {
   const counter = validatedAt + secondsLength
   const persistent = counter + 4
   const names = persistent + 1
-  return { userId: 0, sessionId, stamp, issuedAt, expiresAt, authenticatedAt, sessionExpiresAt, validatedAt, counter, persistent, names }
+  return {
+    userId: 0,
+    sessionId,
+    stamp,
+    issuedAt,
+    expiresAt,
+    authenticatedAt,
+    sessionExpiresAt,
+    validatedAt,
+    counter,
+    persistent,
+    names,
+  }
 })()
 
 /**
@@ -62,7 +83,8 @@ export function sealTicket(key: SealingKey, purpose: TicketPurpose, ticket: Tick
   const email = ticket.email === ticket.userName ? 0 : ticket.email
   const claims = ticket.claims.flatMap(({ type, value }) => [type, value])
   const names: unknown[] = [ticket.userName, email, ticket.amr, ticket.roles, claims]
-  if (!areNames(names)) throw new TypeError('A ticket takes text only: userName, email, amr, roles, and types and values of claims')
+  if (!areNames(names))
+    throw new TypeError('A ticket takes text only: userName, email, amr, roles, and types and values of claims')
   if (!isUint32(ticket.counter)) throw new TypeError('counter is not an unsigned 32-bit integer')
   const json = JSON.stringify(names)
   const bytes = Buffer.alloc(at.names + Buffer.byteLength(json))
@@ -92,7 +114,11 @@ export function openTicket(find: FindKey, purpose: TicketPurpose, token: unknown
  * To be asked again of a ticket kept in memory.
  */
 export function isTimely(ticket: Ticket, nowSeconds: number): boolean {
-  return nowSeconds < ticket.expiresAt && nowSeconds < ticket.sessionExpiresAt && ticket.issuedAt <= nowSeconds + clockSkewSeconds
+  return (
+    nowSeconds < ticket.expiresAt &&
+    nowSeconds < ticket.sessionExpiresAt &&
+    ticket.issuedAt <= nowSeconds + clockSkewSeconds
+  )
 }
 
 // Checked to the last member although authenticated: what a later version or a fault of ours has sealed must not become half a ticket.
@@ -135,8 +161,14 @@ function readNames(json: string): Names | null {
 function areNames(names: unknown): names is Names {
   if (!Array.isArray(names) || names.length !== 5) return false
   const [userName, email, amr, roles, claims] = names as unknown[] // Array.isArray says any[]
-  return typeof userName === 'string' && (typeof email === 'string' || email === null || email === 0) &&
-    areTexts(amr) && areTexts(roles) && areTexts(claims) && claims.length % 2 === 0
+  return (
+    typeof userName === 'string' &&
+    (typeof email === 'string' || email === null || email === 0) &&
+    areTexts(amr) &&
+    areTexts(roles) &&
+    areTexts(claims) &&
+    claims.length % 2 === 0
+  )
 }
 
 function areTexts(value: unknown): value is string[] {

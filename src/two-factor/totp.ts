@@ -29,7 +29,8 @@ export function totpStep(nowMs: number, stepSeconds = totpStepSeconds): number {
  */
 export function totpCode(key: Uint8Array, step: number, modifier = ''): string {
   if (key.length === 0) throw new RangeError('A one-time code needs a key of at least one byte')
-  if (!Number.isSafeInteger(step) || step < 0) throw new RangeError('The step of a one-time code is a whole number from 0')
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new RangeError('The step of a one-time code is a whole number from 0')
 
   const counter = Buffer.alloc(8)
   counter.writeBigUInt64BE(BigInt(step))
@@ -74,7 +75,11 @@ export function verifyTotp(key: Uint8Array, code: string, nowMs: number, options
  * The Key URI that an authenticator app reads. A colon separates issuer and account in it, so colons within either are left out.
  * @param o `issuer` may be empty; `secretBase32` is the key as `encodeBase32` writes it
  */
-export function otpauthUri(o: { readonly issuer: string; readonly account: string; readonly secretBase32: string }): string {
+export function otpauthUri(o: {
+  readonly issuer: string
+  readonly account: string
+  readonly secretBase32: string
+}): string {
   const issuer = encodeURIComponent(o.issuer.replaceAll(':', ''))
   const account = encodeURIComponent(o.account.replaceAll(':', ''))
   const secret = encodeURIComponent(o.secretBase32)

@@ -51,33 +51,45 @@ if (location.search === '') {
 }
 </script><body>`
 
-test('a page signs in by tokens that two tabs share, then by a cookie that no script reads', { skip: withoutChromium }, async (t) => {
-  let tell: (answer: unknown) => void
-  const told = new Promise((resolve) => { tell = resolve })
-  let refreshes = 0
-  await withApp({
-    before: (app) => app.addHook('onRequest', (request, _reply, done) => {
-      if (request.url === '/account/refresh') refreshes++
-      done()
-    }),
-    after: (app) => {
-      app.get('/page', (_request, reply) => reply.type('text/html').send(page))
-      app.get<{ Params: { file: string } }>('/client/:file', ({ params }, reply) => reply.type('text/javascript').send(readFileSync(join(built, params.file))))
-      app.get('/hello', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
-      app.post('/told', (request, reply) => {
-        tell(request.body)
-        return reply.send({})
-      })
-    },
-  }, async (server) => {
-    assert.deepEqual(await openPage(t, `${await server.listen()}/page`, told), {
-      login: { succeeded: true },
-      texts: Array(4).fill('ann@example.com'),
-      after: [401, false],
-      cookie: ['ann@example.com', 'ann@example.com', '', null],
-      gone: ['IdentityClientError', 401],
-      hasLocks: true,
+test(
+  'a page signs in by tokens that two tabs share, then by a cookie that no script reads',
+  { skip: withoutChromium },
+  async (t) => {
+    let tell: (answer: unknown) => void
+    const told = new Promise((resolve) => {
+      tell = resolve
     })
-    assert.equal(refreshes, 1)
-  })
-})
+    let refreshes = 0
+    await withApp(
+      {
+        before: (app) =>
+          app.addHook('onRequest', (request, _reply, done) => {
+            if (request.url === '/account/refresh') refreshes++
+            done()
+          }),
+        after: (app) => {
+          app.get('/page', (_request, reply) => reply.type('text/html').send(page))
+          app.get<{ Params: { file: string } }>('/client/:file', ({ params }, reply) =>
+            reply.type('text/javascript').send(readFileSync(join(built, params.file))),
+          )
+          app.get('/hello', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
+          app.post('/told', (request, reply) => {
+            tell(request.body)
+            return reply.send({})
+          })
+        },
+      },
+      async (server) => {
+        assert.deepEqual(await openPage(t, `${await server.listen()}/page`, told), {
+          login: { succeeded: true },
+          texts: Array(4).fill('ann@example.com'),
+          after: [401, false],
+          cookie: ['ann@example.com', 'ann@example.com', '', null],
+          gone: ['IdentityClientError', 401],
+          hasLocks: true,
+        })
+        assert.equal(refreshes, 1)
+      },
+    )
+  },
+)

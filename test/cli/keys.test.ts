@@ -27,11 +27,21 @@ test('a key is listed, rotated and revoked, and the running application follows'
 
   const rotated = (await jsonOf(['keys', 'rotate', '--schema', schema], { IDENTITY_SECRET: secret })).key as Key
   assert.equal(rotated.state, 'waits')
-  assert.deepEqual((await keysOf(schema)).map(({ id, state }) => [id, state]), [[first.id, 'seals'], [rotated.id, 'waits']])
+  assert.deepEqual(
+    (await keysOf(schema)).map(({ id, state }) => [id, state]),
+    [
+      [first.id, 'seals'],
+      [rotated.id, 'waits'],
+    ],
+  )
   assert.equal((await guarded(app, before.accessToken)).status, 200)
 
   const revoke = ['keys', 'revoke', first.id, '--schema', schema, '--yes']
-  assert.deepEqual(await shell(revoke, { IDENTITY_SECRET: secret }), { code: 0, stdout: `Key ${first.id} is revoked\n`, stderr: '' })
+  assert.deepEqual(await shell(revoke, { IDENTITY_SECRET: secret }), {
+    code: 0,
+    stdout: `Key ${first.id} is revoked\n`,
+    stderr: '',
+  })
   await until(async () => (await guarded(app, before.accessToken)).status === 401, 4_000)
   const after = await signIn(app, 'ada@example.com')
   assert.equal((await guarded(app, after.accessToken)).status, 200)
@@ -42,7 +52,10 @@ test('a key that a shell turned away stays good for as long as the application h
   const schema = uniqueSchema()
   await startApp(t, { schema, secret, bearer: { refreshTokenSeconds: 90 * 86_400 } })
   await jsonOf(['keys', 'rotate', '--schema', schema], { IDENTITY_SECRET: secret })
-  assert.deepEqual((await keysOf(schema)).map(({ retiresAt }) => retiresAt), [null, null])
+  assert.deepEqual(
+    (await keysOf(schema)).map(({ retiresAt }) => retiresAt),
+    [null, null],
+  )
 })
 
 test('revoke-all signs everybody out, and who signs in again is let in', async (t) => {
@@ -50,10 +63,16 @@ test('revoke-all signs everybody out, and who signs in again is let in', async (
   const app = await startApp(t, { schema, secret })
   const { accessToken, refreshToken } = await newcomer(app, 'ada@example.com')
   const [first] = await keysOf(schema)
-  assert.deepEqual(await jsonOf(['keys', 'revoke-all', '--yes', '--schema', schema], { IDENTITY_SECRET: secret }), { revoked: [first?.id] })
+  assert.deepEqual(await jsonOf(['keys', 'revoke-all', '--yes', '--schema', schema], { IDENTITY_SECRET: secret }), {
+    revoked: [first?.id],
+  })
   await until(async () => (await guarded(app, accessToken)).status === 401, 4_000)
   assert.equal((await refresh(app, refreshToken)).status, 401)
-  assert.equal((await guarded(app, tokensOf(await refresh(app, (await signIn(app, 'ada@example.com')).refreshToken)).accessToken)).status, 200)
+  assert.equal(
+    (await guarded(app, tokensOf(await refresh(app, (await signIn(app, 'ada@example.com')).refreshToken)).accessToken))
+      .status,
+    200,
+  )
 })
 
 test('another secret than the application has opens nothing, and is not told', async (t) => {
@@ -63,7 +82,10 @@ test('another secret than the application has opens nothing, and is not told', a
   for (const environment of [{ IDENTITY_SECRET: other }, {}]) {
     const { code, stdout, stderr } = await shell(['keys', 'list', '--schema', schema], environment)
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
-    assert.match(stderr, /IDENTITY_SECRET cannot open the key ring of this database\. Set it to the application's newest secret\n$/)
+    assert.match(
+      stderr,
+      /IDENTITY_SECRET cannot open the key ring of this database\. Set it to the application's newest secret\n$/,
+    )
     assert.doesNotMatch(stderr, new RegExp(other.slice(0, 20).replaceAll('+', '\\+')))
   }
 })

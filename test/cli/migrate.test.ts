@@ -22,13 +22,24 @@ test('--check names what is pending with exit code 1 and creates nothing; migrat
   const schema = uniqueSchema()
   const before = await shell(['migrate', '--check', '--schema', schema])
   assert.equal(before.code, 1)
-  assert.deepEqual(before.stdout.trimEnd().split('\n'), all.map((name) => `pending  ${name}`))
+  assert.deepEqual(
+    before.stdout.trimEnd().split('\n'),
+    all.map((name) => `pending  ${name}`),
+  )
   assert.equal(await schemaExists(schema), false)
 
   const ran = await shell(['migrate', '--schema', schema])
   assert.deepEqual(ran, { code: 0, stdout: all.map((name) => `done  ${name}\n`).join(''), stderr: '' })
-  assert.deepEqual(await shell(['migrate', '--schema', schema]), { code: 0, stdout: 'Nothing was pending\n', stderr: '' })
-  assert.deepEqual(await shell(['migrate', '--check', '--schema', schema]), { code: 0, stdout: 'Nothing is pending\n', stderr: '' })
+  assert.deepEqual(await shell(['migrate', '--schema', schema]), {
+    code: 0,
+    stdout: 'Nothing was pending\n',
+    stderr: '',
+  })
+  assert.deepEqual(await shell(['migrate', '--check', '--schema', schema]), {
+    code: 0,
+    stdout: 'Nothing is pending\n',
+    stderr: '',
+  })
 
   await newcomer(await startApp(t, { schema, migrate: 'check' }), 'ada@example.com')
 })
@@ -42,7 +53,10 @@ test('of eight that start at once each migration is run by one', async () => {
 
 test('--check --json tells what is pending on stdout, with exit code 1', async () => {
   const { code, stdout, stderr } = await shell(['migrate', '--check', '--json', '--schema', uniqueSchema()])
-  assert.deepEqual({ code, stderr, answer: JSON.parse(stdout) as unknown }, { code: 1, stderr: '', answer: { pending: all } })
+  assert.deepEqual(
+    { code, stderr, answer: JSON.parse(stdout) as unknown },
+    { code: 1, stderr: '', answer: { pending: all } },
+  )
 })
 
 test('migrate needs no secret, in production either', async () => {
@@ -51,13 +65,18 @@ test('migrate needs no secret, in production either', async () => {
 })
 
 test('--database names another database than DATABASE_URL', async () => {
-  const { code, stdout } = await shell(['migrate', '--schema', uniqueSchema(), '--database', await databaseUrl()], { DATABASE_URL: 'postgres://127.0.0.1:1/none' })
+  const { code, stdout } = await shell(['migrate', '--schema', uniqueSchema(), '--database', await databaseUrl()], {
+    DATABASE_URL: 'postgres://127.0.0.1:1/none',
+  })
   assert.equal(code, 0, stdout)
 })
 
 test('every other command says how to migrate where nothing was', async () => {
   const schema = uniqueSchema()
-  for (const command of [['users', 'list'], ['keys', 'list']]) {
+  for (const command of [
+    ['users', 'list'],
+    ['keys', 'list'],
+  ]) {
     const { code, stderr } = await shell([...command, '--schema', schema])
     assert.equal(code, 1)
     assert.match(stderr, new RegExp(`Run: npx fastify-identity migrate --schema ${schema}\n$`))

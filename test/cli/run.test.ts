@@ -9,10 +9,24 @@ import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { bin, shell } from '../support/shell.js'
 
 const misused: readonly (readonly string[])[] = [
-  [], ['nonsense'], ['users'], ['users', 'nonsense'], ['users', 'nonsense', '--help'], ['keys', 'list', '--nonsense'], ['users', 'show'],
-  ['users', 'show', 'ada', 'bob'], ['keys', 'list', 'ada'], ['migrate', 'now'], ['users', 'list', '--limit', '501'], ['users', 'list', '--limit'],
-  ['users', 'lock', 'ada', '--until', 'tomorrow', '--yes'], ['users', 'lock', 'ada', '--until', '1999-01-01', '--yes'], ['keys', 'revoke', 'deadbeef'],
-  ['keys', 'revoke-all'], ['keys', 'list', '--schema', 'No Schema'], ['keys', 'list', '--database', 'no connection string'],
+  [],
+  ['nonsense'],
+  ['users'],
+  ['users', 'nonsense'],
+  ['users', 'nonsense', '--help'],
+  ['keys', 'list', '--nonsense'],
+  ['users', 'show'],
+  ['users', 'show', 'ada', 'bob'],
+  ['keys', 'list', 'ada'],
+  ['migrate', 'now'],
+  ['users', 'list', '--limit', '501'],
+  ['users', 'list', '--limit'],
+  ['users', 'lock', 'ada', '--until', 'tomorrow', '--yes'],
+  ['users', 'lock', 'ada', '--until', '1999-01-01', '--yes'],
+  ['keys', 'revoke', 'deadbeef'],
+  ['keys', 'revoke-all'],
+  ['keys', 'list', '--schema', 'No Schema'],
+  ['keys', 'list', '--database', 'no connection string'],
 ]
 
 for (const args of misused) {
@@ -32,7 +46,10 @@ test('without any database named the command is called wrongly', async () => {
 test('a database that is down is said to be, with exit code 1 and without the password', async () => {
   const url = 'postgres://ada:very-secret@127.0.0.1:1/nothing'
   for (const args of [['migrate'], ['migrate', '--check'], ['users', 'list'], ['keys', 'revoke-all', '--yes']]) {
-    const { code, stdout, stderr } = await shell(args, { DATABASE_URL: url, IDENTITY_SECRET: 'another-secret-of-32-bytes-or-more' })
+    const { code, stdout, stderr } = await shell(args, {
+      DATABASE_URL: url,
+      IDENTITY_SECRET: 'another-secret-of-32-bytes-or-more',
+    })
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
     assert.match(stderr, /^fastify-identity: The database .* cannot be used: .*ECONNREFUSED.*\n$/)
     assert.doesNotMatch(stderr, /very-secret|another-secret/)
@@ -40,7 +57,10 @@ test('a database that is down is said to be, with exit code 1 and without the pa
 })
 
 test('with --json an error is JSON on stderr', async () => {
-  const down = await shell(['users', 'list', '--json'], { DATABASE_URL: 'postgres://ada:very-secret@127.0.0.1:1/nothing', IDENTITY_SECRET: 'x'.repeat(32) })
+  const down = await shell(['users', 'list', '--json'], {
+    DATABASE_URL: 'postgres://ada:very-secret@127.0.0.1:1/nothing',
+    IDENTITY_SECRET: 'x'.repeat(32),
+  })
   assert.equal((JSON.parse(down.stderr) as { error: { code: string } }).error.code, 'FST_IDENTITY_DATABASE_UNREACHABLE')
   const misuse = await shell(['users', 'show', '--json'])
   assert.equal((JSON.parse(misuse.stderr) as { error: { code: string } }).error.code, 'USAGE')
@@ -59,8 +79,16 @@ test('--help tells every command, every option of each, the exit codes, and that
     assert.ok(whole.stdout.includes(name) && whole.stdout.includes(about))
     const { code, stdout } = await shell([...name.split(' '), '--help'])
     assert.equal(code, 0)
-    for (const told of [argument ?? '', about, 'IDENTITY_SECRET', 'Hooks', '0 done, 1 failed or not found, 2 called wrongly']) assert.ok(stdout.includes(told), `${name}: ${told}`)
-    for (const option of [...Object.keys(options), 'database', 'schema', 'decorator', 'json', 'yes']) assert.ok(stdout.includes(`--${option}`), `${name}: ${option}`)
+    for (const told of [
+      argument ?? '',
+      about,
+      'IDENTITY_SECRET',
+      'Hooks',
+      '0 done, 1 failed or not found, 2 called wrongly',
+    ])
+      assert.ok(stdout.includes(told), `${name}: ${told}`)
+    for (const option of [...Object.keys(options), 'database', 'schema', 'decorator', 'json', 'yes'])
+      assert.ok(stdout.includes(`--${option}`), `${name}: ${option}`)
   }
   const group = await shell(['users', '-h'])
   assert.ok(group.stdout.includes('users lock') && !group.stdout.includes('keys list'))
@@ -82,7 +110,10 @@ test('at a terminal it asks which user is meant, and does nothing but for a yes'
   await newcomer(app, 'ada@example.com')
   const { id } = (await app.identity.users.findByName('ada@example.com'))!
   for (const answer of ['', 'n', 'no', 'yess', null]) {
-    const { code, stdout, stderr } = await atTerminal(['users', 'delete', 'ada@example.com', '--schema', schema], answer)
+    const { code, stdout, stderr } = await atTerminal(
+      ['users', 'delete', 'ada@example.com', '--schema', schema],
+      answer,
+    )
     assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
     assert.ok(stderr.includes(`Delete ada@example.com (${id}) with everything that belongs to them? [y/N]`))
     assert.match(stderr, /Nothing was done\n$/)
@@ -94,7 +125,9 @@ test('at a terminal it asks which user is meant, and does nothing but for a yes'
 })
 
 test('the bin of package.json is this program, and says by which it runs', () => {
-  const { bin: bins } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { bin: Record<string, string> }
+  const { bin: bins } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    bin: Record<string, string>
+  }
   assert.equal(new URL(`../../../${bins['fastify-identity']!}`, import.meta.url).pathname, bin)
   assert.match(readFileSync(bin, 'utf8'), /^#!\/usr\/bin\/env node\n/)
 })

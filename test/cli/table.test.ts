@@ -6,8 +6,23 @@ import { jsonLine, list, printable, table, when } from '../../src/cli/table.js'
 const hostile = 'a\u001B[2J\u0007\u009B\u00AD\u202E\u2028\u{E0041}b'
 
 test('columns are as wide as their widest cell, and no line ends in blanks', () => {
-  assert.equal(table(['id', 'name'], [['1', 'Ada Lovelace'], ['200', '']]), 'ID   NAME\n1    Ada Lovelace\n200')
-  assert.equal(list([['id', '1'], ['email', '-']]), 'id     1\nemail  -')
+  assert.equal(
+    table(
+      ['id', 'name'],
+      [
+        ['1', 'Ada Lovelace'],
+        ['200', ''],
+      ],
+    ),
+    'ID   NAME\n1    Ada Lovelace\n200',
+  )
+  assert.equal(
+    list([
+      ['id', '1'],
+      ['email', '-'],
+    ]),
+    'id     1\nemail  -',
+  )
 })
 
 test('a cell cannot command a terminal or pass for another line', () => {

@@ -33,16 +33,22 @@ test('a user is listed, shown, locked, unlocked and deleted', async (t) => {
   await app.identity.users.addClaim(ada, { type: 'department', value: 'sales' })
   const call = (...args: string[]) => jsonOf(['users', ...args, '--schema', schema, '--yes'])
 
-  const { users } = await call('list') as { users: Told[] }
-  assert.deepEqual(users.map(({ userName }) => userName), ['ada@example.com', 'bob@example.com'])
-  const { user: shown } = await call('show', 'ADA@example.com') as { user: Told }
-  assert.deepEqual([shown.id, shown.roles, shown.claims, (shown.sessions as unknown[]).length], [ada.id, ['clerk'], [{ type: 'department', value: 'sales' }], 1])
+  const { users } = (await call('list')) as { users: Told[] }
+  assert.deepEqual(
+    users.map(({ userName }) => userName),
+    ['ada@example.com', 'bob@example.com'],
+  )
+  const { user: shown } = (await call('show', 'ADA@example.com')) as { user: Told }
+  assert.deepEqual(
+    [shown.id, shown.roles, shown.claims, (shown.sessions as unknown[]).length],
+    [ada.id, ['clerk'], [{ type: 'department', value: 'sales' }], 1],
+  )
 
-  const { user: locked } = await call('lock', ada.id, '--until', '2999-01-31T12:00:00Z') as { user: Told }
+  const { user: locked } = (await call('lock', ada.id, '--until', '2999-01-31T12:00:00Z')) as { user: Told }
   assert.equal(locked.lockoutEnd, '2999-01-31T12:00:00.000Z')
   await until(async () => (await guarded(app, accessToken)).status === 401, 1_000)
   assert.match((await login(app, 'ada@example.com')).text, /LockedOut/)
-  assert.equal((await call('unlock', ada.id) as { user: Told }).user.lockoutEnd, null)
+  assert.equal(((await call('unlock', ada.id)) as { user: Told }).user.lockoutEnd, null)
   await signIn(app, 'ada@example.com')
 
   assert.deepEqual(await call('delete', 'ada@example.com'), { deleted: ada.id })
@@ -56,7 +62,10 @@ test('a running application refuses within a second whose sessions a shell has e
   const { accessToken, refreshToken } = await newcomer(app, 'ada@example.com')
   const other = await newcomer(app, 'bob@example.com')
   const { id } = await userOf(app, 'ada@example.com')
-  assert.deepEqual(await jsonOf(['users', 'end-sessions', 'ada@example.com', '--yes', '--schema', schema]), { userId: id, ended: 1 })
+  assert.deepEqual(await jsonOf(['users', 'end-sessions', 'ada@example.com', '--yes', '--schema', schema]), {
+    userId: id,
+    ended: 1,
+  })
   await until(async () => (await guarded(app, accessToken)).status === 401, 1_000)
   assert.equal((await refresh(app, refreshToken)).status, 401)
   assert.equal((await guarded(app, other.accessToken)).status, 200)
@@ -73,11 +82,11 @@ test('who has lost every factor signs in with the password once a shell has rese
   const codes = await app.identity.users.generateNewTwoFactorRecoveryCodes(ada, 3)
   const key = await app.identity.users.getAuthenticatorKey(ada)
   assert.match((await login(app, 'ada@example.com')).text, /RequiresTwoFactor/)
-  const { user } = await jsonOf(['users', 'show', ada.id, '--schema', schema]) as { user: Told }
+  const { user } = (await jsonOf(['users', 'show', ada.id, '--schema', schema])) as { user: Told }
   assert.equal(user.recoveryCodesLeft, 3)
   for (const secret of [...codes, key!]) assert.ok(!JSON.stringify(user).includes(secret))
 
-  const reset = await jsonOf(['users', 'reset-second-factor', ada.id, '--yes', '--schema', schema]) as { user: Told }
+  const reset = (await jsonOf(['users', 'reset-second-factor', ada.id, '--yes', '--schema', schema])) as { user: Told }
   assert.equal(reset.user.twoFactorEnabled, false)
   assert.equal((await login(app, 'ada@example.com')).status, 200)
 })
@@ -88,7 +97,9 @@ test('unlock forgets failed sign-ins, also in a realm of another name', async (t
   await register(app, 'ada@example.com')
   for (let attempt = 0; attempt < 2; attempt++) await login(app, 'ada@example.com', 'wrong')
   assert.match((await login(app, 'ada@example.com')).text, /LockedOut/)
-  const { user } = await jsonOf(['users', 'show', 'ada@example.com', '--schema', schema, '--decorator', 'staff']) as { user: Told }
+  const { user } = (await jsonOf(['users', 'show', 'ada@example.com', '--schema', schema, '--decorator', 'staff'])) as {
+    user: Told
+  }
   assert.equal(user.isLockedOut, true)
   await jsonOf(['users', 'unlock', 'ada@example.com', '--schema', schema, '--decorator', 'staff'])
   assert.equal((await login(app, 'ada@example.com')).status, 200)
@@ -116,7 +127,10 @@ test('pages of a list follow each other by the cursor that is told, and a search
   const names = (page: Record<string, unknown>) => (page.users as Told[]).map(({ userName }) => userName)
   const first = await jsonOf(['users', 'list', '--limit', '2', '--schema', schema])
   const second = await jsonOf(['users', 'list', '--limit', '2', '--after', String(first.next), '--schema', schema])
-  assert.deepEqual([names(first), names(second), second.next], [['ada@example.com', 'alan@example.com'], ['bob@example.com'], null])
+  assert.deepEqual(
+    [names(first), names(second), second.next],
+    [['ada@example.com', 'alan@example.com'], ['bob@example.com'], null],
+  )
   assert.deepEqual(names(await jsonOf(['users', 'list', '--search', 'AL', '--schema', schema])), ['alan@example.com'])
   const { stdout } = await shell(['users', 'list', '--limit', '2', '--schema', schema])
   assert.match(stdout, /^ID +USER NAME +EMAIL +2ND FACTOR +LOCKED +CREATED\n/)
@@ -138,50 +152,69 @@ test('an address that several users share names nobody; their ids are told', asy
   const { code, stderr } = await shell(['users', 'delete', 'shared@example.com', '--yes', '--json', '--schema', schema])
   assert.equal(code, 1)
   const [line] = stderr.trimEnd().split('\n').slice(-1)
-  const { error } = JSON.parse(line!) as { error: { code: string, message: string } }
+  const { error } = JSON.parse(line!) as { error: { code: string; message: string } }
   assert.equal(error.code, 'AMBIGUOUS')
   for (const id of [...ids, squatter.user.id]) assert.ok(error.message.includes(id))
-  assert.equal((await jsonOf(['users', 'list', '--schema', schema]) as { users: Told[] }).users.length, 3)
+  assert.equal(((await jsonOf(['users', 'list', '--schema', schema])) as { users: Told[] }).users.length, 3)
 })
 
 test('what the application demands of names and addresses is neither asked nor lost', async (t) => {
   const schema = uniqueSchema()
-  const app = await startApp(t, { schema, user: { requireUniqueEmail: true, allowedUserNameCharacters: null, userNameIsEmail: false } })
+  const app = await startApp(t, {
+    schema,
+    user: { requireUniqueEmail: true, allowedUserNameCharacters: null, userNameIsEmail: false },
+  })
   const created = await app.identity.users.create({ userName: 'Ada Lovelace', email: 'ada@example.com' }, password)
   assert.ok(created.succeeded)
   await jsonOf(['users', 'lock', 'ada@example.com', '--yes', '--schema', schema])
   await jsonOf(['users', 'unlock', 'Ada Lovelace', '--schema', schema])
-  const twin = await Promise.all([1, 2].map((n) => app.identity.users.create({ userName: `twin-${n}`, email: 'ada@example.com' }, password)))
-  assert.deepEqual(twin.map((result) => result.succeeded ? 'taken twice' : result.errors[0]?.code), ['DuplicateEmail', 'DuplicateEmail'])
+  const twin = await Promise.all(
+    [1, 2].map((n) => app.identity.users.create({ userName: `twin-${n}`, email: 'ada@example.com' }, password)),
+  )
+  assert.deepEqual(
+    twin.map((result) => (result.succeeded ? 'taken twice' : result.errors[0]?.code)),
+    ['DuplicateEmail', 'DuplicateEmail'],
+  )
   const client = new pg.Client(await databaseUrl())
   await client.connect()
   t.after(() => client.end())
   const { rows } = await client.query<{ unique_email: string }>(`select unique_email from ${schema}.users`)
-  assert.deepEqual(rows.map((row) => row.unique_email), ['ADA@EXAMPLE.COM'])
+  assert.deepEqual(
+    rows.map((row) => row.unique_email),
+    ['ADA@EXAMPLE.COM'],
+  )
 })
 
 test('a failure of a manager is told by its code, with exit code 1', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   await app.identity.users.create({ userName: 'ada', lockoutEnabled: false })
-  const { code, stdout, stderr } = await shell(['users', 'lock', 'ada', '--yes', '--json', '--schema', schema], { IDENTITY_SECRET: '' })
+  const { code, stdout, stderr } = await shell(['users', 'lock', 'ada', '--yes', '--json', '--schema', schema], {
+    IDENTITY_SECRET: '',
+  })
   assert.deepEqual({ code, stdout }, { code: 1, stdout: '' })
   const [last] = stderr.trimEnd().split('\n').slice(-1)
-  assert.deepEqual(JSON.parse(last!), { error: { code: 'UserLockoutNotEnabled', message: 'Lockout is not enabled for this user.' } })
+  assert.deepEqual(JSON.parse(last!), {
+    error: { code: 'UserLockoutNotEnabled', message: 'Lockout is not enabled for this user.' },
+  })
 })
 
 test('no hash, stamp or session token of a user is shown, and nothing that a stranger typed commands the terminal', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema, user: { allowedUserNameCharacters: null } })
   const userName = 'ada\u202Eexample'
-  const created = await app.identity.users.create({ userName, email: 'ada@example.com', profile: { note: '\u001B[2J\u0007' } }, password)
+  const created = await app.identity.users.create(
+    { userName, email: 'ada@example.com', profile: { note: '\u001B[2J\u0007' } },
+    password,
+  )
   assert.ok(created.succeeded)
   const { user } = created
   for (const args of [['show', user.id], ['list'], ['show', user.id, '--json'], ['list', '--json']]) {
     const { code, stdout } = await shell(['users', ...args, '--schema', schema])
     assert.equal(code, 0)
     assert.doesNotMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
-    for (const secret of [user.passwordHash!, user.securityStamp, user.concurrencyStamp]) assert.ok(!stdout.includes(secret))
+    for (const secret of [user.passwordHash!, user.securityStamp, user.concurrencyStamp])
+      assert.ok(!stdout.includes(secret))
     if (args.includes('--json')) assert.ok(JSON.stringify(JSON.parse(stdout)).includes(userName))
   }
 })

@@ -4,7 +4,14 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test, type TestContext } from 'node:test'
-import { type ClientOptions, createIdentityClient, type IdentityClient, IdentityClientError, type Tokens, type TokenStorage } from '../../src/client/index.js'
+import {
+  type ClientOptions,
+  createIdentityClient,
+  type IdentityClient,
+  IdentityClientError,
+  type Tokens,
+  type TokenStorage,
+} from '../../src/client/index.js'
 import { requireAuthorization } from '../../src/index.js'
 import { goodPassword as password, startApp, type TestApp } from '../support/app.js'
 import { authenticatorOf } from '../support/authenticator.js'
@@ -21,9 +28,14 @@ let isBusy = false
 before(async () => {
   server = await startApp({
     identity: { profile: Type.Object({ nickname: Type.String() }) },
-    before: (app) => app.addHook('onRequest', (request, _reply, done) => {
-      done(isBusy && request.url.startsWith('/account') ? Object.assign(new Error('Too many people'), { statusCode: 503 }) : undefined)
-    }),
+    before: (app) =>
+      app.addHook('onRequest', (request, _reply, done) => {
+        done(
+          isBusy && request.url.startsWith('/account')
+            ? Object.assign(new Error('Too many people'), { statusCode: 503 })
+            : undefined,
+        )
+      }),
     after: (app) => {
       app.get('/hello', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
       app.post('/echo', { onRequest: requireAuthorization() }, (request) => request.body)
@@ -55,7 +67,9 @@ function watched(change: (path: string, answer: Response) => Response = (_path, 
 let people = 0
 
 /** A client of somebody new, who is signed in. */
-async function newcomer(options: Partial<ClientOptions> = {}): Promise<{ client: IdentityClient<Fields>, email: string }> {
+async function newcomer(
+  options: Partial<ClientOptions> = {},
+): Promise<{ client: IdentityClient<Fields>; email: string }> {
   const client = createIdentityClient<Fields>({ baseUrl: `${origin}/account`, ...options })
   const email = `person-${people++}@example.com`
   await client.register({ email, password, nickname: 'Ann' })
@@ -64,7 +78,15 @@ async function newcomer(options: Partial<ClientOptions> = {}): Promise<{ client:
 }
 
 function inMap(): TokenStorage & { held: Tokens | null } {
-  return { held: null, get() { return this.held }, set(tokens) { this.held = tokens } }
+  return {
+    held: null,
+    get() {
+      return this.held
+    },
+    set(tokens) {
+      this.held = tokens
+    },
+  }
 }
 
 test('who has logged in reaches guarded routes, and reads and changes what is theirs', async () => {
@@ -84,13 +106,25 @@ test('what the server refuses is an error with status, codes and words', async (
   await assert.rejects(client.register({ email, password: 'short', nickname: 'Ann' }), (error) => {
     assert.ok(error instanceof IdentityClientError)
     assert.equal(error.status, 400)
-    assert.deepEqual(error.codes, ['PasswordTooShort', 'PasswordRequiresNonAlphanumeric', 'PasswordRequiresDigit', 'PasswordRequiresUpper'])
+    assert.deepEqual(error.codes, [
+      'PasswordTooShort',
+      'PasswordRequiresNonAlphanumeric',
+      'PasswordRequiresDigit',
+      'PasswordRequiresUpper',
+    ])
     assert.deepEqual(error.errors.PasswordTooShort, ['Passwords must be at least 6 characters.'])
     return true
   })
-  await assert.rejects(client.confirmEmail({ userId: 'nobody', code: 'none' }), { name: 'IdentityClientError', status: 401, codes: [] })
+  await assert.rejects(client.confirmEmail({ userId: 'nobody', code: 'none' }), {
+    name: 'IdentityClientError',
+    status: 401,
+    codes: [],
+  })
   assert.equal(await client.isSignedIn(), true)
-  await assert.rejects(client.resetPassword({ email, resetCode: 'none', newPassword: password }), { status: 400, codes: ['InvalidToken'] })
+  await assert.rejects(client.resetPassword({ email, resetCode: 'none', newPassword: password }), {
+    status: 400,
+    codes: ['InvalidToken'],
+  })
   await client.forgotPassword(email)
   await client.resendConfirmationEmail(email)
 })
@@ -109,15 +143,26 @@ test('a server that is not available says how long to wait', async () => {
 test('a failed login says why, and keeps nothing', async () => {
   const { client, email } = await newcomer()
   const other = createIdentityClient({ baseUrl: `${origin}/account/` })
-  assert.deepEqual(await other.login({ email, password: 'Wrong-Horse-7' }), { succeeded: false, reason: 'Failed', requiresTwoFactor: false })
+  assert.deepEqual(await other.login({ email, password: 'Wrong-Horse-7' }), {
+    succeeded: false,
+    reason: 'Failed',
+    requiresTwoFactor: false,
+  })
   assert.equal(await other.isSignedIn(), false)
   assert.equal((await other.fetch('/hello')).status, 401)
   assert.equal(await client.isSignedIn(), true)
 })
 
 test('a 401 of somebody else, as of a proxy, is an error and no failed login', async () => {
-  const client = createIdentityClient({ baseUrl: `${origin}/account`, fetch: () => Promise.resolve(new Response('who are you?', { status: 401 })) })
-  await assert.rejects(client.login({ email: 'ann@example.com', password }), { name: 'IdentityClientError', status: 401, detail: null })
+  const client = createIdentityClient({
+    baseUrl: `${origin}/account`,
+    fetch: () => Promise.resolve(new Response('who are you?', { status: 401 })),
+  })
+  await assert.rejects(client.login({ email: 'ann@example.com', password }), {
+    name: 'IdentityClientError',
+    status: 401,
+    detail: null,
+  })
 })
 
 test('outside of a browser the URL must be whole', () => {
@@ -130,9 +175,15 @@ test('who has a second factor is asked for it', async () => {
   const code = authenticatorOf(sharedKey, server.clock).code()
   const { recoveryCodes } = await client.twoFactor({ enable: true, twoFactorCode: code })
   const other = createIdentityClient<Fields>({ baseUrl: `${origin}/account` })
-  assert.deepEqual(await other.login({ email, password }), { succeeded: false, reason: 'RequiresTwoFactor', requiresTwoFactor: true })
+  assert.deepEqual(await other.login({ email, password }), {
+    succeeded: false,
+    reason: 'RequiresTwoFactor',
+    requiresTwoFactor: true,
+  })
   assert.deepEqual(await other.login({ email, password, twoFactorCode: code }), { succeeded: true })
-  assert.deepEqual(await other.login({ email, password, twoFactorRecoveryCode: recoveryCodes![0]! }), { succeeded: true })
+  assert.deepEqual(await other.login({ email, password, twoFactorRecoveryCode: recoveryCodes![0]! }), {
+    succeeded: true,
+  })
 })
 
 test('ten requests with an expired token cause one refresh, and all are answered', async () => {
@@ -151,7 +202,12 @@ test('a token that is about to expire is renewed before it is refused', async ()
   storage.held = { ...storage.held!, renewAt: Date.now() }
   asked.length = 0
   await Promise.all([client.fetch('/hello'), client.info(), client.fetch('/hello')])
-  assert.deepEqual(asked.map(({ path }) => path).sort(), ['/account/manage/info', '/account/refresh', '/hello', '/hello'])
+  assert.deepEqual(asked.map(({ path }) => path).sort(), [
+    '/account/manage/info',
+    '/account/refresh',
+    '/hello',
+    '/hello',
+  ])
   assert.ok(storage.held.renewAt > Date.now() + 3_500_000)
 })
 
@@ -181,7 +237,11 @@ test('while a token cannot be renewed, the old one serves as long as it is good'
 test('a request with a body is sent whole a second time', async () => {
   const { client } = await newcomer()
   server.clock.advance(3601)
-  const answer = await client.fetch('/echo', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":[1,2,3]}' })
+  const answer = await client.fetch('/echo', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"a":[1,2,3]}',
+  })
   assert.deepEqual(await answer.json(), { a: [1, 2, 3] })
 })
 
@@ -264,13 +324,20 @@ test('who logs in anew in another tab while this one finds its session ended sta
 
 test('tokens go to no other origin, neither at once nor by a redirect', async (t) => {
   const seen: IncomingHttpHeaders[] = []
-  const stranger = createServer((request, response) => { seen.push(request.headers); response.end('hi') }).listen(0, '127.0.0.1')
+  const stranger = createServer((request, response) => {
+    seen.push(request.headers)
+    response.end('hi')
+  }).listen(0, '127.0.0.1')
   t.after(() => stranger.close())
   await new Promise((resolve) => stranger.once('listening', resolve))
   const away = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}/` // a TCP socket has a port
   const { client } = await newcomer()
-  for (const url of [away, new Request(away), `/away?to=${encodeURIComponent(away)}`]) assert.equal(await (await client.fetch(url)).text(), 'hi')
-  assert.deepEqual(seen.map(({ authorization, cookie }) => [authorization, cookie]), Array(3).fill([undefined, undefined]))
+  for (const url of [away, new Request(away), `/away?to=${encodeURIComponent(away)}`])
+    assert.equal(await (await client.fetch(url)).text(), 'hi')
+  assert.deepEqual(
+    seen.map(({ authorization, cookie }) => [authorization, cookie]),
+    Array(3).fill([undefined, undefined]),
+  )
 })
 
 test('in cookie mode the browser keeps the cookie, and the client nothing', async () => {
@@ -282,7 +349,8 @@ test('in cookie mode the browser keeps the cookie, and the client nothing', asyn
     const request = new Request(input, init)
     if (request.credentials === 'include' && cookie !== null) request.headers.set('cookie', cookie)
     const answer = await send(request)
-    for (const line of answer.headers.getSetCookie()) cookie = line.includes('Max-Age=0') ? null : line.slice(0, line.indexOf(';'))
+    for (const line of answer.headers.getSetCookie())
+      cookie = line.includes('Max-Age=0') ? null : line.slice(0, line.indexOf(';'))
     return answer
   }
   const { client, email } = await newcomer({ fetch: browser, storage, cookies: true })
@@ -294,7 +362,13 @@ test('in cookie mode the browser keeps the cookie, and the client nothing', asyn
   assert.deepEqual(await client.login({ email, password }, { isPersistent: false }), { succeeded: true })
   assert.equal((await client.info()).email, email)
   assert.equal(storage.held, null)
-  assert.deepEqual(asked.filter(({ path, credentials, authorization }) => authorization !== null || (path !== '/account/register' && credentials !== 'include')), [])
+  assert.deepEqual(
+    asked.filter(
+      ({ path, credentials, authorization }) =>
+        authorization !== null || (path !== '/account/register' && credentials !== 'include'),
+    ),
+    [],
+  )
 })
 
 function setNavigator(t: TestContext, value: object): void {
@@ -312,7 +386,10 @@ function webLocks() {
   return {
     request<T>(name: string, work: () => Promise<T>): Promise<T> {
       const next = (last.get(name) ?? Promise.resolve()).then(work)
-      last.set(name, next.catch(() => undefined))
+      last.set(
+        name,
+        next.catch(() => undefined),
+      )
       return next
     },
   }

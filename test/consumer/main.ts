@@ -7,7 +7,10 @@ const [, , database = '', schema = ''] = process.argv
 const app = Fastify()
 await app.register(accounts, { database, schema })
 app.get('/desk', { onRequest: clerksOnly }, (request) => request.identity?.userName)
-app.get('/hello', { onRequest: everybody }, (request) => ({ hello: request.identity?.userName ?? null, staff: request.staff?.userName ?? null }))
+app.get('/hello', { onRequest: everybody }, (request) => ({
+  hello: request.identity?.userName ?? null,
+  staff: request.staff?.userName ?? null,
+}))
 
 const people = directory(app)
 const email = 'ann@example.com'
@@ -19,16 +22,20 @@ const { accessToken } = login.json<{ accessToken: string }>()
 const desk = await app.inject({ url: '/desk', headers: { authorization: `Bearer ${accessToken}` } })
 const stranger = await app.inject('/desk')
 const roles = await new Desk(app).roles()
-const client = createIdentityClient<{ nickname?: string }>({ baseUrl: `${await app.listen({ host: '127.0.0.1', port: 0 })}/account` })
+const client = createIdentityClient<{ nickname?: string }>({
+  baseUrl: `${await app.listen({ host: '127.0.0.1', port: 0 })}/account`,
+})
 await client.login({ email, password: 'Correct-Horse-7' })
-console.log(JSON.stringify({
-  created: created.succeeded,
-  nickname: await people.nickname(email),
-  desk: desk.body,
-  stranger: stranger.statusCode,
-  hello: (await app.inject('/hello')).json<unknown>(),
-  roles: roles.roles.map(({ name }) => name),
-  client: await client.info(),
-  migrations: Object.keys(ours).length > 0,
-}))
+console.log(
+  JSON.stringify({
+    created: created.succeeded,
+    nickname: await people.nickname(email),
+    desk: desk.body,
+    stranger: stranger.statusCode,
+    hello: (await app.inject('/hello')).json<unknown>(),
+    roles: roles.roles.map(({ name }) => name),
+    client: await client.info(),
+    migrations: Object.keys(ours).length > 0,
+  }),
+)
 await app.close()

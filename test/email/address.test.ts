@@ -3,23 +3,48 @@ import { test } from 'node:test'
 import { isDeliverable, isEmail } from '../../src/email/address.js'
 
 const hostile = [
-  '"e@attacker.com"@victim.com', 'attacker@x.com,victim@y.com', 'attacker@x.com;victim@y.com', '"e"@victim.com', 'a b@c.com', 'a@b c.com',
-  'Name <a@b.com>', '<a@b.com>', 'a@b.com>', 'a(comment)@b.com', 'a@[127.0.0.1]', 'a\\@b.com', 'a:b@c.com', 'group:a@b.com', '\ta@b.com', 'a@b.com ',
+  '"e@attacker.com"@victim.com',
+  'attacker@x.com,victim@y.com',
+  'attacker@x.com;victim@y.com',
+  '"e"@victim.com',
+  'a b@c.com',
+  'a@b c.com',
+  'Name <a@b.com>',
+  '<a@b.com>',
+  'a@b.com>',
+  'a(comment)@b.com',
+  'a@[127.0.0.1]',
+  'a\\@b.com',
+  'a:b@c.com',
+  'group:a@b.com',
+  '\ta@b.com',
+  'a@b.com ',
 ]
 
 test("the reference's rule takes exactly one '@' that is neither first nor last", () => {
-  for (const text of ['a@b', 'ann@example.com', 'ann+tag@example.com', 'a b@c', '.@.', 'ü@ü', '"a"@b']) assert.equal(isEmail(text), true, text)
-  for (const text of ['', '@', 'a', 'a@', '@b', 'a@b@c', 'a@@b', '"a@b"@c', 'a@b@']) assert.equal(isEmail(text), false, text)
+  for (const text of ['a@b', 'ann@example.com', 'ann+tag@example.com', 'a b@c', '.@.', 'ü@ü', '"a"@b'])
+    assert.equal(isEmail(text), true, text)
+  for (const text of ['', '@', 'a', 'a@', '@b', 'a@b@c', 'a@@b', '"a@b"@c', 'a@b@'])
+    assert.equal(isEmail(text), false, text)
 })
 
 test("the reference's rule takes no line break", () => {
-  for (const text of ['a@b\n', 'a@b\r', '\r\na@b', 'a\n@b', 'a@b\r\nBcc: c@d']) assert.equal(isEmail(text), false, JSON.stringify(text))
+  for (const text of ['a@b\n', 'a@b\r', '\r\na@b', 'a\n@b', 'a@b\r\nBcc: c@d'])
+    assert.equal(isEmail(text), false, JSON.stringify(text))
 })
 
 test('ordinary addresses are deliverable', () => {
   const texts = [
-    'ann@example.com', 'ann+tag@example.com', 'a.b-c_d@sub.example.co.uk', 'a@b', "o'neil@example.com", 'a/b=c@example.com', '!#$%&*?^`{|}~@example.com',
-    'jürgen@example.de', 'ann@münchen.example', '用户@例子.广告',
+    'ann@example.com',
+    'ann+tag@example.com',
+    'a.b-c_d@sub.example.co.uk',
+    'a@b',
+    "o'neil@example.com",
+    'a/b=c@example.com',
+    '!#$%&*?^`{|}~@example.com',
+    'jürgen@example.de',
+    'ann@münchen.example',
+    '用户@例子.广告',
   ]
   for (const text of texts) assert.equal(isDeliverable(text), true, text)
 })
@@ -36,7 +61,15 @@ test('every separator, quote, bracket, blank and control character makes an addr
 })
 
 test('characters that Unicode compatibility turns into others are not deliverable', () => {
-  for (const text of ['a\uff20x@b.com', 'a\ufe6bx@b.com', 'a@b.com\uff0cc', 'mi\u212ae@b.com', 'a@\ufb01sh.com', '\uff41@b.com', 'u\u0308@b.com']) {
+  for (const text of [
+    'a\uff20x@b.com',
+    'a\ufe6bx@b.com',
+    'a@b.com\uff0cc',
+    'mi\u212ae@b.com',
+    'a@\ufb01sh.com',
+    '\uff41@b.com',
+    'u\u0308@b.com',
+  ]) {
     assert.equal(isDeliverable(text), false, text)
   }
 })
@@ -51,7 +84,20 @@ test('a domain is labels of letters, digits, hyphens and underscores between sin
   for (const text of ['a@localhost', 'a@b_c.example', 'a@127.0.0.1', 'a@xn--mnchen-3ya.example', 'a@हिन्दी.example']) {
     assert.equal(isDeliverable(text), true, text)
   }
-  for (const text of ['a@b/c', 'a@b?c', 'a@b#c', 'a@b!c', "a@b'c", 'a@b{c}', 'a@b`c', 'a@.b.com', 'a@b..com', 'a@b.com.', 'a@.', 'a@b\u3002com']) {
+  for (const text of [
+    'a@b/c',
+    'a@b?c',
+    'a@b#c',
+    'a@b!c',
+    "a@b'c",
+    'a@b{c}',
+    'a@b`c',
+    'a@.b.com',
+    'a@b..com',
+    'a@b.com.',
+    'a@.',
+    'a@b\u3002com',
+  ]) {
     assert.equal(isDeliverable(text), false, text)
   }
 })

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  confirmationLinkMail, confirmEmailLink, escapeHtml, passwordResetCodeMail, passwordResetLinkMail, resetPasswordLink, withQuery,
+  confirmationLinkMail,
+  confirmEmailLink,
+  escapeHtml,
+  passwordResetCodeMail,
+  passwordResetLinkMail,
+  resetPasswordLink,
+  withQuery,
 } from '../../src/email/messages.js'
 
 const link = "https://api.example.com/confirmEmail?userId=1&code=a+b'c"
@@ -34,11 +40,20 @@ test("the mail with a reset code is the reference's, to the letter", () => {
 })
 
 test('a hostile link or code stays text in the html', () => {
-  const evil = "'><script>alert(\"1\")</script>"
+  const evil = '\'><script>alert("1")</script>'
   const escaped = '&#x27;&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;'
-  assert.equal(confirmationLinkMail('a@b', evil).html, `Please confirm your account by <a href='${escaped}'>clicking here</a>.`)
-  assert.equal(passwordResetLinkMail('a@b', evil).html, `Please reset your password by <a href='${escaped}'>clicking here</a>.`)
-  assert.equal(passwordResetCodeMail('a@b', evil).html, `Please reset your password using the following code: ${escaped}`)
+  assert.equal(
+    confirmationLinkMail('a@b', evil).html,
+    `Please confirm your account by <a href='${escaped}'>clicking here</a>.`,
+  )
+  assert.equal(
+    passwordResetLinkMail('a@b', evil).html,
+    `Please reset your password by <a href='${escaped}'>clicking here</a>.`,
+  )
+  assert.equal(
+    passwordResetCodeMail('a@b', evil).html,
+    `Please reset your password using the following code: ${escaped}`,
+  )
 })
 
 test('of printable ASCII only six characters are escaped', () => {
@@ -59,26 +74,38 @@ test('a confirmation link carries userId, code and changedEmail in this order, p
   assert.equal(confirmEmailLink(base, { userId: '0199-1', code: 'QQ-_' }), `${base}?userId=0199-1&code=QQ-_`)
   assert.equal(
     confirmEmailLink(base, { code: 'QQ-_', changedEmail: "o'n+x&code=1@example.com", userId: 'a b#ü' }),
-    `${base}?userId=a%20b%23%C3%BC&code=QQ-_&changedEmail=o%27n%2Bx%26code%3D1%40example.com`)
+    `${base}?userId=a%20b%23%C3%BC&code=QQ-_&changedEmail=o%27n%2Bx%26code%3D1%40example.com`,
+  )
 })
 
 test('a reset link carries email and code in this order', () => {
-  assert.equal(resetPasswordLink('https://app.example.com/reset', { email: 'a+b@example.com', code: 'QQ' }),
-    'https://app.example.com/reset?email=a%2Bb%40example.com&code=QQ')
+  assert.equal(
+    resetPasswordLink('https://app.example.com/reset', { email: 'a+b@example.com', code: 'QQ' }),
+    'https://app.example.com/reset?email=a%2Bb%40example.com&code=QQ',
+  )
 })
 
 test('what is written into a link is read back by every parser of queries', () => {
   const value = '-._~!\'()*;:@&=+$,/?#[]% "<>\\^`{|}\u00fc\u{1f600}'
-  const url = withQuery('https://app.example.com/', [['v', value], ['w', '']])
+  const url = withQuery('https://app.example.com/', [
+    ['v', value],
+    ['w', ''],
+  ])
   assert.equal(new URL(url).searchParams.get('v'), value)
   assert.equal(decodeURIComponent(/[?&]v=([^&]*)/.exec(url)![1]!), value)
   assert.match(url, /^[!-~]+&w=$/)
 })
 
 test('a query or fragment of the base is kept', () => {
-  const pairs = [['a', '1'], ['b', '2']] as const
+  const pairs = [
+    ['a', '1'],
+    ['b', '2'],
+  ] as const
   assert.equal(withQuery('https://app.example.com/x?lang=de', pairs), 'https://app.example.com/x?lang=de&a=1&b=2')
-  assert.equal(withQuery('https://app.example.com/x?lang=de%2Fat&', pairs), 'https://app.example.com/x?lang=de%2Fat&a=1&b=2')
+  assert.equal(
+    withQuery('https://app.example.com/x?lang=de%2Fat&', pairs),
+    'https://app.example.com/x?lang=de%2Fat&a=1&b=2',
+  )
   assert.equal(withQuery('https://app.example.com/x?', pairs), 'https://app.example.com/x?a=1&b=2')
   assert.equal(withQuery('https://app.example.com', pairs), 'https://app.example.com/?a=1&b=2')
   assert.equal(withQuery('https://app.example.com/#/confirm', pairs), 'https://app.example.com/?a=1&b=2#/confirm')
@@ -87,5 +114,6 @@ test('a query or fragment of the base is kept', () => {
 })
 
 test('a base that is no absolute URL makes no link', () => {
-  for (const base of ['', '/confirmEmail', 'app.example.com/x', 'https://']) assert.throws(() => withQuery(base, []), TypeError)
+  for (const base of ['', '/confirmEmail', 'app.example.com/x', 'https://'])
+    assert.throws(() => withQuery(base, []), TypeError)
 })

@@ -7,15 +7,26 @@ test('TLS is required when a password goes to another machine, unless the URL sa
   assert.equal(requires('smtp://ann:secret@mail.example.com'), true)
   assert.equal(requires('smtp://ann:secret@127.example.com'), true)
   assert.equal(requires('smtp://mail.example.com'), false)
-  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '[::1]']) assert.equal(requires(`smtp://ann:secret@${host}`), false, host)
+  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '[::1]'])
+    assert.equal(requires(`smtp://ann:secret@${host}`), false, host)
   assert.equal(readSmtpUrl('smtp://ann:secret@mail.example.com?from=a@b&requireTLS=false').requireTLS, false)
   assert.equal(readSmtpUrl('smtp://mail.example.com?from=a@b&requireTLS=true').requireTLS, true)
 })
 
 test('scheme and port of the URL decide how the server is reached', () => {
   const settings = { requireTLS: false, auth: null, from: { name: '', address: 'a@b' } }
-  assert.deepEqual(readSmtpUrl('smtp://mail.example.com?from=a@b'), { ...settings, host: 'mail.example.com', port: 587, secure: false })
-  assert.deepEqual(readSmtpUrl('smtps://mail.example.com/?from=a%40b'), { ...settings, host: 'mail.example.com', port: 465, secure: true })
+  assert.deepEqual(readSmtpUrl('smtp://mail.example.com?from=a@b'), {
+    ...settings,
+    host: 'mail.example.com',
+    port: 587,
+    secure: false,
+  })
+  assert.deepEqual(readSmtpUrl('smtps://mail.example.com/?from=a%40b'), {
+    ...settings,
+    host: 'mail.example.com',
+    port: 465,
+    secure: true,
+  })
   assert.deepEqual(readSmtpUrl('smtp://[::1]:2525?from=a@b'), { ...settings, host: '::1', port: 2525, secure: false })
 })
 
@@ -40,20 +51,29 @@ test('a wrong URL stops the start with an error that says what to set and shows 
     ['smtp://ann:hunter2@mail.example.com?from=hunter2%0D%0ABcc:<a@b>', /sender that is not/],
     ['smtp://ann@mail.example.com?from=a@b', /half of its credentials/],
     ['smtp://:hunter2@mail.example.com?from=a@b', /half of its credentials/],
-    ['smtp://ann:hunter2%@mail.example.com?from=a@b', /broken percent-encoding\. Write a '%' in user or password as %25$/],
-    ['smtp://ann:12#hunter2@mail.example.com?from=a@b', /unknown parts\. Percent-encode user and password; the parameters are from and requireTLS/],
+    [
+      'smtp://ann:hunter2%@mail.example.com?from=a@b',
+      /broken percent-encoding\. Write a '%' in user or password as %25$/,
+    ],
+    [
+      'smtp://ann:12#hunter2@mail.example.com?from=a@b',
+      /unknown parts\. Percent-encode user and password; the parameters are from and requireTLS/,
+    ],
     ['smtp://ann:12?hunter2@mail.example.com&from=a@b', /unknown parts/],
     ['smtp://ann:12/hunter2@mail.example.com?from=a@b', /unknown parts/],
     ['smtp://mail.example.com?from=a@b&tls.rejectUnauthorized=false', /unknown parts/],
     ['smtp://mail.example.com?from=a@b&requireTLS=hunter2', /requireTLS is neither true nor false/],
   ]
   for (const [url, problem] of wrong) {
-    assert.throws(() => readSmtpUrl(url), (error: NodeJS.ErrnoException) => {
-      assert.equal(error.code, 'FST_IDENTITY_INVALID_OPTION')
-      assert.match(error.message, /^Option 'email' /)
-      assert.match(error.message, problem, url)
-      assert.doesNotMatch(`${error.message}${String(error.stack)}`, /hunter2|mail\.example\.com:/)
-      return true
-    })
+    assert.throws(
+      () => readSmtpUrl(url),
+      (error: NodeJS.ErrnoException) => {
+        assert.equal(error.code, 'FST_IDENTITY_INVALID_OPTION')
+        assert.match(error.message, /^Option 'email' /)
+        assert.match(error.message, problem, url)
+        assert.doesNotMatch(`${error.message}${String(error.stack)}`, /hunter2|mail\.example\.com:/)
+        return true
+      },
+    )
   }
 })

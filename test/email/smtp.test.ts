@@ -43,7 +43,13 @@ test('a sender with a name is written with it, and alone into the envelope', asy
 
 test('a recipient that reads as two, or as another, is refused for good before the server is asked', async () => {
   const sender = smtpSender(readSmtpUrl(server.url))
-  for (const to of ['attacker@x.com,victim@y.com', '"e@attacker.com"@victim.com', 'Victim <victim@y.com>', 'a@x.com\r\nRCPT TO:<b@x.com>', '']) {
+  for (const to of [
+    'attacker@x.com,victim@y.com',
+    '"e@attacker.com"@victim.com',
+    'Victim <victim@y.com>',
+    'a@x.com\r\nRCPT TO:<b@x.com>',
+    '',
+  ]) {
     await assert.rejects(sender.send({ ...message, to }), failure(/not an address that mail can be sent to$/, true))
   }
   assert.deepEqual(server.commands, [])
@@ -52,19 +58,32 @@ test('a recipient that reads as two, or as another, is refused for good before t
 test('every address that may be sent to arrives as the same mailbox', async () => {
   const sender = smtpSender(readSmtpUrl(server.url))
   const arrives: readonly (readonly [to: string, asWhat: string])[] = [
-    ...['a@b', "o'neil@example.com", 'a/b=c@example.com', '!#$%&*?^`{|}~@example.com', '-x@example.com', 'j\u00fcrgen@example.de']
-      .map((to) => [to, to] as const),
+    ...[
+      'a@b',
+      "o'neil@example.com",
+      'a/b=c@example.com',
+      '!#$%&*?^`{|}~@example.com',
+      '-x@example.com',
+      'j\u00fcrgen@example.de',
+    ].map((to) => [to, to] as const),
     ['.a..b.@example.com', '".a..b."@example.com'], // quoted as RFC 5321 §4.1.2 asks, the mailbox is the same
     ['Ann@EXAMPLE.com', 'Ann@example.com'],
     ['ann@m\u00fcnchen.example', 'ann@xn--mnchen-3ya.example'], // RFC 5891
   ]
   for (const [to] of arrives) await sender.send({ ...message, to })
-  assert.deepEqual(server.mails.map((mail) => mail.to), arrives.map(([, asWhat]) => [asWhat]))
+  assert.deepEqual(
+    server.mails.map((mail) => mail.to),
+    arrives.map(([, asWhat]) => [asWhat]),
+  )
 })
 
 test('line breaks in subject and bodies add no header and end no mail', async () => {
   const text = 'one\r\n.\r\nQUIT\r\n..two\r\n'
-  await smtpSender(readSmtpUrl(server.url)).send({ ...message, subject: 'x\r\nBcc: evil@example.com\r\n\r\nbody', text })
+  await smtpSender(readSmtpUrl(server.url)).send({
+    ...message,
+    subject: 'x\r\nBcc: evil@example.com\r\n\r\nbody',
+    text,
+  })
   assert.equal(server.mails.length, 1)
   assert.deepEqual(server.mails[0]!.to, ['ann@example.com'])
   assert.equal(server.mails[0]!.headers.has('bcc'), false)
@@ -89,7 +108,10 @@ test('a server without STARTTLS sees neither password nor mail when TLS is requi
   const sender = smtpSender(readSmtpUrl(server.url.replace('//', '//ann:secret@') + '&requireTLS=true'))
   await assert.rejects(sender.send(message), DeliveryFailed)
   assert.deepEqual(server.mails, [])
-  assert.equal(server.commands.some((line) => line.startsWith('AUTH') || line.startsWith('MAIL')), false)
+  assert.equal(
+    server.commands.some((line) => line.startsWith('AUTH') || line.startsWith('MAIL')),
+    false,
+  )
 })
 
 test('a server that is not there rejects the mail, and takes it once it is back on its port', async () => {
@@ -138,10 +160,23 @@ test('a server that is busy refuses for now', async () => {
 })
 
 test('only an unknown mailbox is refused for good', async () => {
-  const forGood = ['550 5.1.1 no such user', '550 no such user', '551 not here', '553 bad name', '554 5.1.2 no such domain', '556 5.1.10 no mail here']
+  const forGood = [
+    '550 5.1.1 no such user',
+    '550 no such user',
+    '551 not here',
+    '553 bad name',
+    '554 5.1.2 no such domain',
+    '556 5.1.10 no mail here',
+  ]
   const forNow = [
-    '450 4.2.1 later', '451 later', '503 5.5.1 out of order', '550 5.1.8 sender rejected', '550 5.7.1 no relaying', '552 5.2.2 full',
-    '554 5.7.1 relay access denied', '554 denied',
+    '450 4.2.1 later',
+    '451 later',
+    '503 5.5.1 out of order',
+    '550 5.1.8 sender rejected',
+    '550 5.7.1 no relaying',
+    '552 5.2.2 full',
+    '554 5.7.1 relay access denied',
+    '554 denied',
   ]
   server.mode = 'reject'
   for (const rejection of [...forGood, ...forNow]) {
@@ -154,13 +189,16 @@ test('only an unknown mailbox is refused for good', async () => {
 test('a server that quotes the mail in its refusal is not quoted', async () => {
   for (const rejection of ['554 5.6.0 your link code=hunter2 is spam', 'code=hunter2 what?', '421 4.3.0 hunter2']) {
     server.contentRejection = rejection
-    await assert.rejects(smtpSender(readSmtpUrl(server.url)).send({ ...message, text: 'code=hunter2' }), (error: unknown) => {
-      assert.ok(error instanceof DeliveryFailed)
-      assert.doesNotMatch(`${error.message}${String(error.stack)}${JSON.stringify(error)}`, /hunter2/)
-      assert.equal(error.cause, undefined)
-      assert.equal(error.permanent, false)
-      return true
-    })
+    await assert.rejects(
+      smtpSender(readSmtpUrl(server.url)).send({ ...message, text: 'code=hunter2' }),
+      (error: unknown) => {
+        assert.ok(error instanceof DeliveryFailed)
+        assert.doesNotMatch(`${error.message}${String(error.stack)}${JSON.stringify(error)}`, /hunter2/)
+        assert.equal(error.cause, undefined)
+        assert.equal(error.permanent, false)
+        return true
+      },
+    )
   }
 })
 

@@ -16,13 +16,21 @@ import { startExample } from '../support/example.js'
 const email = 'ann@example.com'
 
 test('admin.ts: an administrator finds, locks, unlocks, signs out, resets and deletes people; others do not', async (t) => {
-  const { app, call, signIn } = await startExample(t, (database) => buildAdmin(database, { ADMIN: 'root@example.com', ADMIN_PASSWORD: password }))
+  const { app, call, signIn } = await startExample(t, (database) =>
+    buildAdmin(database, { ADMIN: 'root@example.com', ADMIN_PASSWORD: password }),
+  )
   const { accessToken: root } = await signIn('root@example.com')
   const { accessToken: ann } = await signIn(email)
   assert.equal((await call('GET', '/admin/users', undefined, ann)).status, 403)
 
-  const found = (await call('GET', '/admin/users?search=ann', undefined, root)).json as { users: { id: string, userName: string }[], next: null }
-  assert.deepEqual(found.users.map(({ userName }) => userName), [email])
+  const found = (await call('GET', '/admin/users?search=ann', undefined, root)).json as {
+    users: { id: string; userName: string }[]
+    next: null
+  }
+  assert.deepEqual(
+    found.users.map(({ userName }) => userName),
+    [email],
+  )
   const { id } = found.users[0]!
   const change = async (name: string) => (await call('POST', `/admin/users/${id}/${name}`, undefined, root)).status
   const login = async () => (await call('POST', '/account/login', { email, password })).status
@@ -59,31 +67,45 @@ test('claims.ts: a confirmed address gives a tenant, from the next refresh on', 
 
 test('events-audit-log.ts: a line for each thing that happened, with ids and nothing that was typed', async (t) => {
   const lines: Record<string, unknown>[] = []
-  const { call, signIn } = await startExample(t, (database) => buildEvents(database, (line) => { lines.push({ ...line }) }))
+  const { call, signIn } = await startExample(t, (database) =>
+    buildEvents(database, (line) => {
+      lines.push({ ...line })
+    }),
+  )
   const { accessToken } = await signIn(email)
   await call('POST', '/account/login', { email: 'nobody@example.com', password })
   await call('POST', '/account/logout', {}, accessToken)
-  assert.deepEqual(lines.map(({ event }) => event), ['userCreated', 'signInSucceeded', 'signInFailed', 'sessionsEnded'])
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ['userCreated', 'signInSucceeded', 'signInFailed', 'sessionsEnded'],
+  )
   assert.equal(lines[0]!.userId, lines[1]!.userId)
   assert.equal(lines[2]!.userId, null)
   assert.doesNotMatch(JSON.stringify(lines), /nobody|Correct/)
 })
 
 test('external-login.ts: who comes back from the other system is signed in, with one account for ever', async (t) => {
-  const people: Record<string, { subject: string, email: string }> = {
-    ann: { subject: '1', email }, bob: { subject: '2', email: 'bob@example.com' }, eve: { subject: '3', email },
+  const people: Record<string, { subject: string; email: string }> = {
+    ann: { subject: '1', email },
+    bob: { subject: '2', email: 'bob@example.com' },
+    eve: { subject: '3', email },
   }
-  const { app } = await startExample(t, (database) => buildExternal(database, {
-    loginUrl: (state) => `https://login.test/?state=${state}`,
-    personOf: (code) => Promise.resolve(people[code]!),
-  }))
+  const { app } = await startExample(t, (database) =>
+    buildExternal(database, {
+      loginUrl: (state) => `https://login.test/?state=${state}`,
+      personOf: (code) => Promise.resolve(people[code]!),
+    }),
+  )
   async function signIn(code: string, isForged = false) {
     const away = await app.inject('/login/example')
     const state = new URL(away.headers.location!).searchParams.get('state')!
     const cookie = isForged ? 'login-state=another' : pairOf(String(away.headers['set-cookie']))
     const back = await app.inject({ url: `/login/example/done?code=${code}&state=${state}`, headers: { cookie } })
     const [own] = [back.headers['set-cookie'] ?? []].flat().filter((line) => line.includes('identity'))
-    const info = await app.inject({ url: '/account/manage/info', headers: own === undefined ? {} : { cookie: pairOf(own) } })
+    const info = await app.inject({
+      url: '/account/manage/info',
+      headers: own === undefined ? {} : { cookie: pairOf(own) },
+    })
     return [back.statusCode, info.statusCode === 200 ? info.json<{ email: string }>().email : null]
   }
   assert.deepEqual(await signIn('ann', true), [400, null])
@@ -132,7 +154,12 @@ test('roles-and-policies.ts: a further route that says nothing about access keep
     built.get('/forgotten', () => 'open')
     return built
   })
-  await assert.rejects(async () => { await app.ready() }, { code: 'FST_IDENTITY_UNDECIDED_ROUTES', message: /GET \/forgotten/ })
+  await assert.rejects(
+    async () => {
+      await app.ready()
+    },
+    { code: 'FST_IDENTITY_UNDECIDED_ROUTES', message: /GET \/forgotten/ },
+  )
 })
 
 test('session-list.ts: people see their devices and sign the others out', async (t) => {
@@ -140,7 +167,10 @@ test('session-list.ts: people see their devices and sign the others out', async 
   const { accessToken: old } = await signIn(email)
   const { accessToken } = await signIn(email)
   const devices = (await call('GET', '/devices', undefined, accessToken)).json as string[]
-  assert.deepEqual(devices.map((device) => device.endsWith('(this one)')), [true, false])
+  assert.deepEqual(
+    devices.map((device) => device.endsWith('(this one)')),
+    [true, false],
+  )
   assert.deepEqual((await call('DELETE', '/devices', undefined, accessToken)).json, { signedOut: 1 })
   assert.equal((await call('GET', '/devices', undefined, old)).status, 401)
   assert.equal((await call('GET', '/devices', undefined, accessToken)).status, 200)

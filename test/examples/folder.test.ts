@@ -13,19 +13,32 @@ const files = namesIn('examples')
 const bendings = files.filter((file) => read(`examples/${file}`).includes('await serve(import.meta,'))
 
 test('every file of examples/ is run by a test, or imported by one that is', () => {
-  const importedIn = (text: string) => Array.from(text.matchAll(/(?:\.|examples)\/([\w-]+)\.js'/g), ([, name]) => `${name!}.ts`)
+  const importedIn = (text: string) =>
+    Array.from(text.matchAll(/(?:\.|examples)\/([\w-]+)\.js'/g), ([, name]) => `${name!}.ts`)
   const reached = new Set(namesIn('test/examples').flatMap((file) => importedIn(read(`test/examples/${file}`))))
   // A set also visits what is added while it is walked.
-  for (const file of reached) if (files.includes(file)) importedIn(read(`examples/${file}`)).forEach((name) => reached.add(name))
-  assert.deepEqual(files.filter((file) => !reached.has(file)), [])
+  for (const file of reached)
+    if (files.includes(file)) importedIn(read(`examples/${file}`)).forEach((name) => reached.add(name))
+  assert.deepEqual(
+    files.filter((file) => !reached.has(file)),
+    [],
+  )
 })
 
 test('every bending has a line in examples/README.md, and a test that is called like it', () => {
   const readme = read('examples/README.md')
-  const titles = namesIn('test/examples').map((file) => read(`test/examples/${file}`)).join('\n')
+  const titles = namesIn('test/examples')
+    .map((file) => read(`test/examples/${file}`))
+    .join('\n')
   assert.ok(bendings.length > 15)
-  assert.deepEqual(bendings.filter((file) => !readme.includes(`| [${file}](${file}) |`)), [])
-  assert.deepEqual(bendings.filter((file) => !titles.includes(`test('${file}: `)), [])
+  assert.deepEqual(
+    bendings.filter((file) => !readme.includes(`| [${file}](${file}) |`)),
+    [],
+  )
+  assert.deepEqual(
+    bendings.filter((file) => !titles.includes(`test('${file}: `)),
+    [],
+  )
 })
 
 test('every bending runs by itself, and ends when told', async () => {
@@ -42,7 +55,7 @@ test('every bending runs by itself, and ends when told', async () => {
   assert.deepEqual(faults, [])
 })
 
-function runUntilListening(program: string, env: NodeJS.ProcessEnv): Promise<{ said: string, code: number | null }> {
+function runUntilListening(program: string, env: NodeJS.ProcessEnv): Promise<{ said: string; code: number | null }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     let said = ''

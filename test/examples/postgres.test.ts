@@ -5,11 +5,9 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import type { TestContext } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import pg from 'pg'
-import { startPostgres } from '../../examples/postgres.js'
-import type { Postgres } from '../../examples/postgres.js'
+import { type Postgres, startPostgres } from '../../examples/postgres.js'
 
 // A folder that the server's user may enter, and what is started in it; at the end everything stops before the folder goes.
 async function place(t: TestContext) {
@@ -47,7 +45,7 @@ async function starter(dataDir: string) {
     console.log(url)
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = await once(child.stdout, 'data') as [Buffer]
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { child, url: line.toString().trim() }
 }
 
@@ -63,8 +61,11 @@ test('a second start finds the data of the first', async (t) => {
 test('a folder whose server runs is refused with its name and the process', async (t) => {
   const { start } = await place(t)
   const first = await start()
-  await assert.rejects(start(), (error: Error) =>
-    /^A Postgres \(process \d+\) already runs in /.test(error.message) && error.message.includes(first.dataDir))
+  await assert.rejects(
+    start(),
+    (error: Error) =>
+      /^A Postgres \(process \d+\) already runs in /.test(error.message) && error.message.includes(first.dataDir),
+  )
   assert.deepEqual(await query(first.url, 'select 1 as one'), [{ one: 1 }])
 })
 

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
-import { test } from 'node:test'
-import type { TestContext } from 'node:test'
+import { type AddressInfo, createServer } from 'node:net'
+import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { story } from '../../examples/story.js'
 import { freshDatabase } from '../support/postgres.js'
@@ -16,18 +14,28 @@ async function portOf(t: TestContext, isTaken: boolean): Promise<number> {
   await once(server, 'listening')
   // A TCP server has an address of this kind once it listens.
   const { port } = server.address() as AddressInfo
-  const close = async () => { await once(server.close(), 'close') }
+  const close = async () => {
+    await once(server.close(), 'close')
+  }
   if (isTaken) t.after(close)
   else await close()
   return port
 }
 
 async function startExample(t: TestContext, port: number) {
-  const env = { ...process.env, DATABASE_URL: await freshDatabase(), PORT: String(port), HOST: '127.0.0.1', NODE_ENV: 'development' }
+  const env = {
+    ...process.env,
+    DATABASE_URL: await freshDatabase(),
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    NODE_ENV: 'development',
+  }
   const child = spawn(process.execPath, ['--enable-source-maps', program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const said = { out: '', err: '' }
-  child.stderr.on('data', (chunk: Buffer) => { said.err += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => {
+    said.err += chunk.toString()
+  })
   const settled = new Promise<void>((resolve) => {
     child.once('close', () => resolve())
     child.stdout.on('data', (chunk: Buffer) => {
@@ -48,8 +56,10 @@ test('the story that the example prints comes true', async (t) => {
   const bash = spawn('bash', ['-e'], { stdio: ['pipe', 'pipe', 'ignore'] })
   bash.stdin.end(text)
   let output = ''
-  bash.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
-  const [code] = await once(bash, 'close') as [number | null]
+  bash.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString()
+  })
+  const [code] = (await once(bash, 'close')) as [number | null]
   assert.equal(code, 0)
   const statuses = [...output.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status))
   assert.deepEqual(statuses, [200, 401, 200, 200, 200, 401, 200, 200, 200, 401])

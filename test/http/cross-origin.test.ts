@@ -6,8 +6,9 @@ import { type IdentityOptions, requireAuthorization } from '../../src/index.js'
 import { type Answer, expectProblem, type Person, type TestApp, withApp } from '../support/app.js'
 import { speak } from '../support/raw-http.js'
 
-const forbidden = '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.4","title":"Forbidden","status":403,'
-  + '"detail":"A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins"}'
+const forbidden =
+  '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.4","title":"Forbidden","status":403,' +
+  '"detail":"A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins"}'
 
 interface Row {
   readonly site?: string
@@ -17,13 +18,19 @@ interface Row {
 }
 
 const routes = (app: FastifyInstance) => {
-  app.route({ method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'], url: '/mine', onRequest: requireAuthorization(), handler: () => 'in' })
+  app.route({
+    method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: '/mine',
+    onRequest: requireAuthorization(),
+    handler: () => 'in',
+  })
 }
 
 /** Each unsafe request with a cookie, or for one, under the headers of a row. */
 async function expectRow(app: TestApp, person: Person, row: Row): Promise<void> {
   const headers = {
-    ...(row.site === undefined ? {} : { 'sec-fetch-site': row.site }), ...(row.origin === undefined ? {} : { origin: row.origin }),
+    ...(row.site === undefined ? {} : { 'sec-fetch-site': row.site }),
+    ...(row.origin === undefined ? {} : { origin: row.origin }),
     ...(row.host === undefined ? {} : { host: row.host }),
   }
   const said = JSON.stringify(row)
@@ -32,23 +39,25 @@ async function expectRow(app: TestApp, person: Person, row: Row): Promise<void> 
     if (row.allowed) assert.equal(answer.status, 200, said)
     else assert.deepEqual([answer.status, answer.body, answer.setCookies], [403, forbidden, []], said)
   }
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) expectAllowed(await app.call(method, '/mine', { cookie, headers }))
-  for (const mode of [
-    'useCookies', 'useSessionCookies',
-  ]) expectAllowed(await app.call('POST', `/account/login?${mode}=true`, { json: person, headers }))
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+    expectAllowed(await app.call(method, '/mine', { cookie, headers }))
+  for (const mode of ['useCookies', 'useSessionCookies'])
+    expectAllowed(await app.call('POST', `/account/login?${mode}=true`, { json: person, headers }))
   expectAllowed(await app.call('POST', '/account/manage/info', { cookie, headers, json: {} }))
   expectAllowed(await app.call('POST', '/account/logout', { cookie, headers }))
   assert.equal((await app.call('GET', '/mine', { cookie })).status, row.allowed ? 401 : 200, said)
 }
 
 function table(title: string, identity: IdentityOptions, rows: readonly Row[]): void {
-  test(title, () => withApp({ identity, after: routes }, async (app) => {
-    const person = await app.register()
-    for (const row of rows) await expectRow(app, person, row)
-  }))
+  test(title, () =>
+    withApp({ identity, after: routes }, async (app) => {
+      const person = await app.register()
+      for (const row of rows) await expectRow(app, person, row)
+    }),
+  )
 }
 
-table('a request of the same origin, of nobody\'s page and of no browser may act with a cookie; any other may not', {}, [
+table("a request of the same origin, of nobody's page and of no browser may act with a cookie; any other may not", {}, [
   { allowed: true },
   { site: 'same-origin', allowed: true },
   { site: 'none', allowed: true },
@@ -67,27 +76,32 @@ table('a request of the same origin, of nobody\'s page and of no browser may act
   { origin: 'https://api.example.com', host: 'api.example.com', allowed: false },
 ])
 
-table('an origin that publicUrl or trustedOrigins name may act, and no other spelling of it', {
-  publicUrl: 'https://api.example.com', cookie: { secure: false },
-  csrf: { trustedOrigins: ['https://app.example.com', 'https://port.example.com:8443/'] },
-}, [
-  { origin: 'https://api.example.com', allowed: true },
-  { origin: 'https://app.example.com', allowed: true },
-  { origin: 'https://app.example.com', site: 'cross-site', allowed: true },
-  { origin: 'https://app.example.com', site: 'same-site', allowed: true },
-  { origin: 'https://port.example.com:8443', allowed: true },
-  { origin: 'https://port.example.com', allowed: false },
-  { origin: 'http://app.example.com', allowed: false },
-  { origin: 'https://app.example.com/', allowed: false },
-  { origin: 'https://APP.example.com', allowed: false },
-  { origin: 'https://app.example.com.evil.example', allowed: false },
-  { origin: 'https://evil.example/https://app.example.com', allowed: false },
-  { origin: 'https://app.example.com https://evil.example', allowed: false },
-  { origin: 'https://sub.app.example.com', allowed: false },
-  { origin: 'null', allowed: false },
-  { origin: 'http://localhost:3000', host: 'localhost:3000', allowed: false },
-  { site: 'same-site', allowed: false },
-])
+table(
+  'an origin that publicUrl or trustedOrigins name may act, and no other spelling of it',
+  {
+    publicUrl: 'https://api.example.com',
+    cookie: { secure: false },
+    csrf: { trustedOrigins: ['https://app.example.com', 'https://port.example.com:8443/'] },
+  },
+  [
+    { origin: 'https://api.example.com', allowed: true },
+    { origin: 'https://app.example.com', allowed: true },
+    { origin: 'https://app.example.com', site: 'cross-site', allowed: true },
+    { origin: 'https://app.example.com', site: 'same-site', allowed: true },
+    { origin: 'https://port.example.com:8443', allowed: true },
+    { origin: 'https://port.example.com', allowed: false },
+    { origin: 'http://app.example.com', allowed: false },
+    { origin: 'https://app.example.com/', allowed: false },
+    { origin: 'https://APP.example.com', allowed: false },
+    { origin: 'https://app.example.com.evil.example', allowed: false },
+    { origin: 'https://evil.example/https://app.example.com', allowed: false },
+    { origin: 'https://app.example.com https://evil.example', allowed: false },
+    { origin: 'https://sub.app.example.com', allowed: false },
+    { origin: 'null', allowed: false },
+    { origin: 'http://localhost:3000', host: 'localhost:3000', allowed: false },
+    { site: 'same-site', allowed: false },
+  ],
+)
 
 table('without publicUrl a page of this loopback address may act, in a browser that says nothing of sites', {}, [
   { origin: 'http://localhost:3000', host: 'localhost:3000', allowed: true },
@@ -104,54 +118,82 @@ table('without publicUrl a page of this loopback address may act, in a browser t
 ])
 
 table('with csrf false nobody is asked where a request came from', { csrf: false }, [
-  { site: 'cross-site', allowed: true }, { origin: 'https://evil.example', allowed: true }, { origin: 'null', allowed: true },
+  { site: 'cross-site', allowed: true },
+  { origin: 'https://evil.example', allowed: true },
+  { origin: 'null', allowed: true },
 ])
 
-test('a request without a Host is of no loopback page', () => withApp({ after: routes }, async (app) => {
-  const origin = await app.listen()
-  const { cookie } = await app.signInWithCookie()
-  const post = (from: string) => speak(origin, `POST /mine HTTP/1.0\r\nCookie: ${cookie}\r\nOrigin: ${from}\r\n\r\n`)
-  assert.equal((await post('https://evil.example')).status, 403)
-  assert.equal((await post('http://localhost')).status, 403)
-}))
+test('a request without a Host is of no loopback page', () =>
+  withApp({ after: routes }, async (app) => {
+    const origin = await app.listen()
+    const { cookie } = await app.signInWithCookie()
+    const post = (from: string) => speak(origin, `POST /mine HTTP/1.0\r\nCookie: ${cookie}\r\nOrigin: ${from}\r\n\r\n`)
+    assert.equal((await post('https://evil.example')).status, 403)
+    assert.equal((await post('http://localhost')).status, 403)
+  }))
 
-test('a request that only reads may come from anywhere', () => withApp({ after: routes }, async (app) => {
-  const { cookie } = await app.signInWithCookie()
-  for (const method of ['GET', 'HEAD', 'OPTIONS']) {
-    assert.equal((await app.call(method, '/mine', { cookie, headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' } })).status, 200)
-  }
-  assert.equal((await app.call('GET', '/account/manage/info', { cookie, headers: { origin: 'null' } })).status, 200)
-}))
+test('a request that only reads may come from anywhere', () =>
+  withApp({ after: routes }, async (app) => {
+    const { cookie } = await app.signInWithCookie()
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+      assert.equal(
+        (
+          await app.call(method, '/mine', {
+            cookie,
+            headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+          })
+        ).status,
+        200,
+      )
+    }
+    assert.equal((await app.call('GET', '/account/manage/info', { cookie, headers: { origin: 'null' } })).status, 200)
+  }))
 
-test('a bearer token may act from anywhere: no browser sends it by itself', () => withApp({ after: routes }, async (app) => {
-  const { accessToken, refreshToken, ...person } = await app.signIn()
-  const { cookie } = await app.signInWithCookie(person)
-  const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
-  assert.equal((await app.call('POST', '/mine', { token: accessToken, headers })).status, 200)
-  assert.equal((await app.call('POST', '/mine', { token: accessToken, cookie, headers })).status, 200)
-  assert.equal((await app.call('POST', '/account/login', { json: person, headers })).status, 200)
-  assert.equal((await app.call('POST', '/account/refresh', { json: { refreshToken }, headers })).status, 200)
-  assert.equal((await app.call('POST', '/account/register', { json: { ...person, email: 'new@example.com' }, headers })).status, 200)
-  assert.equal((await app.call('POST', '/account/logout', { token: accessToken, headers })).status, 200)
-}))
+test('a bearer token may act from anywhere: no browser sends it by itself', () =>
+  withApp({ after: routes }, async (app) => {
+    const { accessToken, refreshToken, ...person } = await app.signIn()
+    const { cookie } = await app.signInWithCookie(person)
+    const headers = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
+    assert.equal((await app.call('POST', '/mine', { token: accessToken, headers })).status, 200)
+    assert.equal((await app.call('POST', '/mine', { token: accessToken, cookie, headers })).status, 200)
+    assert.equal((await app.call('POST', '/account/login', { json: person, headers })).status, 200)
+    assert.equal((await app.call('POST', '/account/refresh', { json: { refreshToken }, headers })).status, 200)
+    assert.equal(
+      (await app.call('POST', '/account/register', { json: { ...person, email: 'new@example.com' }, headers })).status,
+      200,
+    )
+    assert.equal((await app.call('POST', '/account/logout', { token: accessToken, headers })).status, 200)
+  }))
 
-test('who is nobody is 401 wherever the request came from, and a refused login says nothing of the password', () => withApp({ after: routes }, async (app) => {
-  const person = await app.register()
-  const headers = { origin: 'https://evil.example' }
-  for (const cookie of ['', 'identity=nonsense']) assert.equal((await app.call('POST', '/mine', { cookie, headers })).status, 401)
-  for (const password of [person.password, 'Wrong-1']) {
-    const answer = await app.call('POST', '/account/login?useCookies=true', { json: { ...person, password }, headers })
-    expectProblem(answer, 403, forbidden)
-  }
-  assert.deepEqual(await app.sql('select 1 from sessions'), [])
-  assert.deepEqual(await app.sql('select 1 from attempts where failures > 0'), [])
-}))
+test('who is nobody is 401 wherever the request came from, and a refused login says nothing of the password', () =>
+  withApp({ after: routes }, async (app) => {
+    const person = await app.register()
+    const headers = { origin: 'https://evil.example' }
+    for (const cookie of ['', 'identity=nonsense'])
+      assert.equal((await app.call('POST', '/mine', { cookie, headers })).status, 401)
+    for (const password of [person.password, 'Wrong-1']) {
+      const answer = await app.call('POST', '/account/login?useCookies=true', {
+        json: { ...person, password },
+        headers,
+      })
+      expectProblem(answer, 403, forbidden)
+    }
+    assert.deepEqual(await app.sql('select 1 from sessions'), [])
+    assert.deepEqual(await app.sql('select 1 from attempts where failures > 0'), [])
+  }))
 
-test('no answer of ours invites another origin', () => withApp({ after: routes }, async (app) => {
-  const { accessToken } = await app.signIn()
-  const headers = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
-  for (const answer of [
-    await app.call('OPTIONS', '/account/login', { headers }), await app.call('POST', '/account/login', { headers, json: {} }),
-    await app.call('GET', '/account/manage/info', { headers, token: accessToken }), await app.call('GET', '/account/nothing', { headers }),
-  ]) assert.deepEqual(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')), [])
-}))
+test('no answer of ours invites another origin', () =>
+  withApp({ after: routes }, async (app) => {
+    const { accessToken } = await app.signIn()
+    const headers = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
+    for (const answer of [
+      await app.call('OPTIONS', '/account/login', { headers }),
+      await app.call('POST', '/account/login', { headers, json: {} }),
+      await app.call('GET', '/account/manage/info', { headers, token: accessToken }),
+      await app.call('GET', '/account/nothing', { headers }),
+    ])
+      assert.deepEqual(
+        Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')),
+        [],
+      )
+  }))

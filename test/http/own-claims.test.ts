@@ -15,12 +15,19 @@ before(async () => {
       claims(user): Claim[] {
         asked.push(user)
         if (plan === 'broken') throw new Error('the plans cannot be read')
-        return plan === 'none' ? [] : [{ type: 'plan', value: plan }, { type: 'plan', value: 'every' }]
+        return plan === 'none'
+          ? []
+          : [
+              { type: 'plan', value: plan },
+              { type: 'plan', value: 'every' },
+            ]
       },
     },
     after: (app) => {
       app.get('/paid', { onRequest: requireAuthorization({ claims: { plan: 'paid' } }) }, () => 'in')
-      app.get('/claims', { onRequest: requireAuthorization() }, (request) => request.identity?.findAll('plan').map(({ value }) => value))
+      app.get('/claims', { onRequest: requireAuthorization() }, (request) =>
+        request.identity?.findAll('plan').map(({ value }) => value),
+      )
     },
   })
 })
@@ -71,7 +78,10 @@ test('the validation of a cookie makes them anew', async () => {
 
 test('they stand beside the stored claims of the user', async () => {
   const { email } = await server.register({ email: 'both@example.com' })
-  await server.sql("insert into user_claims (id, user_id, type, value) select gen_random_uuid(), id, 'plan', 'stored' from users where user_name = $1", [email])
+  await server.sql(
+    "insert into user_claims (id, user_id, type, value) select gen_random_uuid(), id, 'plan', 'stored' from users where user_name = $1",
+    [email],
+  )
   const { accessToken } = await server.signIn({ email, password: 'Correct-Horse-7' })
   assert.deepEqual(await claims({ token: accessToken }), ['stored', 'free', 'every'])
 })

@@ -29,8 +29,13 @@ test('a token is taken from where the host reads it, at its own routes, ours and
   const { accessToken, email } = await server.signIn()
   assert.equal((await server.call('GET', '/events', { headers: { 'x-access-token': accessToken } })).body, 'bearer')
   assert.equal((await server.call('GET', `/events?access_token=${accessToken}`)).body, 'bearer')
-  assert.equal((await server.call('GET', '/account/manage/info', { headers: { 'x-access-token': accessToken } })).status, 200)
-  assert.deepEqual((await server.call('GET', '/open', { headers: { 'x-access-token': accessToken } })).json(), { for: email })
+  assert.equal(
+    (await server.call('GET', '/account/manage/info', { headers: { 'x-access-token': accessToken } })).status,
+    200,
+  )
+  assert.deepEqual((await server.call('GET', '/open', { headers: { 'x-access-token': accessToken } })).json(), {
+    for: email,
+  })
 })
 
 test('where the host finds none, the Authorization header counts, and then the cookie', async () => {
@@ -58,10 +63,16 @@ test('a refresh token or a cookie is no access token, wherever it is read', asyn
 
 test('a reader that fails is a 500 and lets nobody in', async () => {
   const { accessToken } = await server.signIn()
-  const answer = await server.call('GET', '/account/manage/info', { token: accessToken, headers: { 'x-access-token': 'break' } })
+  const answer = await server.call('GET', '/account/manage/info', {
+    token: accessToken,
+    headers: { 'x-access-token': 'break' },
+  })
   assert.equal(answer.status, 500)
   assert.ok(!answer.body.includes('nonsense'))
-  assert.equal((await server.call('GET', '/events', { token: accessToken, headers: { 'x-access-token': 'break' } })).status, 500)
+  assert.equal(
+    (await server.call('GET', '/events', { token: accessToken, headers: { 'x-access-token': 'break' } })).status,
+    500,
+  )
 })
 
 test('what the host reads is not logged', async () => {

@@ -25,12 +25,17 @@ async function signedIn({ users, signIn }: Identity, userName = 'ada@example.com
 /** Routes that sign somebody in on the host's word alone, and a guarded one. */
 function host(app: FastifyInstance): void {
   app.get<{ Reply: Tokens }>('/tokens', { onRequest: allowAnonymous() }, async (_request, reply) =>
-    app.identity.signIn.sendTokens(reply, await signedIn(app.identity)))
+    app.identity.signIn.sendTokens(reply, await signedIn(app.identity)),
+  )
   app.get<{ Querystring: { keep?: string } }>('/cookie', async (request, reply) => {
     app.identity.signIn.setCookie(reply, await signedIn(app.identity), { isPersistent: request.query.keep === 'yes' })
     return reply.redirect('/me')
   })
-  app.get('/me', { onRequest: requireAuthorization() }, ({ identity: principal }) => ({ name: principal!.userName, amr: principal!.amr, claims: principal!.claims }))
+  app.get('/me', { onRequest: requireAuthorization() }, ({ identity: principal }) => ({
+    name: principal!.userName,
+    amr: principal!.amr,
+    claims: principal!.claims,
+  }))
 }
 
 const options: AppOptions = { after: host, identity: { claims: () => [{ type: 'tier', value: 'gold' }] } }
@@ -46,7 +51,11 @@ test('sendTokens answers as /login does, with tokens that let in and can be refr
     const answer = await started.call('GET', '/tokens')
     assert.deepEqual(form(answer), form(await started.call('POST', '/account/login', { json: person })))
     const { accessToken, refreshToken } = answer.json() as Tokens
-    const me = (await started.call('GET', '/me', { token: accessToken })).json() as { name: string, amr: string[], claims: { type: string }[] }
+    const me = (await started.call('GET', '/me', { token: accessToken })).json() as {
+      name: string
+      amr: string[]
+      claims: { type: string }[]
+    }
     assert.deepEqual([me.name, me.amr], ['ada@example.com', ['example']])
     assert.ok(me.claims.some(({ type }) => type === 'tier'))
     assert.equal((await started.call('POST', '/account/refresh', { json: { refreshToken } })).status, 200)
@@ -55,11 +64,19 @@ test('sendTokens answers as /login does, with tokens that let in and can be refr
 
 test('sendTokens names its members as option jsonNaming says', async () => {
   await withApp({ after: host, identity: { jsonNaming: 'snake_case' } }, async (started) => {
-    assert.deepEqual(Object.keys((await started.call('GET', '/tokens')).json() as object), ['token_type', 'access_token', 'expires_in', 'refresh_token'])
+    assert.deepEqual(Object.keys((await started.call('GET', '/tokens')).json() as object), [
+      'token_type',
+      'access_token',
+      'expires_in',
+      'refresh_token',
+    ])
   })
 })
 
-for (const [keep, mode] of [['yes', 'useCookies'], ['no', 'useSessionCookies']] as const) {
+for (const [keep, mode] of [
+  ['yes', 'useCookies'],
+  ['no', 'useSessionCookies'],
+] as const) {
   test(`setCookie sets the cookie of ${mode}=true, and the route goes on with its own answer`, async () => {
     await withApp(options, async (started) => {
       const person = await started.register({ email: 'bob@example.com' })
@@ -76,9 +93,16 @@ for (const [keep, mode] of [['yes', 'useCookies'], ['no', 'useSessionCookies']] 
 test('with cookies: false setCookie says so, and sendTokens works', async () => {
   await withApp({ after: host, identity: { cookies: false } }, async (started) => {
     const cookie = await started.call('GET', '/cookie')
-    assert.deepEqual([cookie.status, (cookie.json() as { code: string }).code, cookie.setCookies], [500, 'FST_IDENTITY_COOKIES_OFF', []])
+    assert.deepEqual(
+      [cookie.status, (cookie.json() as { code: string }).code, cookie.setCookies],
+      [500, 'FST_IDENTITY_COOKIES_OFF', []],
+    )
     assert.equal((await started.call('GET', '/tokens')).status, 200)
-    assert.equal((await started.app.identity.sessions.list((await started.app.identity.users.findByName('ada@example.com'))!.id)).length, 2)
+    assert.equal(
+      (await started.app.identity.sessions.list((await started.app.identity.users.findByName('ada@example.com'))!.id))
+        .length,
+      2,
+    )
   })
 })
 
@@ -86,10 +110,18 @@ test('a sign-in of one realm is handed out by that realm only', async () => {
   const after = async (app: FastifyInstance) => {
     host(app)
     await app.register(identity, { prefix: '/staff', decorator: 'staff', schema: uniqueSchema() })
-    app.get('/staff-tokens', async (_request, reply) => app.staff.signIn.sendTokens(reply, await signedIn(app.staff, 'eve@example.com')))
-    app.get('/crossed-tokens', async (_request, reply) => app.staff.signIn.sendTokens(reply, await signedIn(app.identity)))
-    app.get('/crossed-cookie', async (_request, reply) => app.staff.signIn.setCookie(reply, await signedIn(app.identity)))
-    app.get('/copied', async (_request, reply) => app.identity.signIn.sendTokens(reply, { ...await signedIn(app.identity), roles: ['admin'] }))
+    app.get('/staff-tokens', async (_request, reply) =>
+      app.staff.signIn.sendTokens(reply, await signedIn(app.staff, 'eve@example.com')),
+    )
+    app.get('/crossed-tokens', async (_request, reply) =>
+      app.staff.signIn.sendTokens(reply, await signedIn(app.identity)),
+    )
+    app.get('/crossed-cookie', async (_request, reply) =>
+      app.staff.signIn.setCookie(reply, await signedIn(app.identity)),
+    )
+    app.get('/copied', async (_request, reply) =>
+      app.identity.signIn.sendTokens(reply, { ...(await signedIn(app.identity)), roles: ['admin'] }),
+    )
     app.get('/staff-only', { onRequest: requireAuthorization({ decorator: 'staff' }) }, () => ({ ok: true }))
   }
   await withApp({ after }, async (started) => {

@@ -20,7 +20,10 @@ interface Kind {
 let server: MailApp
 
 before(async () => {
-  server = await startMailApp({ after: (app) => app.get('/me', { onRequest: requireAuthorization() }, (request) => ({ id: request.identity?.userId })) })
+  server = await startMailApp({
+    after: (app) =>
+      app.get('/me', { onRequest: requireAuthorization() }, (request) => ({ id: request.identity?.userId })),
+  })
 })
 after(() => server.close())
 
@@ -31,7 +34,11 @@ async function accessToken(): Promise<Kind> {
 
 async function refreshToken(): Promise<Kind> {
   const { refreshToken: value } = await server.signIn()
-  return { value, inHeader: false, show: (token) => server.call('POST', '/account/refresh', { json: { refreshToken: token } }) }
+  return {
+    value,
+    inHeader: false,
+    show: (token) => server.call('POST', '/account/refresh', { json: { refreshToken: token } }),
+  }
 }
 
 async function cookie(): Promise<Kind> {
@@ -43,12 +50,23 @@ async function cookie(): Promise<Kind> {
 async function rememberedMachine(): Promise<Kind> {
   const person = await server.register()
   const { accessToken: token } = await server.signIn(person)
-  const { sharedKey } = (await server.call('POST', '/account/manage/2fa', { token, json: {} })).json() as { sharedKey: string }
+  const { sharedKey } = (await server.call('POST', '/account/manage/2fa', { token, json: {} })).json() as {
+    sharedKey: string
+  }
   const phone = authenticatorOf(sharedKey, server.clock)
   await server.call('POST', '/account/manage/2fa', { token, json: { enable: true, twoFactorCode: phone.code() } })
-  const signedIn = await server.call('POST', '/account/login?useCookies=true', { json: { ...person, twoFactorCode: phone.code() } })
-  const [name, value] = pairOf(signedIn.setCookies.find((line) => line.includes('-machine='))!).split('=') as [string, string]
-  return { value, inHeader: true, show: (text) => server.call('POST', '/account/login', { json: person, cookie: `${name}=${text}` }) }
+  const signedIn = await server.call('POST', '/account/login?useCookies=true', {
+    json: { ...person, twoFactorCode: phone.code() },
+  })
+  const [name, value] = pairOf(signedIn.setCookies.find((line) => line.includes('-machine='))!).split('=') as [
+    string,
+    string,
+  ]
+  return {
+    value,
+    inHeader: true,
+    show: (text) => server.call('POST', '/account/login', { json: person, cookie: `${name}=${text}` }),
+  }
 }
 
 async function confirmed(): Promise<Person> {
@@ -61,7 +79,8 @@ async function confirmed(): Promise<Person> {
 async function confirmationCode(): Promise<Kind> {
   const letter = await server.mailOf(() => server.register())
   const userId = parameterOf(letter, 'userId')
-  const show = (code: string) => server.call('GET', `/account/confirmEmail?userId=${userId}&code=${encodeURIComponent(code.toWellFormed())}`)
+  const show = (code: string) =>
+    server.call('GET', `/account/confirmEmail?userId=${userId}&code=${encodeURIComponent(code.toWellFormed())}`)
   return { value: letter.code, inHeader: false, show }
 }
 
@@ -70,13 +89,20 @@ async function changeCode(): Promise<Kind> {
   const newEmail = `new-${email}`
   const letter = await server.mailOf(() => server.call('POST', '/account/manage/info', { token, json: { newEmail } }))
   const path = `/account/confirmEmail?userId=${parameterOf(letter, 'userId')}&changedEmail=${encodeURIComponent(newEmail)}`
-  return { value: letter.code, inHeader: false, show: (code) => server.call('GET', `${path}&code=${encodeURIComponent(code)}`) }
+  return {
+    value: letter.code,
+    inHeader: false,
+    show: (code) => server.call('GET', `${path}&code=${encodeURIComponent(code)}`),
+  }
 }
 
 async function resetCode(): Promise<Kind> {
   const { email } = await confirmed()
-  const { content: value } = await server.mailOf(() => server.call('POST', '/account/forgotPassword', { json: { email } }))
-  const show = (code: string) => server.call('POST', '/account/resetPassword', { json: { email, resetCode: code, newPassword: 'Another-Horse-7' } })
+  const { content: value } = await server.mailOf(() =>
+    server.call('POST', '/account/forgotPassword', { json: { email } }),
+  )
+  const show = (code: string) =>
+    server.call('POST', '/account/resetPassword', { json: { email, resetCode: code, newPassword: 'Another-Horse-7' } })
   return { value, inHeader: false, show }
 }
 
@@ -111,7 +137,7 @@ async function refusesAll({ show, inHeader }: Kind, texts: Iterable<string>): Pr
     shown++
   }
   for (const line of server.logLines.slice(logged)) {
-    const { level, msg } = JSON.parse(line) as { level: number, msg: string }
+    const { level, msg } = JSON.parse(line) as { level: number; msg: string }
     assert.ok(level === 30 && ['incoming request', 'request completed'].includes(msg), line)
   }
   return shown
@@ -137,15 +163,24 @@ for (const [name, make] of Object.entries(kinds)) {
 test('nothing is good for anything but what it was made for', async () => {
   const names = Object.keys(kinds)
   const all = (await everyKind()).map((kind, index) => ({ ...kind, name: names[index]! }))
-  for (const one of all) await refusesAll(one, all.filter(({ name }) => name !== one.name).map(({ value }) => value))
+  for (const one of all)
+    await refusesAll(
+      one,
+      all.filter(({ name }) => name !== one.name).map(({ value }) => value),
+    )
   // Nor under a header that says otherwise: bytes 0 and 1 are version and purpose.
   for (const one of all) {
     const [version, purpose] = Buffer.from(one.value, 'base64url')
-    await refusesAll(one, all.filter(({ name }) => name !== one.name).map(({ value }) => {
-      const bytes = Buffer.from(value, 'base64url')
-      bytes.set([version!, purpose!])
-      return bytes.toString('base64url')
-    }))
+    await refusesAll(
+      one,
+      all
+        .filter(({ name }) => name !== one.name)
+        .map(({ value }) => {
+          const bytes = Buffer.from(value, 'base64url')
+          bytes.set([version!, purpose!])
+          return bytes.toString('base64url')
+        }),
+    )
   }
   for (const one of all) assert.equal((await one.show(one.value)).status, 200, one.name)
 })

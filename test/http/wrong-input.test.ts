@@ -7,7 +7,7 @@ import { type Answer, type CallOptions, goodPassword, startApp, type TestApp } f
 import { speak } from '../support/raw-http.js'
 
 let server: TestApp
-let person: { email: string, password: string }
+let person: { email: string; password: string }
 
 before(async () => {
   server = await startApp({ identity: { lockout: { maxFailedAccessAttempts: 100 } } })
@@ -34,26 +34,70 @@ let count = 0
 const newAddress = () => `wrong-${++count}@example.com`
 
 const doors: readonly Door[] = [
-  { path: '/register', body: () => ({ email: newAddress(), password: goodPassword }), status: 200, required: ['email', 'password'], texts: ['email', 'password'], nullable: ['email'] },
   {
-    path: '/login', body: () => ({ ...person, twoFactorCode: '', twoFactorRecoveryCode: '' }), status: 200, required: ['email', 'password'],
-    texts: ['email', 'password', 'twoFactorCode', 'twoFactorRecoveryCode'], nullable: ['twoFactorCode', 'twoFactorRecoveryCode'],
+    path: '/register',
+    body: () => ({ email: newAddress(), password: goodPassword }),
+    status: 200,
+    required: ['email', 'password'],
+    texts: ['email', 'password'],
+    nullable: ['email'],
   },
-  { path: '/refresh', body: async () => ({ refreshToken: (await server.signIn(person)).refreshToken }), status: 200, required: ['refreshToken'], texts: ['refreshToken'], nullable: ['refreshToken'] },
-  { path: '/resendConfirmationEmail', body: () => ({ email: person.email }), status: 200, required: ['email'], texts: ['email'] },
-  { path: '/forgotPassword', body: () => ({ email: person.email }), status: 200, required: ['email'], texts: ['email'] },
   {
-    path: '/resetPassword', body: () => ({ email: person.email, resetCode: 'x', newPassword: goodPassword }), status: 400,
-    required: ['email', 'resetCode', 'newPassword'], texts: ['email', 'resetCode', 'newPassword'],
+    path: '/login',
+    body: () => ({ ...person, twoFactorCode: '', twoFactorRecoveryCode: '' }),
+    status: 200,
+    required: ['email', 'password'],
+    texts: ['email', 'password', 'twoFactorCode', 'twoFactorRecoveryCode'],
+    nullable: ['twoFactorCode', 'twoFactorRecoveryCode'],
+  },
+  {
+    path: '/refresh',
+    body: async () => ({ refreshToken: (await server.signIn(person)).refreshToken }),
+    status: 200,
+    required: ['refreshToken'],
+    texts: ['refreshToken'],
+    nullable: ['refreshToken'],
+  },
+  {
+    path: '/resendConfirmationEmail',
+    body: () => ({ email: person.email }),
+    status: 200,
+    required: ['email'],
+    texts: ['email'],
+  },
+  {
+    path: '/forgotPassword',
+    body: () => ({ email: person.email }),
+    status: 200,
+    required: ['email'],
+    texts: ['email'],
+  },
+  {
+    path: '/resetPassword',
+    body: () => ({ email: person.email, resetCode: 'x', newPassword: goodPassword }),
+    status: 400,
+    required: ['email', 'resetCode', 'newPassword'],
+    texts: ['email', 'resetCode', 'newPassword'],
   },
   { path: '/logout', body: () => ({}), status: 200, guarded: true, bodyIsOptional: true, required: [], texts: [] },
   {
-    path: '/manage/2fa', body: () => ({ twoFactorCode: '' }), status: 200, guarded: true, required: [], texts: ['twoFactorCode'],
-    flags: ['enable', 'resetSharedKey', 'resetRecoveryCodes', 'forgetMachine'], nullable: ['twoFactorCode', 'enable'],
+    path: '/manage/2fa',
+    body: () => ({ twoFactorCode: '' }),
+    status: 200,
+    guarded: true,
+    required: [],
+    texts: ['twoFactorCode'],
+    flags: ['enable', 'resetSharedKey', 'resetRecoveryCodes', 'forgetMachine'],
+    nullable: ['twoFactorCode', 'enable'],
   },
   {
-    path: '/manage/info', body: () => ({ newEmail: '', newPassword: '', oldPassword: '' }), status: 200, guarded: true, required: [],
-    texts: ['newEmail', 'newPassword', 'oldPassword'], nullable: ['newEmail', 'newPassword', 'oldPassword'],
+    path: '/manage/info',
+    body: () => ({ newEmail: '', newPassword: '', oldPassword: '' }),
+    status: 200,
+    guarded: true,
+    required: [],
+    texts: ['newEmail', 'newPassword', 'oldPassword'],
+    nullable: ['newEmail', 'newPassword', 'oldPassword'],
   },
 ]
 
@@ -66,9 +110,17 @@ async function send(door: Door, options: CallOptions, what: string): Promise<Ans
   assert.ok(answer.status < 500, `${door.path}: ${what} is answered with ${answer.status}`)
   if (answer.body !== '') {
     const type = String(answer.headers['content-type'])
-    assert.match(type, answer.status === 200 ? /^application\/json; charset=utf-8$/ : /^application\/problem\+json$/, `${door.path}: ${what}`)
+    assert.match(
+      type,
+      answer.status === 200 ? /^application\/json; charset=utf-8$/ : /^application\/problem\+json$/,
+      `${door.path}: ${what}`,
+    )
     const members = Object.keys(answer.json() as object)
-    assert.deepEqual(members.filter((name) => ['statusCode', 'code', 'error', 'message'].includes(name)), [], `${door.path}: ${what}`)
+    assert.deepEqual(
+      members.filter((name) => ['statusCode', 'code', 'error', 'message'].includes(name)),
+      [],
+      `${door.path}: ${what}`,
+    )
   }
   return answer
 }
@@ -85,7 +137,8 @@ const malformed = async (door: Door, options: CallOptions, what: string) => {
   const answer = await send(door, options, what)
   assert.deepEqual([answer.status, answer.body], [400, ''], `${door.path}: ${what}`)
 }
-const without = (body: Record<string, unknown>, name: string) => Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
+const without = (body: Record<string, unknown>, name: string) =>
+  Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
 const shown = (value: unknown) => JSON.stringify(value)
 
 for (const door of doors) {
@@ -95,9 +148,8 @@ for (const door of doors) {
     await nothing(door, { headers: json }, 'no body')
     await nothing(door, { headers: { ...json, 'content-length': '0' } }, 'a body of length 0')
     await nothing(door, { payload: '', headers: json }, 'an empty body')
-    for (const body of [
-      null, 'text', '', 0, 5, -1.5, true, false, [], [{}], [await door.body()], [[]],
-    ]) await malformed(door, { json: body }, shown(body))
+    for (const body of [null, 'text', '', 0, 5, -1.5, true, false, [], [{}], [await door.body()], [[]]])
+      await malformed(door, { json: body }, shown(body))
   })
 
   test(`${door.path} coerces nothing: a member of another type is 400 without a body`, async () => {
@@ -108,23 +160,34 @@ for (const door of doors) {
       }
     }
     for (const name of door.flags ?? []) {
-      for (const value of [
-        'true', 'false', '', 'yes', 0, 1, [], [true], {},
-      ]) await malformed(door, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
+      for (const value of ['true', 'false', '', 'yes', 0, 1, [], [true], {}])
+        await malformed(door, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
     }
-    for (const name of [...door.texts, ...door.flags ?? []]) {
-      if (door.nullable?.includes(name) !== true) await malformed(door, { json: { ...body, [name]: null } }, `${name} null`)
+    for (const name of [...door.texts, ...(door.flags ?? [])]) {
+      if (door.nullable?.includes(name) !== true)
+        await malformed(door, { json: { ...body, [name]: null } }, `${name} null`)
       else assert.notEqual((await send(door, { json: { ...body, [name]: null } }, `${name} null`)).status, 413)
     }
     for (const name of door.required) {
       const rest = without(body, name)
       await malformed(door, { json: rest }, `no ${name}`)
-      await malformed(door, { json: { ...rest, [`${name} `]: 'x', [`x${name}`]: 'x' } }, `another member instead of ${name}`)
+      await malformed(
+        door,
+        { json: { ...rest, [`${name} `]: 'x', [`x${name}`]: 'x' } },
+        `another member instead of ${name}`,
+      )
     }
     // Numbers that no double holds are numbers all the same.
     for (const name of door.texts) {
       for (const number of ['1e999', '-1e999', '9'.repeat(400), '0.1e-999', '-0']) {
-        await malformed(door, { payload: JSON.stringify({ ...body, [name]: 0 }).replace(`"${name}":0`, `"${name}":${number}`), headers: json }, `${name} ${number}`)
+        await malformed(
+          door,
+          {
+            payload: JSON.stringify({ ...body, [name]: 0 }).replace(`"${name}":0`, `"${name}":${number}`),
+            headers: json,
+          },
+          `${name} ${number}`,
+        )
       }
     }
   })
@@ -132,11 +195,43 @@ for (const door of doors) {
   test(`${door.path} reads JSON of RFC 8259 only`, async () => {
     const good = JSON.stringify(await door.body())
     const broken = [
-      '{', '}', '{}}', '{}{}', `${good}x`, `${good},`, `x${good}`, good.slice(0, -1), '{"a":1,}', "{'a':1}", '{a:1}', '{"a":undefined}',
-      '{"a":NaN}', '{"a":01}', '{"a":+1}', '{"a":.5}',
-      '{"a":"\n"}', '{"a":"\u0001"}', '{"a":"\\x41"}', '{"a":"\\u00g0"}', '/**/{}', '{}//', '{"a":1}\u0000', '\u0000', 'undefined', 'NaN',
-      ' ', '\n', '\u00a0{}', '\ufeff\ufeff{}', 'a=b&c=d',
-      '<email>x</email>', '"', '[', '{"a":tru}', '{"a" 1}', '{"a":1 "b":2}',
+      '{',
+      '}',
+      '{}}',
+      '{}{}',
+      `${good}x`,
+      `${good},`,
+      `x${good}`,
+      good.slice(0, -1),
+      '{"a":1,}',
+      "{'a':1}",
+      '{a:1}',
+      '{"a":undefined}',
+      '{"a":NaN}',
+      '{"a":01}',
+      '{"a":+1}',
+      '{"a":.5}',
+      '{"a":"\n"}',
+      '{"a":"\u0001"}',
+      '{"a":"\\x41"}',
+      '{"a":"\\u00g0"}',
+      '/**/{}',
+      '{}//',
+      '{"a":1}\u0000',
+      '\u0000',
+      'undefined',
+      'NaN',
+      ' ',
+      '\n',
+      '\u00a0{}',
+      '\ufeff\ufeff{}',
+      'a=b&c=d',
+      '<email>x</email>',
+      '"',
+      '[',
+      '{"a":tru}',
+      '{"a" 1}',
+      '{"a":1 "b":2}',
     ]
     for (const payload of broken) await malformed(door, { payload, headers: json }, shown(payload))
     for (const text of [` \t\r\n${good}\n `, `\ufeff${good}`]) {
@@ -146,11 +241,21 @@ for (const door of doors) {
   })
 
   test(`${door.path} reads UTF-8 only, and well-formed text only`, async () => {
-    const good = JSON.stringify({ ...await door.body(), note: 'X' })
+    const good = JSON.stringify({ ...(await door.body()), note: 'X' })
     const spoiled: readonly (readonly number[])[] = [
-      [0xff], [0xfe], [0x80], [0xc3], [0xc0, 0xaf], [0xc1, 0x81], [0xe0, 0x80, 0xaf], [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf],
-      [0xf0, 0x80, 0x80, 0xaf], [0xf4, 0x90, 0x80, 0x80],
-      [0xf8, 0x88, 0x80, 0x80, 0x80], [0xe2, 0x82],
+      [0xff],
+      [0xfe],
+      [0x80],
+      [0xc3],
+      [0xc0, 0xaf],
+      [0xc1, 0x81],
+      [0xe0, 0x80, 0xaf],
+      [0xed, 0xa0, 0x80],
+      [0xed, 0xbf, 0xbf],
+      [0xf0, 0x80, 0x80, 0xaf],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0xe2, 0x82],
     ]
     for (const bytes of spoiled) {
       const [before = '', behind = ''] = good.split('"X"')
@@ -167,17 +272,46 @@ for (const door of doors) {
         await malformed(door, { json: { ...body, [name.toUpperCase()]: text } }, `${name} in capitals ${shown(text)}`)
       }
     }
-    await accepted(door, { json: { ...await door.body(), '\ud800': '\ud800', unknown: '\udc00' } }, 'half a surrogate pair where nobody looks')
+    await accepted(
+      door,
+      { json: { ...(await door.body()), '\ud800': '\ud800', unknown: '\udc00' } },
+      'half a surrogate pair where nobody looks',
+    )
   })
 
   test(`${door.path} answers NUL, controls and strange text without falling over`, async () => {
     for (const name of door.texts) {
       for (const text of [
-        '\u0000', 'a\u0000@x.com', '\u0000\u0000', '\u001b[31m', '\r\n', '\u202e', '%00', '\\', '\'', '"', '; drop table users; --',
-        "' or '1'='1", '${7*7}', '{{7*7}}', '🙂', '\ufeff', '\uffff', 'a'.repeat(15_000), '@'.repeat(5_000), 'é'.repeat(7_000),
-        '\u0301'.repeat(5_000), '../../etc/passwd', '<script>', 'ﷺ'.repeat(2_000),
+        '\u0000',
+        'a\u0000@x.com',
+        '\u0000\u0000',
+        '\u001b[31m',
+        '\r\n',
+        '\u202e',
+        '%00',
+        '\\',
+        "'",
+        '"',
+        '; drop table users; --',
+        "' or '1'='1",
+        '${7*7}',
+        '{{7*7}}',
+        '🙂',
+        '\ufeff',
+        '\uffff',
+        'a'.repeat(15_000),
+        '@'.repeat(5_000),
+        'é'.repeat(7_000),
+        '\u0301'.repeat(5_000),
+        '../../etc/passwd',
+        '<script>',
+        'ﷺ'.repeat(2_000),
       ]) {
-        const answer = await send(door, { json: { ...await door.body(), [name]: text } }, `${name} ${shown(text.slice(0, 20))}`)
+        const answer = await send(
+          door,
+          { json: { ...(await door.body()), [name]: text } },
+          `${name} ${shown(text.slice(0, 20))}`,
+        )
         assert.notEqual(answer.status, 413)
         assert.notEqual(answer.status, 415)
       }
@@ -186,11 +320,25 @@ for (const door of doors) {
 
   test(`${door.path} ignores members that it does not know, the prototype's too`, async () => {
     const additions = [
-      '"__proto__":{"polluted":true}', '"__proto__":null', '"__proto__":"x"', '"constructor":{"prototype":{"polluted":true}}',
-      '"constructor":null', '"prototype":{"polluted":true}',
-      '"hasOwnProperty":1', '"toString":1', '"valueOf":null', '"__defineGetter__":1', '"length":5', '"":1', '" ":1', '"a.b":1',
-      '"then":{"then":1}', '"toJSON":1',
-      '"big":1e999', '"bigger":123456789012345678901234567890', '"deep":' + '['.repeat(31) + ']'.repeat(31),
+      '"__proto__":{"polluted":true}',
+      '"__proto__":null',
+      '"__proto__":"x"',
+      '"constructor":{"prototype":{"polluted":true}}',
+      '"constructor":null',
+      '"prototype":{"polluted":true}',
+      '"hasOwnProperty":1',
+      '"toString":1',
+      '"valueOf":null',
+      '"__defineGetter__":1',
+      '"length":5',
+      '"":1',
+      '" ":1',
+      '"a.b":1',
+      '"then":{"then":1}',
+      '"toJSON":1',
+      '"big":1e999',
+      '"bigger":123456789012345678901234567890',
+      '"deep":' + '['.repeat(31) + ']'.repeat(31),
     ]
     for (const addition of additions) {
       for (const atFirst of [true, false]) {
@@ -210,66 +358,161 @@ for (const door of doors) {
 
   test(`${door.path} bounds what it reads: 16 KiB, and 32 levels`, async () => {
     const padded = async (bytes: number) => {
-      const body = JSON.stringify({ ...await door.body(), note: '' })
+      const body = JSON.stringify({ ...(await door.body()), note: '' })
       return body.replace('"note":""', `"note":"${'x'.repeat(bytes - Buffer.byteLength(body))}"`)
     }
     await accepted(door, { payload: await padded(16_384), headers: json }, '16 KiB')
     await expectStatus(door, 413, { payload: await padded(16_385), headers: json }, '16 KiB and a byte')
     await expectStatus(door, 413, { payload: await padded(1_000_000), headers: json }, '1 MB')
     await expectStatus(door, 413, { payload: Buffer.alloc(1_000_000, 0x5b), headers: json }, '1 MB of brackets')
-    await expectStatus(door, 413, { payload: 'x', headers: { ...json, 'content-length': '30000001' } }, 'a length of 30 MB')
-    const nested = (levels: number, open: string, close: string) => `{"note":${open.repeat(levels)}${open === '[' ? '' : '1'}${close.repeat(levels)}}`
-    for (const [open, close] of [['[', ']'], ['{"a":', '}']] as const) {
-      for (const levels of [
-        32, 100, 2_000,
-      ]) await malformed(door, { payload: nested(levels, open, close), headers: json }, `${levels + 1} levels of ${open}`)
+    await expectStatus(
+      door,
+      413,
+      { payload: 'x', headers: { ...json, 'content-length': '30000001' } },
+      'a length of 30 MB',
+    )
+    const nested = (levels: number, open: string, close: string) =>
+      `{"note":${open.repeat(levels)}${open === '[' ? '' : '1'}${close.repeat(levels)}}`
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      for (const levels of [32, 100, 2_000])
+        await malformed(
+          door,
+          { payload: nested(levels, open, close), headers: json },
+          `${levels + 1} levels of ${open}`,
+        )
     }
     await malformed(door, { payload: '['.repeat(16_000), headers: json }, 'open brackets only')
     // Brackets in a text are text.
-    await accepted(door, { json: { ...await door.body(), note: '[{"\\'.repeat(1_000) } }, 'brackets in a text')
+    await accepted(door, { json: { ...(await door.body()), note: '[{"\\'.repeat(1_000) } }, 'brackets in a text')
   })
 
   test(`${door.path} reads JSON by whatever name, and answers 415 to anything else`, async () => {
     const types = [
-      'application/json', 'application/json; charset=utf-8', 'application/json;charset=UTF-8', 'application/json; charset="utf-8"',
-      'application/json; charset=utf8', 'Application/JSON',
-      'APPLICATION/JSON; CHARSET=UTF-8', 'application/json ; charset=utf-8', 'application/json\t;\tcharset=utf-8', 'application/json;',
-      ' application/json', 'application/json ', '\tapplication/json',
-      'application/problem+json', 'application/vnd.api+json', 'application/ld+json; profile="a;b"', 'application/json; odata=verbose',
+      'application/json',
+      'application/json; charset=utf-8',
+      'application/json;charset=UTF-8',
+      'application/json; charset="utf-8"',
+      'application/json; charset=utf8',
+      'Application/JSON',
+      'APPLICATION/JSON; CHARSET=UTF-8',
+      'application/json ; charset=utf-8',
+      'application/json\t;\tcharset=utf-8',
+      'application/json;',
+      ' application/json',
+      'application/json ',
+      '\tapplication/json',
+      'application/problem+json',
+      'application/vnd.api+json',
+      'application/ld+json; profile="a;b"',
+      'application/json; odata=verbose',
       'application/json;v=1;charset=utf-8',
     ]
-    for (const type of types) await accepted(door, { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } }, shown(type))
+    for (const type of types)
+      await accepted(
+        door,
+        { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } },
+        shown(type),
+      )
     const others = [
-      'text/plain', 'text/plain; charset=utf-8', 'text/json', 'text/html', 'application/x-www-form-urlencoded',
-      'multipart/form-data; boundary=x', 'application/xml', 'application/octet-stream',
-      'application/jsonx', 'application/json-patch', 'application/jsonp', 'xapplication/json', 'application/json/x', 'application',
-      'json', '*/*', 'application/*', '/', ';', ',', '', 'application/json,text/plain',
-      'text/plain,application/json', 'text/plain;application/json', 'text/plain; x=application/json', 'application/json x',
-      'application /json', 'application/ json', 'application/+json', 'application/json+xml',
-      'application/json; charset=latin1', 'application/json; charset=iso-8859-1', 'application/json; charset=utf-16',
-      'application/json; charset=utf-7', 'application/json; charset="utf-16"',
-      'application/vnd.api+json; charset=utf-32', 'undefined', 'null', 'application\\json', 'application%2Fjson',
+      'text/plain',
+      'text/plain; charset=utf-8',
+      'text/json',
+      'text/html',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/xml',
+      'application/octet-stream',
+      'application/jsonx',
+      'application/json-patch',
+      'application/jsonp',
+      'xapplication/json',
+      'application/json/x',
+      'application',
+      'json',
+      '*/*',
+      'application/*',
+      '/',
+      ';',
+      ',',
+      '',
+      'application/json,text/plain',
+      'text/plain,application/json',
+      'text/plain;application/json',
+      'text/plain; x=application/json',
+      'application/json x',
+      'application /json',
+      'application/ json',
+      'application/+json',
+      'application/json+xml',
+      'application/json; charset=latin1',
+      'application/json; charset=iso-8859-1',
+      'application/json; charset=utf-16',
+      'application/json; charset=utf-7',
+      'application/json; charset="utf-16"',
+      'application/vnd.api+json; charset=utf-32',
+      'undefined',
+      'null',
+      'application\\json',
+      'application%2Fjson',
     ]
     for (const type of others) {
-      await expectStatus(door, 415, { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } }, shown(type))
+      await expectStatus(
+        door,
+        415,
+        { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } },
+        shown(type),
+      )
     }
     await expectStatus(door, 415, { payload: JSON.stringify(await door.body()) }, 'no content type')
-    await expectStatus(door, 415, { payload: 'email=a%40b&password=c', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 'a form')
-    await expectStatus(door, 415, { payload: '--x\r\ncontent-disposition: form-data; name="email"\r\n\r\na@b\r\n--x--', headers: { 'content-type': 'multipart/form-data; boundary=x' } }, 'multipart')
-    await expectStatus(door, 415, { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'text/plain' } }, '1 MB of text')
+    await expectStatus(
+      door,
+      415,
+      { payload: 'email=a%40b&password=c', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      'a form',
+    )
+    await expectStatus(
+      door,
+      415,
+      {
+        payload: '--x\r\ncontent-disposition: form-data; name="email"\r\n\r\na@b\r\n--x--',
+        headers: { 'content-type': 'multipart/form-data; boundary=x' },
+      },
+      'multipart',
+    )
+    await expectStatus(
+      door,
+      415,
+      { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'text/plain' } },
+      '1 MB of text',
+    )
   })
 }
 
 test('guarded doors say nothing of a body to who is not signed in', async () => {
   for (const door of doors.filter(({ guarded }) => guarded)) {
     for (const options of [
-      {}, { json: null }, { json: 5 }, { payload: '{', headers: json }, { payload: 'x', headers: { 'content-type': 'text/plain' } },
+      {},
+      { json: null },
+      { json: 5 },
+      { payload: '{', headers: json },
+      { payload: 'x', headers: { 'content-type': 'text/plain' } },
       { payload: 'x', headers: { 'content-type': '' } },
-      { payload: Buffer.alloc(1_000_000), headers: json }, { payload: Buffer.from([0xff]), headers: json },
+      { payload: Buffer.alloc(1_000_000), headers: json },
+      { payload: Buffer.from([0xff]), headers: json },
     ]) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }, { cookie: 'identity=nonsense' }]) {
-        const answer = await server.call('POST', `/account${door.path}`, { ...options, headers: { ...'headers' in options ? options.headers : {}, ...headers } })
-        assert.deepEqual([answer.status, answer.body, answer.headers['www-authenticate']], [401, '', 'Bearer'], door.path)
+        const answer = await server.call('POST', `/account${door.path}`, {
+          ...options,
+          headers: { ...('headers' in options ? options.headers : {}), ...headers },
+        })
+        assert.deepEqual(
+          [answer.status, answer.body, answer.headers['www-authenticate']],
+          [401, '', 'Bearer'],
+          door.path,
+        )
       }
     }
   }
@@ -278,8 +521,9 @@ test('guarded doors say nothing of a body to who is not signed in', async () => 
 test('over a socket a body without a length is bounded like one with a length', async () => {
   const origin = await server.listen()
   const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
-  const chunked = (body: string) => 'POST /account/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n'
-    + `Transfer-Encoding: chunked\r\n\r\n${body}0\r\n\r\n`
+  const chunked = (body: string) =>
+    'POST /account/login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n' +
+    `Transfer-Encoding: chunked\r\n\r\n${body}0\r\n\r\n`
   const good = JSON.stringify(person)
   assert.equal((await speak(origin, chunked(chunk(good.slice(0, 5)) + chunk(good.slice(5))))).status, 200)
   const big = await speak(origin, chunked(Array.from({ length: 100 }, () => chunk('x'.repeat(10_000))).join('')))
@@ -293,9 +537,28 @@ test('over a socket a body without a length is bounded like one with a length', 
 test('ids and codes that cannot be any get the answer of those that are wrong', async () => {
   const { accessToken: token } = await server.signIn(person)
   const ids = [
-    '1', 'x', '%00', '%2500', '00000000-0000-0000-0000-00000000000', '00000000-0000-0000-0000-000000000000',
-    '00000000-0000-0000-0000-0000000000000', '%ff', '%f0%9f%99%82', "'", '%27%20or%201=1', '-1', '1e9', 'null', 'undefined', '__proto__',
-    'g'.repeat(36), '%20', '..%2f..', '%0d%0a', '{00000000-0000-0000-0000-000000000000}', 'urn:uuid:00000000-0000-0000-0000-000000000000',
+    '1',
+    'x',
+    '%00',
+    '%2500',
+    '00000000-0000-0000-0000-00000000000',
+    '00000000-0000-0000-0000-000000000000',
+    '00000000-0000-0000-0000-0000000000000',
+    '%ff',
+    '%f0%9f%99%82',
+    "'",
+    '%27%20or%201=1',
+    '-1',
+    '1e9',
+    'null',
+    'undefined',
+    '__proto__',
+    'g'.repeat(36),
+    '%20',
+    '..%2f..',
+    '%0d%0a',
+    '{00000000-0000-0000-0000-000000000000}',
+    'urn:uuid:00000000-0000-0000-0000-000000000000',
     'x'.repeat(90),
   ]
   for (const id of ids) {
@@ -303,11 +566,22 @@ test('ids and codes that cannot be any get the answer of those that are wrong', 
     if (id !== '%ff') assert.deepEqual([session.status, session.body], [404, ''], id)
     for (const code of ['x', '%00', 'AAAA', 'A'.repeat(3_000), '%F0%9F%99%82', '', '____']) {
       const confirmed = await server.call('GET', `/account/confirmEmail?userId=${id}&code=${code}`)
-      assert.deepEqual([confirmed.status, confirmed.body, confirmed.headers['www-authenticate']], [401, '', undefined], `${id} ${code}`)
+      assert.deepEqual(
+        [confirmed.status, confirmed.body, confirmed.headers['www-authenticate']],
+        [401, '', undefined],
+        `${id} ${code}`,
+      )
     }
   }
   for (const query of [
-    '', '?', '?userId=1', '?code=1', '?userId=1&userId=2&code=3', '?userId=1&code=2&code=3', '?userId[]=1&code=1', '?user=1&code=1',
+    '',
+    '?',
+    '?userId=1',
+    '?code=1',
+    '?userId=1&userId=2&code=3',
+    '?userId=1&code=2&code=3',
+    '?userId[]=1&code=1',
+    '?user=1&code=1',
     '?userId=1&code=2&changedEmail=a&changedEmail=b',
   ]) {
     const confirmed = await server.call('GET', `/account/confirmEmail${query}`)
@@ -315,12 +589,23 @@ test('ids and codes that cannot be any get the answer of those that are wrong', 
   }
   const user = await server.app.identity.users.findByName(person.email)
   for (const changed of ['', 'x', '%00', 'a@b', '%ff@x', 'a%0d%0a@x', 'A'.repeat(3_000)]) {
-    const confirmed = await server.call('GET', `/account/confirmEmail?userId=${user!.id}&code=x&changedEmail=${changed}`)
+    const confirmed = await server.call(
+      'GET',
+      `/account/confirmEmail?userId=${user!.id}&code=x&changedEmail=${changed}`,
+    )
     assert.deepEqual([confirmed.status, confirmed.body], [401, ''], changed)
   }
 })
 
 test('nothing of all this was an error of the server', () => {
-  assert.deepEqual(server.logLines.filter((line) => line.includes('unexpected error')), [])
-  assert.deepEqual(server.logLines.filter((line) => (JSON.parse(line) as { level: number }).level >= 40 && !line.includes('IDENTITY_SECRET')), [])
+  assert.deepEqual(
+    server.logLines.filter((line) => line.includes('unexpected error')),
+    [],
+  )
+  assert.deepEqual(
+    server.logLines.filter(
+      (line) => (JSON.parse(line) as { level: number }).level >= 40 && !line.includes('IDENTITY_SECRET'),
+    ),
+    [],
+  )
 })

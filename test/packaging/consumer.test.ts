@@ -21,12 +21,16 @@ interface Manifest {
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fastify-identity-consumer-'))
   // Without its scripts: they would build anew under the running tests.
-  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: project })
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], {
+    cwd: project,
+  })
   const installed = join(folder, 'node_modules/fastify-identity')
   await mkdir(installed, { recursive: true })
   await run('tar', ['-xzf', join(folder, stdout.trim()), '--strip-components=1', '-C', installed])
   await cp(join(project, 'test/consumer'), folder, { recursive: true })
-  const { dependencies, peerDependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as Manifest // our own
+  const { dependencies, peerDependencies } = JSON.parse(
+    await readFile(join(installed, 'package.json'), 'utf8'),
+  ) as Manifest // our own
   for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies), '@types/node']) {
     await mkdir(dirname(join(folder, 'node_modules', name)), { recursive: true })
     await symlink(join(project, 'node_modules', name), join(folder, 'node_modules', name))
@@ -35,7 +39,9 @@ before(async () => {
 /** What the compiler has to say. */
 async function compile(where: string): Promise<string> {
   const tsc = join(project, 'node_modules/typescript/bin/tsc')
-  const { stdout } = await run(process.execPath, [tsc, '-p', where]).catch((error: unknown) => error as { stdout: string })
+  const { stdout } = await run(process.execPath, [tsc, '-p', where]).catch(
+    (error: unknown) => error as { stdout: string },
+  )
   return stdout
 }
 
@@ -57,9 +63,18 @@ test('a page compiles against the client with the types of a browser alone', asy
 test('the compiled consumer runs', async () => {
   const schema = uniqueSchema()
   const env = { ...process.env, NODE_ENV: 'development' }
-  const { stdout } = await run(process.execPath, [join(folder, 'dist/main.js'), await databaseUrl(), schema], { cwd: folder, env })
+  const { stdout } = await run(process.execPath, [join(folder, 'dist/main.js'), await databaseUrl(), schema], {
+    cwd: folder,
+    env,
+  })
   assert.deepEqual(JSON.parse(stdout), {
-    created: true, nickname: 'Ann', desk: 'ann@example.com', stranger: 401, hello: { hello: null, staff: null }, roles: ['clerk'], migrations: true,
+    created: true,
+    nickname: 'Ann',
+    desk: 'ann@example.com',
+    stranger: 401,
+    hello: { hello: null, staff: null },
+    roles: ['clerk'],
+    migrations: true,
     client: { email: 'ann@example.com', isEmailConfirmed: false, nickname: 'Ann' },
   })
 })

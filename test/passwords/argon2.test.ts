@@ -29,16 +29,33 @@ test('the native backend and the worker are to be had here', () => {
 for (const backend of backends) {
   test(`${backend.name} knows the published answers`, async () => {
     for (const [memoryKiB, iterations, parallelism, password, salt, tag] of published) {
-      const derived = await backend.derive(Buffer.from(password), Buffer.from(salt), { memoryKiB, iterations, parallelism }, 32)
+      const derived = await backend.derive(
+        Buffer.from(password),
+        Buffer.from(salt),
+        { memoryKiB, iterations, parallelism },
+        32,
+      )
       assert.equal(Buffer.from(derived).toString('hex'), tag)
     }
   })
 
   test(`${backend.name} derives the same bytes as the others, whatever the password, salt, lanes and tag`, async () => {
     for (const password of ['', 'a', 'a\0b', '😀'.repeat(1024)]) {
-      for (const [saltLength, tagLength, parallelism] of [[8, 16, 1], [16, 32, 1], [64, 64, 4], [17, 33, 3]] as const) {
-        const derive = async (by: Argon2Backend) => Buffer.from(await by.derive(
-          Buffer.from(password), Buffer.alloc(saltLength, 7), { memoryKiB: 64, iterations: 2, parallelism }, tagLength)).toString('hex')
+      for (const [saltLength, tagLength, parallelism] of [
+        [8, 16, 1],
+        [16, 32, 1],
+        [64, 64, 4],
+        [17, 33, 3],
+      ] as const) {
+        const derive = async (by: Argon2Backend) =>
+          Buffer.from(
+            await by.derive(
+              Buffer.from(password),
+              Buffer.alloc(saltLength, 7),
+              { memoryKiB: 64, iterations: 2, parallelism },
+              tagLength,
+            ),
+          ).toString('hex')
         assert.equal(await derive(backend), await derive(backends[0]!))
       }
     }
@@ -65,7 +82,10 @@ test('the native backend is chosen where it loads', async () => {
 
 test('the first that is there is chosen, in the order given', async () => {
   const native = (await nodeRs())!
-  assert.equal(await chooseBackend([() => null, () => native, () => wrong(() => Promise.reject(new Error('not asked'))).backend]), native)
+  assert.equal(
+    await chooseBackend([() => null, () => native, () => wrong(() => Promise.reject(new Error('not asked'))).backend]),
+    native,
+  )
 })
 
 test('one that fails the known answer is passed over and closed', async () => {
@@ -85,7 +105,12 @@ test('the worker does not hold the event loop', async () => {
   const worker = nobleWorker()
   let turns = 0
   const turning = setInterval(() => turns++)
-  const derived = await worker.derive(Buffer.from('password'), Buffer.alloc(16), { memoryKiB: 19_456, iterations: 10, parallelism: 1 }, 32)
+  const derived = await worker.derive(
+    Buffer.from('password'),
+    Buffer.alloc(16),
+    { memoryKiB: 19_456, iterations: 10, parallelism: 1 },
+    32,
+  )
   clearInterval(turning)
   assert.equal(derived.length, 32)
   // Computed on this thread, none would have come in between.
@@ -99,14 +124,17 @@ test('the worker answers each of many jobs at once with its own tag', async () =
   const cost = { memoryKiB: 16, iterations: 1, parallelism: 1 }
   const salts = Array.from({ length: 20 }, (_, index) => Buffer.alloc(16, index))
   const deriveAll = (by: Argon2Backend) =>
-    Promise.all(salts.map(async (salt) => Buffer.from(await by.derive(Buffer.from('password'), salt, cost, 32)).toString('hex')))
+    Promise.all(
+      salts.map(async (salt) => Buffer.from(await by.derive(Buffer.from('password'), salt, cost, 32)).toString('hex')),
+    )
   assert.deepEqual(await deriveAll(worker), await deriveAll(native))
   await worker.close()
 })
 
 test('a worker that dies fails its jobs and is replaced by the next', async () => {
   const worker = nobleWorker()
-  const derive = (iterations: number) => worker.derive(Buffer.from('a'), Buffer.alloc(16), { memoryKiB: 16, iterations, parallelism: 1 }, 32)
+  const derive = (iterations: number) =>
+    worker.derive(Buffer.from('a'), Buffer.alloc(16), { memoryKiB: 16, iterations, parallelism: 1 }, 32)
   // No pass at all is refused by @noble/hashes, which ends the thread.
   await assert.rejects(Promise.all([derive(0)]), /"t"/)
   assert.equal((await derive(1)).length, 32)
@@ -116,7 +144,9 @@ test('a worker that dies fails its jobs and is replaced by the next', async () =
 test('closing the worker fails what it has not finished', async () => {
   const worker = nobleWorker()
   const unfinished = assert.rejects(
-    worker.derive(Buffer.from('a'), Buffer.alloc(16), { memoryKiB: 65_536, iterations: 10, parallelism: 1 }, 32), /has ended/)
+    worker.derive(Buffer.from('a'), Buffer.alloc(16), { memoryKiB: 65_536, iterations: 10, parallelism: 1 }, 32),
+    /has ended/,
+  )
   await worker.close()
   await unfinished
   await nobleWorker().close()

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { formatArgon2id, isWithinBounds, parseHash } from '../../src/passwords/formats.js'
 
 interface Vectors {
-  readonly valid: readonly { readonly hash: string, readonly format: string }[]
+  readonly valid: readonly { readonly hash: string; readonly format: string }[]
   readonly invalid: readonly string[]
 }
 
@@ -48,7 +48,13 @@ function argon2(m: number | string, t: number, p: number, saltLength = 16, tagLe
   return formatArgon2id(parameters, Buffer.alloc(saltLength, 1), Buffer.alloc(tagLength, 2)).replace('m=0', `m=${m}`)
 }
 
-function blob(prf: number, iterations: number, saltLength: number, tagLength: number, saidSaltLength = saltLength): string {
+function blob(
+  prf: number,
+  iterations: number,
+  saltLength: number,
+  tagLength: number,
+  saidSaltLength = saltLength,
+): string {
   const head = Buffer.alloc(13)
   head[0] = 1
   head.writeUInt32BE(prf, 1)
@@ -110,7 +116,12 @@ const unreadable: readonly [string, string][] = [
   ['V3 with a subkey too short', blob(2, 1000, 16, 15)],
   ['V3 with a subkey too long', blob(2, 1000, 16, 65)],
   ['V3 with a salt said to be longer than the blob', blob(2, 1000, 16, 32, 0xffff_ffff)],
-  ['V3 cut off in its head', Buffer.from(blob(2, 1000, 16, 32), 'base64').subarray(0, 12).toString('base64')],
+  [
+    'V3 cut off in its head',
+    Buffer.from(blob(2, 1000, 16, 32), 'base64')
+      .subarray(0, 12)
+      .toString('base64'),
+  ],
   ['a blob of an unknown marker', Buffer.alloc(61, 2).toString('base64')],
   ['V2 without padding', vectors.valid[0]!.hash.replace(/=+$/, '')],
   ['V2 with white space', `${vectors.valid[0]!.hash} `],
@@ -120,7 +131,8 @@ const unreadable: readonly [string, string][] = [
   ['an object spelled out', '[object Object]'],
 ]
 
-for (const [title, text] of unreadable) test(`${title} is no usable password`, () => assert.equal(parseHash(text), null))
+for (const [title, text] of unreadable)
+  test(`${title} is no usable password`, () => assert.equal(parseHash(text), null))
 
 test('bounds hold for whole numbers only', () => {
   assert.equal(isWithinBounds({ memoryKiB: 64, iterations: 1, parallelism: 1 }), true)

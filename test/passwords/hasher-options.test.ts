@@ -11,12 +11,24 @@ test('the default cost is 19 MiB, two passes, one lane', () => {
 })
 
 const concurrency: readonly [cores: number, hashingThreads: number, expected: number][] = [
-  [1, 2, 1], [2, 2, 1], [3, 2, 1], [4, 2, 2], [5, 2, 2], [16, 2, 2], [16, 6, 6], [16, 14, 8], [16, 1, 1],
+  [1, 2, 1],
+  [2, 2, 1],
+  [3, 2, 1],
+  [4, 2, 2],
+  [5, 2, 2],
+  [16, 2, 2],
+  [16, 6, 6],
+  [16, 14, 8],
+  [16, 1, 1],
 ]
 
 for (const [cores, hashingThreads, expected] of concurrency) {
   test(`${cores} cores and ${hashingThreads} threads for hashing make ${expected} at once by default, and a line of 128 for each`, () => {
-    assert.deepEqual(limitsOf({}, { cores, hashingThreads }), { maxConcurrent: expected, maxQueue: 128 * expected, maxWaitSeconds: 3 })
+    assert.deepEqual(limitsOf({}, { cores, hashingThreads }), {
+      maxConcurrent: expected,
+      maxQueue: 128 * expected,
+      maxWaitSeconds: 3,
+    })
   })
 }
 
@@ -27,7 +39,17 @@ test('the line is as long as what is set, or 128 for each at once', () => {
 })
 
 const pools: readonly [setting: string | undefined, threads: number][] = [
-  [undefined, 2], ['', 1], ['0', 1], ['1', 1], ['2', 1], ['3', 1], ['4', 2], ['8', 6], ['-5', 1], ['many', 1], ['5000', 1022],
+  [undefined, 2],
+  ['', 1],
+  ['0', 1],
+  ['1', 1],
+  ['2', 1],
+  ['3', 1],
+  ['4', 2],
+  ['8', 6],
+  ['-5', 1],
+  ['many', 1],
+  ['5000', 1022],
 ]
 
 for (const [setting, threads] of pools) {
@@ -66,7 +88,10 @@ for (const [good, bad, option] of borders) {
   test(`${JSON.stringify(good)} is taken, ${JSON.stringify(bad)} is refused by name`, () => {
     const check = (options: HasherOptions) => [costOf(options), limitsOf(options, machine)]
     check(good)
-    assert.throws(() => check(bad), (error) => error instanceof InvalidOption && error.message.includes(`'password.hasher.${option}'`))
+    assert.throws(
+      () => check(bad),
+      (error) => error instanceof InvalidOption && error.message.includes(`'password.hasher.${option}'`),
+    )
   })
 }
 

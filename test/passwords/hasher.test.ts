@@ -8,7 +8,7 @@ import { createHasher, queueHasher, type PasswordHasher } from '../../src/passwo
 
 interface Vectors {
   readonly password: string
-  readonly valid: readonly { readonly hash: string, readonly format: string }[]
+  readonly valid: readonly { readonly hash: string; readonly format: string }[]
   readonly invalid: readonly string[]
 }
 
@@ -20,10 +20,15 @@ const cheap = { memoryKiB: 8, iterations: 1, parallelism: 1 }
 
 const native = (await nodeRs())!
 
-interface Derivation { readonly text: string, readonly cost: Argon2Cost, readonly salt: string, readonly tagBytes: number }
+interface Derivation {
+  readonly text: string
+  readonly cost: Argon2Cost
+  readonly salt: string
+  readonly tagBytes: number
+}
 
 /** The native backend, with a record of what it was asked. */
-function recorded(): { backend: Argon2Backend, derivations: Derivation[], closed: () => number } {
+function recorded(): { backend: Argon2Backend; derivations: Derivation[]; closed: () => number } {
   const derivations: Derivation[] = []
   let closed = 0
   return {
@@ -32,7 +37,12 @@ function recorded(): { backend: Argon2Backend, derivations: Derivation[], closed
     backend: {
       name: 'recorded',
       derive(password, salt, cost, tagBytes) {
-        derivations.push({ text: Buffer.from(password).toString(), cost, salt: Buffer.from(salt).toString('hex'), tagBytes })
+        derivations.push({
+          text: Buffer.from(password).toString(),
+          cost,
+          salt: Buffer.from(salt).toString('hex'),
+          tagBytes,
+        })
         return native.derive(password, salt, cost, tagBytes)
       },
       close() {
@@ -82,9 +92,12 @@ for (const { hash, format } of vectors.valid) {
 }
 
 const unusable = [
-  ...vectors.invalid, '$', '$argon2id$',
+  ...vectors.invalid,
+  '$',
+  '$argon2id$',
   '$argon2id$v=19$m=4194304,t=2,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI',
-  '$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu', 'A'.repeat(1_048_576),
+  '$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu',
+  'A'.repeat(1_048_576),
 ]
 
 for (const hash of unusable) {
@@ -99,7 +112,14 @@ test('a hash of other parameters asks to be rehashed, weaker or stronger', async
   const current = { memoryKiB: 64, iterations: 2, parallelism: 2 }
   const hasher = createHasher(current)
   assert.equal(await hasher.verify(await createHasher(current).hash('a'), 'a'), 'yes')
-  for (const other of [{ memoryKiB: 63 }, { memoryKiB: 65 }, { iterations: 1 }, { iterations: 3 }, { parallelism: 1 }, { parallelism: 3 }]) {
+  for (const other of [
+    { memoryKiB: 63 },
+    { memoryKiB: 65 },
+    { iterations: 1 },
+    { iterations: 3 },
+    { parallelism: 1 },
+    { parallelism: 3 },
+  ]) {
     const hash = await createHasher({ ...current, ...other }).hash('a')
     assert.equal(await hasher.verify(hash, 'a'), 'yes-rehash', JSON.stringify(other))
     assert.equal(await hasher.verify(hash, 'b'), 'no')
@@ -135,7 +155,13 @@ test('nobody is not the same twice', async () => {
 const hasher = createHasher(cheap)
 
 test('a password is the same however its characters are composed', async () => {
-  for (const [one, other] of [['é', 'e\u0301'], ['12345', '１２３４５'], ['fi', 'ﬁ'], ['\u212b', '\u00c5'], ['a b', 'a\u00a0b']] as const) {
+  for (const [one, other] of [
+    ['é', 'e\u0301'],
+    ['12345', '１２３４５'],
+    ['fi', 'ﬁ'],
+    ['\u212b', '\u00c5'],
+    ['a b', 'a\u00a0b'],
+  ] as const) {
     assert.equal(await hasher.verify(await hasher.hash(one), other), 'yes', one)
     assert.equal(await hasher.verify(await hasher.hash(other), one), 'yes', other)
   }
@@ -180,7 +206,11 @@ test('no byte of a password is left out', async () => {
 test('no byte of a password is left out of a hash of the reference', async () => {
   const { pbkdf2Sync } = await import('node:crypto')
   const salt = Buffer.alloc(16, 1)
-  for (const [one, other] of [[`${'a'.repeat(512)}X`, `${'a'.repeat(512)}Y`], ['abc\0X', 'abc\0Y'], ['abc', 'abc\0']] as const) {
+  for (const [one, other] of [
+    [`${'a'.repeat(512)}X`, `${'a'.repeat(512)}Y`],
+    ['abc\0X', 'abc\0Y'],
+    ['abc', 'abc\0'],
+  ] as const) {
     const blob = Buffer.concat([Buffer.from([0]), salt, pbkdf2Sync(one, salt, 1000, 32, 'sha1')]).toString('base64')
     assert.equal(await hasher.verify(blob, one), 'yes-rehash')
     // HMAC fills a short key up with zeros, so PBKDF2 itself cannot tell a NUL at the end. The reference cannot either.
@@ -206,7 +236,10 @@ test('4096 bytes are hashed, one more is not and belongs to no hash', async () =
 
 test('what is thrown does not contain the password', async () => {
   for (const text of ['s3cret\ud800', 's3cret'.repeat(1000)]) {
-    await assert.rejects(hasher.hash(text), (error) => error instanceof Error && !`${error.message}${error.stack ?? ''}`.includes('s3cret'))
+    await assert.rejects(
+      hasher.hash(text),
+      (error) => error instanceof Error && !`${error.message}${error.stack ?? ''}`.includes('s3cret'),
+    )
   }
 })
 
@@ -249,7 +282,10 @@ test('one who has gone is not hashed for', async () => {
   gone.abort()
   for (const call of left) await assert.rejects(call, { name: 'AbortError' })
   await Promise.all(staying)
-  assert.deepEqual(derivations.map(({ text }) => text), ['first', 'second'])
+  assert.deepEqual(
+    derivations.map(({ text }) => text),
+    ['first', 'second'],
+  )
 })
 
 test('close finishes what was accepted, refuses what comes later and ends the backend once', async () => {
@@ -267,13 +303,17 @@ test('close finishes what was accepted, refuses what comes later and ends the ba
 
 test('a failing backend is an error, not a wrong password', async () => {
   const fault = new Error('out of memory')
-  const failing = createHasher(cheap, { name: 'failing', derive: () => Promise.reject(fault), close: () => Promise.resolve() })
+  const failing = createHasher(cheap, {
+    name: 'failing',
+    derive: () => Promise.reject(fault),
+    close: () => Promise.resolve(),
+  })
   await assert.rejects(failing.verify(null, 'a'), fault)
   await assert.rejects(failing.hash('a'), fault)
 })
 
 /** A host's own hasher, with a record of what it was asked. */
-function hosts(): { hasher: PasswordHasher, calls: string[] } {
+function hosts(): { hasher: PasswordHasher; calls: string[] } {
   const calls: string[] = []
   return {
     calls,
@@ -314,7 +354,7 @@ test("nobody is told apart even by a host's hasher that says yes to everything",
 test("a host's hasher that failed beforehand is asked again when it is needed", async () => {
   let attempts = 0
   const queued = queueHasher({
-    hash: () => ++attempts < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve('x'),
+    hash: () => (++attempts < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve('x')),
     verify: () => Promise.resolve('no'),
   })
   await assert.rejects(queued.verify(null, 'a'), /not yet/)
@@ -325,15 +365,18 @@ test("a host's hasher that failed beforehand is asked again when it is needed", 
 test("a host's hasher is queued, drained and closed like ours, and may run more at once than libuv has threads", async () => {
   let inFlight = 0
   let most = 0
-  const queued = queueHasher({
-    hash: () => Promise.resolve('x'),
-    async verify() {
-      most = Math.max(most, ++inFlight)
-      await new Promise((resolve) => setImmediate(resolve))
-      inFlight--
-      return 'yes'
+  const queued = queueHasher(
+    {
+      hash: () => Promise.resolve('x'),
+      async verify() {
+        most = Math.max(most, ++inFlight)
+        await new Promise((resolve) => setImmediate(resolve))
+        inFlight--
+        return 'yes'
+      },
     },
-  }, { maxConcurrent: 16, maxQueue: 24 })
+    { maxConcurrent: 16, maxQueue: 24 },
+  )
   // Until the hash of nobody is made, it holds one of the sixteen places.
   await queued.hash('a')
   const settled = await Promise.allSettled(Array.from({ length: 50 }, () => queued.verify('x', 'a')))

@@ -3,8 +3,12 @@ import { test } from 'node:test'
 import { checkPassword, maxPasswordBytes, passwordDefaults, type PasswordOptions } from '../../src/passwords/policy.js'
 
 const none: PasswordOptions = {
-  requiredLength: 0, requiredUniqueChars: 0,
-  requireDigit: false, requireLowercase: false, requireUppercase: false, requireNonAlphanumeric: false,
+  requiredLength: 0,
+  requiredUniqueChars: 0,
+  requireDigit: false,
+  requireLowercase: false,
+  requireUppercase: false,
+  requireNonAlphanumeric: false,
 }
 
 function codesOf(options: PasswordOptions, password: string): string[] {
@@ -15,14 +19,31 @@ const table: readonly [title: string, options: PasswordOptions, password: string
   ['a password of every class passes the defaults', {}, 'Passw0rd!', []],
   ['six characters are enough by default', {}, 'aA0!xy', []],
   ['five characters are one too few by default', {}, 'aA0!x', ['PasswordTooShort']],
-  ['an empty password breaks every rule, in the order of the reference', {}, '', [
-    'PasswordTooShort', 'PasswordRequiresNonAlphanumeric', 'PasswordRequiresDigit', 'PasswordRequiresLower', 'PasswordRequiresUpper',
-    'PasswordRequiresUniqueChars',
-  ]],
-  ['white space alone is too short however long', {}, ' '.repeat(20), [
-    'PasswordTooShort', 'PasswordRequiresDigit', 'PasswordRequiresLower', 'PasswordRequiresUpper',
-  ]],
-  ['white space of .NET counts as blank: tab, next line, no-break and ideographic space', none, '\t\u0085\u00a0\u3000', ['PasswordTooShort']],
+  [
+    'an empty password breaks every rule, in the order of the reference',
+    {},
+    '',
+    [
+      'PasswordTooShort',
+      'PasswordRequiresNonAlphanumeric',
+      'PasswordRequiresDigit',
+      'PasswordRequiresLower',
+      'PasswordRequiresUpper',
+      'PasswordRequiresUniqueChars',
+    ],
+  ],
+  [
+    'white space alone is too short however long',
+    {},
+    ' '.repeat(20),
+    ['PasswordTooShort', 'PasswordRequiresDigit', 'PasswordRequiresLower', 'PasswordRequiresUpper'],
+  ],
+  [
+    'white space of .NET counts as blank: tab, next line, no-break and ideographic space',
+    none,
+    '\t\u0085\u00a0\u3000',
+    ['PasswordTooShort'],
+  ],
   ['a byte order mark is not white space to .NET', none, '\ufeff', []],
   ['white space within a password is a character like others', {}, 'a A 0 ', []],
   ['a NUL is a character like others', none, '\0', []],
@@ -34,24 +55,55 @@ const table: readonly [title: string, options: PasswordOptions, password: string
   ['an uppercase letter with an accent is no uppercase letter', {}, 'passw0rdÉ', ['PasswordRequiresUpper']],
   ['the character before 0 is no digit', {}, 'aA!xyz/', ['PasswordRequiresDigit']],
   ['the character after 9 is no digit', {}, 'aA!xyz:', ['PasswordRequiresDigit']],
-  ['the characters around A-Z and a-z are no letters', { requiredLength: 0 }, '@[`{0', ['PasswordRequiresLower', 'PasswordRequiresUpper']],
+  [
+    'the characters around A-Z and a-z are no letters',
+    { requiredLength: 0 },
+    '@[`{0',
+    ['PasswordRequiresLower', 'PasswordRequiresUpper'],
+  ],
   ['a class that is not required is not missed', none, 'x', []],
   ['different characters are counted, case matters', { ...none, requiredUniqueChars: 2 }, 'aAaA', []],
-  ['one different character too few is refused', { ...none, requiredUniqueChars: 3 }, 'aAaA', ['PasswordRequiresUniqueChars']],
-  ['an emoji has two different UTF-16 units', { ...none, requiredUniqueChars: 3 }, '😀😀😀', ['PasswordRequiresUniqueChars']],
+  [
+    'one different character too few is refused',
+    { ...none, requiredUniqueChars: 3 },
+    'aAaA',
+    ['PasswordRequiresUniqueChars'],
+  ],
+  [
+    'an emoji has two different UTF-16 units',
+    { ...none, requiredUniqueChars: 3 },
+    '😀😀😀',
+    ['PasswordRequiresUniqueChars'],
+  ],
   ['length is in UTF-16 units: three emoji are six', { ...none, requiredLength: 6 }, '😀😁😂', []],
-  ['length is in code points where asked: five emoji are five', { ...none, requiredLength: 6, countCodePoints: true }, '😀😁😂😃😄', [
-    'PasswordTooShort',
-  ]],
-  ['length is in code points where asked: six emoji are six', { ...none, requiredLength: 6, countCodePoints: true }, '😀😁😂😃😄😅', []],
+  [
+    'length is in code points where asked: five emoji are five',
+    { ...none, requiredLength: 6, countCodePoints: true },
+    '😀😁😂😃😄',
+    ['PasswordTooShort'],
+  ],
+  [
+    'length is in code points where asked: six emoji are six',
+    { ...none, requiredLength: 6, countCodePoints: true },
+    '😀😁😂😃😄😅',
+    [],
+  ],
   ['512 code points are allowed', none, '😀'.repeat(512), []],
   ['513 code points are too long', none, 'a'.repeat(513), ['PasswordTooLong']],
   ['too long is said alone', {}, 'a'.repeat(513), ['PasswordTooLong']],
   ['maxLength can be lowered', { ...none, maxLength: 64 }, 'a'.repeat(65), ['PasswordTooLong']],
-  ['4096 bytes are allowed where maxLength is raised', { ...none, maxLength: 10_000 }, 'é'.repeat(maxPasswordBytes / 2), []],
-  ['4097 bytes are too long whatever maxLength says', { ...none, maxLength: 10_000 }, `${'é'.repeat(maxPasswordBytes / 2)}a`, [
-    'PasswordTooLong',
-  ]],
+  [
+    '4096 bytes are allowed where maxLength is raised',
+    { ...none, maxLength: 10_000 },
+    'é'.repeat(maxPasswordBytes / 2),
+    [],
+  ],
+  [
+    '4097 bytes are too long whatever maxLength says',
+    { ...none, maxLength: 10_000 },
+    `${'é'.repeat(maxPasswordBytes / 2)}a`,
+    ['PasswordTooLong'],
+  ],
 ]
 
 for (const [title, options, password, codes] of table) {
@@ -62,15 +114,22 @@ test('a failure names the number its message needs', () => {
   const rules = { ...passwordDefaults, requiredLength: 9, requiredUniqueChars: 4, maxLength: 20 }
   assert.deepEqual(checkPassword(rules, 'aA0!!'), [{ code: 'PasswordTooShort', args: [9] }])
   assert.deepEqual(checkPassword({ ...rules, requiredLength: 0 }, 'aA00'), [
-    { code: 'PasswordRequiresNonAlphanumeric' }, { code: 'PasswordRequiresUniqueChars', args: [4] },
+    { code: 'PasswordRequiresNonAlphanumeric' },
+    { code: 'PasswordRequiresUniqueChars', args: [4] },
   ])
   assert.deepEqual(checkPassword(rules, 'a'.repeat(21)), [{ code: 'PasswordTooLong', args: [20] }])
 })
 
 test('the defaults are those of the reference, with an upper bound', () => {
   assert.deepEqual(passwordDefaults, {
-    requiredLength: 6, countCodePoints: false, requiredUniqueChars: 1, requireDigit: true, requireLowercase: true, requireUppercase: true,
-    requireNonAlphanumeric: true, maxLength: 512,
+    requiredLength: 6,
+    countCodePoints: false,
+    requiredUniqueChars: 1,
+    requireDigit: true,
+    requireLowercase: true,
+    requireUppercase: true,
+    requireNonAlphanumeric: true,
+    maxLength: 512,
   })
   assert.ok(Object.isFrozen(passwordDefaults))
 })

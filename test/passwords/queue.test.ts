@@ -5,15 +5,16 @@ import { HasherBusy } from '../../src/errors.js'
 import { createQueue, type Queue } from '../../src/passwords/queue.js'
 
 /** A queue on a clock of its own, and jobs that end when told. */
-function fixture(limits: { maxConcurrent?: number, maxQueue?: number, maxWaitSeconds?: number } = {}) {
+function fixture(limits: { maxConcurrent?: number; maxQueue?: number; maxWaitSeconds?: number } = {}) {
   const clock = { milliseconds: 0 }
   const queue = createQueue({ maxConcurrent: 1, maxQueue: 10, maxWaitSeconds: 3, ...limits }, () => clock.milliseconds)
   const begun: string[] = []
   const endings = new Map<string, () => void>()
-  const run = (name: string, signal?: AbortSignal) => queue.run(() => {
-    begun.push(name)
-    return new Promise<string>((resolve) => endings.set(name, () => resolve(name)))
-  }, signal)
+  const run = (name: string, signal?: AbortSignal) =>
+    queue.run(() => {
+      begun.push(name)
+      return new Promise<string>((resolve) => endings.set(name, () => resolve(name)))
+    }, signal)
   const end = async (name: string) => {
     endings.get(name)!()
     await settled()
@@ -39,8 +40,16 @@ test('a job runs at once and its answer comes back', async () => {
 test('an error of a job comes back and frees its place', async () => {
   const { queue } = fixture({ maxQueue: 0 })
   const fault = new Error('fault')
-  await assert.rejects(queue.run(() => Promise.reject(fault)), fault)
-  await assert.rejects(queue.run(() => { throw fault }), fault)
+  await assert.rejects(
+    queue.run(() => Promise.reject(fault)),
+    fault,
+  )
+  await assert.rejects(
+    queue.run(() => {
+      throw fault
+    }),
+    fault,
+  )
   assert.equal(await queue.run(() => Promise.resolve(42)), 42)
 })
 
@@ -73,12 +82,18 @@ test('never more than maxConcurrent jobs are in flight, and as many whenever the
   const queue = createQueue({ maxConcurrent: 3, maxQueue: 100, maxWaitSeconds: 60 })
   let inFlight = 0
   const seen: number[] = []
-  await Promise.all(Array.from({ length: 60 }, (_, index) => queue.run(async () => {
-    seen.push(++inFlight)
-    for (let pause = index % 4; pause >= 0; pause--) await settled()
-    inFlight--
-    if (index % 7 === 0) throw new Error('fault')
-  }).catch(() => undefined)))
+  await Promise.all(
+    Array.from({ length: 60 }, (_, index) =>
+      queue
+        .run(async () => {
+          seen.push(++inFlight)
+          for (let pause = index % 4; pause >= 0; pause--) await settled()
+          inFlight--
+          if (index % 7 === 0) throw new Error('fault')
+        })
+        .catch(() => undefined),
+    ),
+  )
   assert.equal(Math.max(...seen), 3)
   assert.equal(seen.length, 60)
   assert.ok(seen.slice(2).every((count) => count === 3))
@@ -147,7 +162,10 @@ test('those who wait behind a job that never ends are dropped too', async () => 
   await new Promise((resolve) => setTimeout(resolve, 5))
   all.push(queue.run(() => Promise.resolve()))
   for (const dropped of all) await assert.rejects(dropped, HasherBusy)
-  await assert.rejects(queue.run(() => Promise.resolve()), HasherBusy)
+  await assert.rejects(
+    queue.run(() => Promise.resolve()),
+    HasherBusy,
+  )
   clearInterval(alive)
 })
 
@@ -203,7 +221,9 @@ test('close lets everything that was accepted finish, and takes no more', async 
   const { queue, run, end } = fixture()
   const accepted = Promise.all([run('a'), run('b')])
   let closed = false
-  const closing = queue.close().then(() => { closed = true })
+  const closing = queue.close().then(() => {
+    closed = true
+  })
   assert.equal(queue.busy, true)
   await assert.rejects(run('c'), HasherBusy)
   await end('a')

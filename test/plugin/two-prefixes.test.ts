@@ -9,13 +9,18 @@ import { type MailApp, publicUrl, startMailApp } from '../support/mailbox.js'
 let server: MailApp
 
 before(async () => {
-  server = await startMailApp({ after: async (app) => {
-    await app.register(identityRoutes, { prefix: '/v2/people' })
-    await app.register(async (scope) => {
-      await scope.register(identityRoutes, { prefix: '/inner' })
-    }, { prefix: '/outer' })
-    app.get('/guarded', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
-  } })
+  server = await startMailApp({
+    after: async (app) => {
+      await app.register(identityRoutes, { prefix: '/v2/people' })
+      await app.register(
+        async (scope) => {
+          await scope.register(identityRoutes, { prefix: '/inner' })
+        },
+        { prefix: '/outer' },
+      )
+      app.get('/guarded', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
+    },
+  })
 })
 after(() => server.close())
 
@@ -27,7 +32,8 @@ test('a person who registers under one prefix logs in under each, and the tokens
     const answer = await server.call('POST', `${prefix}/login`, { json: person })
     assert.equal(answer.status, 200)
     const { accessToken, refreshToken } = answer.json() as Tokens
-    for (const other of prefixes) assert.equal((await server.call('GET', `${other}/manage/info`, { token: accessToken })).status, 200)
+    for (const other of prefixes)
+      assert.equal((await server.call('GET', `${other}/manage/info`, { token: accessToken })).status, 200)
     assert.equal((await server.call('GET', '/guarded', { token: accessToken })).body, person.email)
     assert.equal((await server.call('POST', '/v2/people/refresh', { json: { refreshToken } })).status, 200)
   }
@@ -39,7 +45,7 @@ test('logging out under one prefix ends the session under each', async () => {
   assert.equal((await server.call('GET', '/account/manage/info', { cookie })).status, 401)
 })
 
-function expectEmptyBody({ status, body }: { status: number, body: string }): void {
+function expectEmptyBody({ status, body }: { status: number; body: string }): void {
   assert.deepEqual([status, body], [200, ''])
 }
 
@@ -54,7 +60,9 @@ for (const prefix of prefixes) {
       assert.equal((await server.call('GET', pathname + search)).status, 200)
     }
     const { accessToken } = (await server.call('POST', `${prefix}/login`, { json: person })).json() as Tokens
-    const change = await server.mailOf(() => server.call('POST', `${prefix}/manage/info`, { token: accessToken, json: { newEmail: `new-${person.email}` } }))
+    const change = await server.mailOf(() =>
+      server.call('POST', `${prefix}/manage/info`, { token: accessToken, json: { newEmail: `new-${person.email}` } }),
+    )
     assert.ok(change.content.startsWith(`${publicUrl}${prefix}/confirmEmail?`))
   })
 }
@@ -74,5 +82,10 @@ test('other spellings and unknown paths answer under each prefix alike', async (
 
 test('where no realm of the name is registered the routes are refused', async () => {
   const app = Fastify()
-  await assert.rejects(async () => { await app.register(identityRoutes, { prefix: '/x' }) }, { code: 'FST_IDENTITY_NOT_REGISTERED' })
+  await assert.rejects(
+    async () => {
+      await app.register(identityRoutes, { prefix: '/x' })
+    },
+    { code: 'FST_IDENTITY_NOT_REGISTERED' },
+  )
 })

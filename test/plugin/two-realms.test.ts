@@ -2,8 +2,23 @@
 import swagger from '@fastify/swagger'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import identity, { allowAnonymous, type Identity, type IdentityOptions, identityRoutes, type Principal, requireAuthorization } from '../../src/index.js'
-import { expectChallenge, expectEmpty, goodPassword, pairOf, startApp, type TestApp, type Tokens } from '../support/app.js'
+import identity, {
+  allowAnonymous,
+  type Identity,
+  type IdentityOptions,
+  identityRoutes,
+  type Principal,
+  requireAuthorization,
+} from '../../src/index.js'
+import {
+  expectChallenge,
+  expectEmpty,
+  goodPassword,
+  pairOf,
+  startApp,
+  type TestApp,
+  type Tokens,
+} from '../support/app.js'
 import { cheapHasher } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
@@ -22,24 +37,43 @@ let server: TestApp
 
 before(async () => {
   const staff: IdentityOptions = {
-    prefix: '/staff', decorator: 'staff', schema: staffSchema, secret, database: await databaseUrl(), password: { hasher: cheapHasher },
+    prefix: '/staff',
+    decorator: 'staff',
+    schema: staffSchema,
+    secret,
+    database: await databaseUrl(),
+    password: { hasher: cheapHasher },
   }
   server = await startApp({
     identity: { secret },
     before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
     after: async (app) => {
       await app.register(identity, staff)
-      app.get('/shop', { onRequest: requireAuthorization() }, (request) => ({ customer: request.identity?.userName, staff: request.staff?.userName ?? null }))
-      app.get('/desk', { onRequest: requireAuthorization({ decorator: 'staff' }) }, (request) => ({ customer: request.identity?.userName ?? null, staff: request.staff?.userName }))
-      app.get('/hello', { onRequest: [allowAnonymous(), allowAnonymous({ decorator: 'staff' })] }, (request) => ({
-        customer: request.identity?.userName ?? null, staff: request.staff?.userName ?? null,
+      app.get('/shop', { onRequest: requireAuthorization() }, (request) => ({
+        customer: request.identity?.userName,
+        staff: request.staff?.userName ?? null,
       }))
-      app.get('/both', { onRequest: [requireAuthorization(), requireAuthorization({ decorator: 'staff' })] }, () => 'in')
-      await app.register((scope, _options, done) => {
-        scope.addHook('onRequest', requireAuthorization({ decorator: 'staff' }))
-        scope.get('/scope', () => 'in')
-        done()
-      }, { prefix: '/desk' })
+      app.get('/desk', { onRequest: requireAuthorization({ decorator: 'staff' }) }, (request) => ({
+        customer: request.identity?.userName ?? null,
+        staff: request.staff?.userName,
+      }))
+      app.get('/hello', { onRequest: [allowAnonymous(), allowAnonymous({ decorator: 'staff' })] }, (request) => ({
+        customer: request.identity?.userName ?? null,
+        staff: request.staff?.userName ?? null,
+      }))
+      app.get(
+        '/both',
+        { onRequest: [requireAuthorization(), requireAuthorization({ decorator: 'staff' })] },
+        () => 'in',
+      )
+      await app.register(
+        (scope, _options, done) => {
+          scope.addHook('onRequest', requireAuthorization({ decorator: 'staff' }))
+          scope.get('/scope', () => 'in')
+          done()
+        },
+        { prefix: '/desk' },
+      )
       await app.register(identityRoutes, { prefix: '/staff/v2', decorator: 'staff' })
     },
   })
@@ -77,10 +111,20 @@ test('the token of one realm is let in there and challenged in the other', async
   const ask = (path: string, { accessToken }: Tokens) => server.call('GET', path, { token: accessToken })
   assert.deepEqual((await ask('/shop', customer)).json(), { customer: 'ann@example.com', staff: null })
   assert.deepEqual((await ask('/desk', staff)).json(), { customer: null, staff: 'ann@example.com' })
-  for (const [path, tokens] of [['/shop', staff], ['/desk', customer], ['/desk/scope', customer], ['/both', customer], ['/both', staff]] as const) {
+  for (const [path, tokens] of [
+    ['/shop', staff],
+    ['/desk', customer],
+    ['/desk/scope', customer],
+    ['/both', customer],
+    ['/both', staff],
+  ] as const) {
     assert.equal((await ask(path, tokens)).status, 401, path)
   }
-  for (const [path, tokens] of [['/account/manage/info', staff], ['/staff/manage/info', customer], ['/staff/v2/manage/info', customer]] as const) {
+  for (const [path, tokens] of [
+    ['/account/manage/info', staff],
+    ['/staff/manage/info', customer],
+    ['/staff/v2/manage/info', customer],
+  ] as const) {
     expectChallenge(await ask(path, tokens))
   }
   assert.equal((await ask('/desk/scope', staff)).status, 200)
@@ -111,28 +155,51 @@ test('logging out of one realm leaves the other', async () => {
   const cookie = `${await cookieOf('/account')}; ${await cookieOf('/staff')}`
   const answer = await server.call('POST', '/staff/logout', { cookie })
   assert.equal(answer.status, 200)
-  assert.deepEqual(answer.setCookies.map((line) => line.split('=')[0]), ['staff'])
-  assert.deepEqual((await server.call('GET', '/hello', { cookie })).json(), { customer: 'ann@example.com', staff: null })
+  assert.deepEqual(
+    answer.setCookies.map((line) => line.split('=')[0]),
+    ['staff'],
+  )
+  assert.deepEqual((await server.call('GET', '/hello', { cookie })).json(), {
+    customer: 'ann@example.com',
+    staff: null,
+  })
 })
 
 test('a code of one realm confirms and resets nothing in the other', async () => {
   await tokensOf('/account')
   await tokensOf('/staff')
   const { identity: customers, staff } = server.app
-  const [customer, clerk] = [(await customers.users.findByName(person.email))!, (await staff.users.findByName(person.email))!]
+  const [customer, clerk] = [
+    (await customers.users.findByName(person.email))!,
+    (await staff.users.findByName(person.email))!,
+  ]
   const refused = { succeeded: false, errors: [{ code: 'InvalidToken', description: 'Invalid token.' }] }
-  assert.deepEqual(await staff.users.confirmEmail(clerk, customers.users.generateEmailConfirmationToken(customer)), refused)
-  assert.deepEqual(await customers.users.resetPassword(customer, staff.users.generatePasswordResetToken(clerk), 'Other-Horse-7'), refused)
+  assert.deepEqual(
+    await staff.users.confirmEmail(clerk, customers.users.generateEmailConfirmationToken(customer)),
+    refused,
+  )
+  assert.deepEqual(
+    await customers.users.resetPassword(customer, staff.users.generatePasswordResetToken(clerk), 'Other-Horse-7'),
+    refused,
+  )
   // Not even for a user of the same id.
-  assert.deepEqual(await staff.users.confirmEmail(clerk, customers.users.generateEmailConfirmationToken(clerk)), refused)
+  assert.deepEqual(
+    await staff.users.confirmEmail(clerk, customers.users.generateEmailConfirmationToken(clerk)),
+    refused,
+  )
 })
 
 test('the document shows each route under the realm that guards it', () => {
   const { paths, components } = server.app.swagger() as unknown as {
-    paths: Record<string, { get?: { security?: object[] }, post?: { operationId?: string } }>
+    paths: Record<string, { get?: { security?: object[] }; post?: { operationId?: string } }>
     components: { securitySchemes: object }
   }
-  assert.deepEqual(Object.keys(components.securitySchemes), ['staffBearer', 'staffCookie', 'identityBearer', 'identityCookie'])
+  assert.deepEqual(Object.keys(components.securitySchemes), [
+    'staffBearer',
+    'staffCookie',
+    'identityBearer',
+    'identityCookie',
+  ])
   const staff = [{ staffBearer: [] }, { staffCookie: [] }]
   const customer = [{ identityBearer: [] }, { identityCookie: [] }]
   assert.deepEqual(paths['/shop']!.get!.security, customer)
@@ -145,6 +212,8 @@ test('the document shows each route under the realm that guards it', () => {
 
 test('a second realm of the same name is refused', async () => {
   const database = await databaseUrl()
-  await assert.rejects(startApp({ after: (app) => app.register(identity, { database, schema: uniqueSchema(), prefix: '/second' }) }),
-    { code: 'FST_ERR_DEC_ALREADY_PRESENT' })
+  await assert.rejects(
+    startApp({ after: (app) => app.register(identity, { database, schema: uniqueSchema(), prefix: '/second' }) }),
+    { code: 'FST_ERR_DEC_ALREADY_PRESENT' },
+  )
 })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
-import { connect } from '../../src/store/database.js'
+import { connect } from '../../src/store/connect.js'
 import { migrate } from '../../src/store/migrate.js'
 import { startChild } from '../support/child.js'
 import { cheapHasher, register, startApp, tally, until } from '../support/instances.js'
@@ -15,7 +15,7 @@ import { startTcpProxy } from '../support/tcp-proxy.js'
 async function loginOver(agent: Agent, origin: string, email: string, password: string): Promise<number> {
   const sent = request(`${origin}/login`, { method: 'POST', agent, headers: { 'content-type': 'application/json' } })
   sent.end(JSON.stringify({ email, password }))
-  const [answer] = await once(sent, 'response') as [IncomingMessage]
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   answer.resume()
   await once(answer, 'end')
   return answer.statusCode!
@@ -37,10 +37,13 @@ test('closing answers the sign-ins that have begun, then closes every connection
     async verify(hash: string, text: string) {
       begun++
       await new Promise((resolve) => setTimeout(resolve, 20))
-      return hash === `plain:${text}` ? 'yes' as const : 'no' as const
+      return hash === `plain:${text}` ? ('yes' as const) : ('no' as const)
     },
   }
-  const app = await startApp(t, { database: { connectionString: await databaseUrl(), application_name: name }, password: { hasher } })
+  const app = await startApp(t, {
+    database: { connectionString: await databaseUrl(), application_name: name },
+    password: { hasher },
+  })
   const connections = await connectionsOf(t, name)
   const names = Array.from({ length: 20 }, (_, index) => `user${index}@example.com`)
   for (const email of names) await register(app, email)
@@ -49,19 +52,25 @@ test('closing answers the sign-ins that have begun, then closes every connection
   t.after(() => agent.destroy())
   const before = begun
   let arrived = 0
-  app.server.on('request', () => { arrived++ })
+  app.server.on('request', () => {
+    arrived++
+  })
   const answers = names.map((email) => loginOver(agent, origin, email, 'Correct-horse-1'))
   await until(() => arrived === names.length && begun > before)
   let isClosed = false
-  void app.close().then(() => { isClosed = true })
+  void app.close().then(() => {
+    isClosed = true
+  })
   assert.deepEqual(tally(await Promise.all(answers)), { 200: 20 })
   // A socket that an answer left open would hold the end up for as long as the server keeps it: 72 s.
   t.diagnostic(`closed ${Math.round(await until(() => isClosed))} ms after the last answer`)
-  await until(async () => await connections() === 0)
+  await until(async () => (await connections()) === 0)
 })
 
 test('a process that closes its application ends by itself', async (t) => {
-  const child = startChild(t, `
+  const child = startChild(
+    t,
+    `
     import Fastify from 'fastify'
     import identity from '~/src/index.js'
     const app = Fastify()
@@ -71,7 +80,9 @@ test('a process that closes its application ends by itself', async (t) => {
     await app.inject({ method: 'POST', url: '/register', payload })
     const { statusCode } = await app.inject({ method: 'POST', url: '/login', payload })
     await app.close()
-    console.log(statusCode)`, { DATABASE_URL: await databaseUrl() })
+    console.log(statusCode)`,
+    { DATABASE_URL: await databaseUrl() },
+  )
   assert.equal(await child.line(), '200')
   assert.equal(await child.ended, 0)
 })
@@ -81,22 +92,37 @@ test('a process whose registration failed ends by itself, also without closing',
   const schema = uniqueSchema()
   const db = connect(database, schema, undefined, {}, () => undefined)
   await migrate(db)
-  await db.kysely.insertInto('keys').values({
-    id: '00000001', purpose: 'token', generation: 1, root: Buffer.from('wrapped by nobody'), wrapped: true,
-    created_at: new Date(), activates_at: new Date(), retires_at: null, revoked_at: null,
-  }).execute()
+  await db.kysely
+    .insertInto('keys')
+    .values({
+      id: '00000001',
+      purpose: 'token',
+      generation: 1,
+      root: Buffer.from('wrapped by nobody'),
+      wrapped: true,
+      created_at: new Date(),
+      activates_at: new Date(),
+      retires_at: null,
+      revoked_at: null,
+    })
+    .execute()
   await db.close()
-  const child = startChild(t, `
+  const child = startChild(
+    t,
+    `
     import Fastify from 'fastify'
     import identity from '~/src/index.js'
     const failing = [{ secret: 'x'.repeat(32) }, { email: {}, publicUrl: 'https://id.example.com' }, { decorator: 'inject' }]
     for (const [index, options] of failing.entries()) {
       const schema = index === 0 ? '${schema}' : '${uniqueSchema()}'
       console.log(await Fastify().register(identity, { schema, ...options }).then(() => 'registered', ({ code }) => code))
-    }`, { DATABASE_URL: database })
-  assert.deepEqual([await child.line(), await child.line(), await child.line()], [
-    'FST_IDENTITY_SECRET_WRONG', 'FST_IDENTITY_INVALID_OPTION', 'FST_ERR_DEC_ALREADY_PRESENT',
-  ])
+    }`,
+    { DATABASE_URL: database },
+  )
+  assert.deepEqual(
+    [await child.line(), await child.line(), await child.line()],
+    ['FST_IDENTITY_SECRET_WRONG', 'FST_IDENTITY_INVALID_OPTION', 'FST_ERR_DEC_ALREADY_PRESENT'],
+  )
   assert.equal(await child.ended, 0)
 })
 
@@ -108,7 +134,7 @@ test('a registration that fails at any step closes its pool', async (t) => {
     const schema = uniqueSchema()
     if ('secret' in options) await (await startApp(t, { schema, secret: 'y'.repeat(32) })).close()
     await assert.rejects(startApp(t, { schema, database: { connectionString, application_name: name }, ...options }))
-    await until(async () => await connections() === 0)
+    await until(async () => (await connections()) === 0)
   }
 })
 

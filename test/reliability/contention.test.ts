@@ -7,10 +7,14 @@ import { databaseUrl } from '../support/postgres.js'
 
 test('two conflicts in a row in any statement are seen by nobody', async (t) => {
   let conflicts: string[] = []
-  const pool = faultyPool(await databaseUrl(), (text) => /^(begin|commit|rollback)$/.test(text) ? null : conflicts.shift() ?? null)
+  const pool = faultyPool(await databaseUrl(), (text) =>
+    /^(begin|commit|rollback)$/.test(text) ? null : (conflicts.shift() ?? null),
+  )
   t.after(() => pool.end())
   const app = await startApp(t, { database: pool })
-  const arm = () => { conflicts = ['40001', '40P01'] }
+  const arm = () => {
+    conflicts = ['40001', '40P01']
+  }
   arm()
   assert.equal((await register(app, 'alice@example.com')).status, 200)
   arm()
@@ -36,20 +40,27 @@ test('two conflicts in a row in any statement are seen by nobody', async (t) => 
 test('one conflict in ten statements is seen by nobody in a hundred changes', async (t) => {
   let statement = NaN
   const pool = faultyPool(await databaseUrl(), (text) =>
-    !/^(begin|commit|rollback)$/.test(text) && ++statement % 10 === 0 ? statement % 20 === 0 ? '40001' : '40P01' : null)
+    !/^(begin|commit|rollback)$/.test(text) && ++statement % 10 === 0
+      ? statement % 20 === 0
+        ? '40001'
+        : '40P01'
+      : null,
+  )
   t.after(() => pool.end())
   const app = await startApp(t, { database: pool })
   statement = 0
-  const answers = await Promise.all(Array.from({ length: 25 }, async (_, index) => {
-    const { accessToken, refreshToken } = await newcomer(app, `user${index}@example.com`)
-    return [(await refresh(app, refreshToken)).status, (await logout(app, accessToken)).status]
-  }))
+  const answers = await Promise.all(
+    Array.from({ length: 25 }, async (_, index) => {
+      const { accessToken, refreshToken } = await newcomer(app, `user${index}@example.com`)
+      return [(await refresh(app, refreshToken)).status, (await logout(app, accessToken)).status]
+    }),
+  )
   assert.deepEqual(tally(answers.flat()), { 200: 50 })
 })
 
 test('a conflict that does not end is a clean 503', async (t) => {
   let isHard = false
-  const pool = faultyPool(await databaseUrl(), (text) => isHard && text.includes('"sessions"') ? '40001' : null)
+  const pool = faultyPool(await databaseUrl(), (text) => (isHard && text.includes('"sessions"') ? '40001' : null))
   t.after(() => pool.end())
   const app = await startApp(t, { database: pool })
   const { refreshToken } = await newcomer(app, 'alice@example.com')

@@ -10,7 +10,18 @@ import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { startPostgres } from '../../examples/postgres.js'
 import {
-  type Answer, guarded, login, logout, newcomer, refresh, register, signIn, startApp, type Tokens, tokensOf, until,
+  type Answer,
+  guarded,
+  login,
+  logout,
+  newcomer,
+  refresh,
+  register,
+  signIn,
+  startApp,
+  type Tokens,
+  tokensOf,
+  until,
 } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
@@ -40,13 +51,18 @@ function assertUnavailable(answer: Answer): void {
 async function assertOutage(t: TestContext, app: FastifyInstance, { alice, bob }: People): Promise<void> {
   for (const round of ['first', 'second']) {
     const start = performance.now()
-    const answers = await Promise.all([
-      register(app, `${round}@example.com`), login(app, 'alice@example.com'), login(app, 'nobody@example.com'), refresh(app, alice.refreshToken),
-      logout(app, alice.accessToken),
-    ].map(async (asked) => {
-      const answer = await asked
-      return { answer, took: Math.round(performance.now() - start) }
-    }))
+    const answers = await Promise.all(
+      [
+        register(app, `${round}@example.com`),
+        login(app, 'alice@example.com'),
+        login(app, 'nobody@example.com'),
+        refresh(app, alice.refreshToken),
+        logout(app, alice.accessToken),
+      ].map(async (asked) => {
+        const answer = await asked
+        return { answer, took: Math.round(performance.now() - start) }
+      }),
+    )
     for (const { answer } of answers) assertUnavailable(answer)
     t.diagnostic(`${round} 503s after ${answers.map(({ took }) => took).join(', ')} ms`)
     assert.equal((await guarded(app, alice.accessToken)).status, 200)
@@ -98,7 +114,9 @@ async function ownServer(t: TestContext) {
       process.kill(Number(pid), 'SIGKILL')
       await server.stop()
     },
-    async start() { server = await startPostgres({ dataDir, persistent: true, port: Number(new URL(url).port) }) },
+    async start() {
+      server = await startPostgres({ dataDir, persistent: true, port: Number(new URL(url).port) })
+    },
   }
 }
 
@@ -129,7 +147,9 @@ test('a network that swallows everything costs clean 503s, and all is well when 
 test('connections that died in silence are not handed out once the network is back', async (t) => {
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
-  const app = await startApp(t, { database: { connectionString: proxy.url, query_timeout: 300, connectionTimeoutMillis: 300 } })
+  const app = await startApp(t, {
+    database: { connectionString: proxy.url, query_timeout: 300, connectionTimeoutMillis: 300 },
+  })
   const people = await settle(app)
   // Ten connections lie in the pool.
   await Promise.all(Array.from({ length: 10 }, () => app.identity.users.findByName('alice@example.com')))
@@ -168,7 +188,10 @@ test("a host's Kysely with plugins costs clean 503s too, and is left open", asyn
   t.after(() => proxy.close())
   const pool = new pg.Pool({ connectionString: proxy.url })
   pool.on('error', () => undefined).on('connect', (client) => client.on('error', () => undefined))
-  const kysely = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin()] })
+  const kysely = new Kysely<Record<string, never>>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new CamelCasePlugin()],
+  })
   t.after(() => kysely.destroy())
   const app = await startApp(t, { database: kysely })
   const people = await settle(app)

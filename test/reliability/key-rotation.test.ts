@@ -14,7 +14,9 @@ const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 test('no request is refused while keys turn, whichever instance made the token, the key or the answer', async (t) => {
   const twins = await startTwins(t)
-  const people = await Promise.all(['alice', 'bob', 'carol', 'dora'].map((name, index) => newcomer(twins[index % 2]!, `${name}@example.com`)))
+  const people = await Promise.all(
+    ['alice', 'bob', 'carol', 'dora'].map((name, index) => newcomer(twins[index % 2]!, `${name}@example.com`)),
+  )
   const statuses: number[] = []
   const seen = new Set<string>()
   let isOver = false
@@ -38,7 +40,9 @@ test('no request is refused while keys turn, whichever instance made the token, 
       const { id } = await twins[turn % 2]!.identity.keys.rotate({ activateAfterSeconds: 4 })
       await until(() => seen.has(id), 60_000)
     }
-  })().finally(() => { isOver = true })
+  })().finally(() => {
+    isOver = true
+  })
   await Promise.all([turning, ...asking])
   t.diagnostic(`${statuses.length} requests under ${seen.size} keys`)
   assert.deepEqual(Object.keys(tally(statuses)), ['200'])

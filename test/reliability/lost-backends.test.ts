@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import pg from 'pg'
 import { DatabaseUnavailable } from '../../src/errors.js'
 import type { DatabaseOption, User } from '../../src/index.js'
-import { mapDatabaseError } from '../../src/store/database.js'
+import { mapDatabaseError } from '../../src/store/sql-errors.js'
 import { login, logout, newcomer, refresh, register, startApp } from '../support/instances.js'
 import { clientThat } from '../support/faulty-pool.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
@@ -73,10 +73,13 @@ function isDone(status: number): boolean {
 }
 
 async function succeeds(result: Promise<{ readonly succeeded: boolean }>): Promise<boolean> {
-  return result.then(({ succeeded }) => succeeded, (error: unknown) => {
-    assert.ok(isUnavailable(error), String(error))
-    return false
-  })
+  return result.then(
+    ({ succeeded }) => succeeded,
+    (error: unknown) => {
+      assert.ok(isUnavailable(error), String(error))
+      return false
+    },
+  )
 }
 
 async function userOf(app: FastifyInstance, name: string): Promise<User> {
@@ -86,8 +89,14 @@ async function userOf(app: FastifyInstance, name: string): Promise<User> {
   return user
 }
 
-const databases: Record<string, (url: string, Client: new () => pg.Client) => { option: DatabaseOption, end: () => Promise<void> }> = {
-  'our own pool': (connectionString, Client) => ({ option: { connectionString, Client }, end: () => Promise.resolve() }),
+const databases: Record<
+  string,
+  (url: string, Client: new () => pg.Client) => { option: DatabaseOption; end: () => Promise<void> }
+> = {
+  'our own pool': (connectionString, Client) => ({
+    option: { connectionString, Client },
+    end: () => Promise.resolve(),
+  }),
   "a host's pool": (connectionString, Client) => {
     const pool = new pg.Pool({ connectionString, Client })
     return { option: pool, end: () => pool.end() }
@@ -108,7 +117,9 @@ for (const [kind, open] of Object.entries(databases)) {
     const app = await startApp(t, { database: option, schema: uniqueSchema() })
     t.after(end)
     // The deletion is the one with a transaction; the others are the same on every pool.
-    for (const [name, prepare] of Object.entries(changes).filter(([name]) => kind === 'our own pool' || name === 'delete')) {
+    for (const [name, prepare] of Object.entries(changes).filter(
+      ([name]) => kind === 'our own pool' || name === 'delete',
+    )) {
       for (let statement = 0; ; statement++) {
         const change = await prepare(app, `${name}${statement}@example.com`)
         killer.arm(statement)

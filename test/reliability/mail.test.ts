@@ -32,7 +32,12 @@ async function sql(schema: string, text: string): Promise<Record<string, unknown
   }
 }
 
-const mailing = (smtp: SmtpServer, more: IdentityOptions = {}): IdentityOptions => ({ publicUrl, email: smtp.url, schema: uniqueSchema(), ...more })
+const mailing = (smtp: SmtpServer, more: IdentityOptions = {}): IdentityOptions => ({
+  publicUrl,
+  email: smtp.url,
+  schema: uniqueSchema(),
+  ...more,
+})
 
 test('with the SMTP server killed in the middle of 200 registrations all are answered 200, and all mails arrive once it is back, each once', async (t) => {
   const smtp = await startSmtp(t)
@@ -41,7 +46,8 @@ test('with the SMTP server killed in the middle of 200 registrations all are ans
   const statuses: number[] = []
   const work = [...addresses]
   const client = async () => {
-    for (let address = work.pop(); address !== undefined; address = work.pop()) statuses.push((await register(app, address)).status)
+    for (let address = work.pop(); address !== undefined; address = work.pop())
+      statuses.push((await register(app, address)).status)
   }
   const clients = Promise.all(Array.from({ length: 10 }, client))
   await until(() => statuses.length >= 80)
@@ -97,14 +103,18 @@ test('a mailbox that the SMTP server does not know is given up at once and kept 
   const app = await startApp(t, options)
   assert.equal((await register(app, 'nobody@example.com')).status, 200)
   await app.identity.mail.flush()
-  assert.deepEqual(await sql(options.schema!, 'select attempts, failed_at is not null as failed from outbox'), [{ attempts: 1, failed: true }])
+  assert.deepEqual(await sql(options.schema!, 'select attempts, failed_at is not null as failed from outbox'), [
+    { attempts: 1, failed: true },
+  ])
 })
 
 test('an instance that is killed while it sends loses no mail; only what it was just sending may come twice', async (t) => {
   const smtp = await startSmtp(t)
   smtp.mode = 'slow'
   const options = mailing(smtp)
-  const child = startChild(t, `
+  const child = startChild(
+    t,
+    `
     import Fastify from 'fastify'
     import identity from '~/src/index.js'
     const app = Fastify()
@@ -115,14 +125,19 @@ test('an instance that is killed while it sends loses no mail; only what it was 
     }
     console.log('registered')
     setInterval(() => {}, 1000)
-  `, { OPTIONS: JSON.stringify({ ...options, database: await databaseUrl() }) })
+  `,
+    { OPTIONS: JSON.stringify({ ...options, database: await databaseUrl() }) },
+  )
   assert.equal(await child.line(), 'registered')
   await smtp.received(smtp.mails.length + 1)
   child.process.kill('SIGKILL')
   assert.equal(await child.ended, 'SIGKILL')
   assert.ok(smtp.mails.length < 30)
 
-  const [{ held } = {}] = await sql(options.schema!, 'select count(*)::integer as held from outbox where due_at > now()')
+  const [{ held } = {}] = await sql(
+    options.schema!,
+    'select count(*)::integer as held from outbox where due_at > now()',
+  )
   assert.ok(Number(held) <= 5)
   smtp.mode = 'accept'
   const app = await startApp(t, options)
@@ -171,6 +186,11 @@ test('mails wait while the database is away, and are sent when it is back', asyn
   await assert.rejects(app.identity.mail.flush(), { code: 'FST_IDENTITY_DATABASE_UNAVAILABLE' })
   await smtp.start()
   await proxy.accept()
-  await until(async () => app.identity.mail.flush().then(() => true, () => false))
+  await until(async () =>
+    app.identity.mail.flush().then(
+      () => true,
+      () => false,
+    ),
+  )
   assert.deepEqual(tally(recipients(smtp)), onceEach(addresses))
 })

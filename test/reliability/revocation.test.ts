@@ -15,14 +15,19 @@ async function client(t: TestContext): Promise<pg.Client> {
   return connected
 }
 
-const isRefused = (app: FastifyInstance, accessToken: string) => until(async () => (await guarded(app, accessToken)).status === 401)
+const isRefused = (app: FastifyInstance, accessToken: string) =>
+  until(async () => (await guarded(app, accessToken)).status === 401)
 
 /** Moves the clock that does not go back; what waits for a timer waits on. */
 function monotonic(t: TestContext) {
   const now = performance.now.bind(performance)
   let ahead = 0
   t.mock.method(performance, 'now', () => now() + ahead)
-  return { jump(milliseconds: number) { ahead += milliseconds } }
+  return {
+    jump(milliseconds: number) {
+      ahead += milliseconds
+    },
+  }
 }
 
 test('what one instance ends it refuses at once, and another a moment later', async (t) => {
@@ -65,7 +70,9 @@ test("an end in a host's transaction that stays open for 17 seconds is seen when
   const schema = uniqueSchema()
   const [app, twin] = await startTwins(t, { schema })
   const { accessToken } = await newcomer(app, 'alice@example.com')
-  const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: await databaseUrl(), max: 1 }) }) })
+  const db = new Kysely({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: await databaseUrl(), max: 1 }) }),
+  })
   t.after(() => db.destroy())
   await db.transaction().execute(async (trx) => {
     const users = app.identity.users.withTransaction(trx)
@@ -74,7 +81,8 @@ test("an end in a host's transaction that stays open for 17 seconds is seen when
     await new Promise((resolve) => setTimeout(resolve, 17_000))
     for (const instance of [app, twin]) assert.equal((await guarded(instance, accessToken)).status, 200)
   })
-  for (const instance of [app, twin]) t.diagnostic(`refused after ${Math.round(await isRefused(instance, accessToken))} ms`)
+  for (const instance of [app, twin])
+    t.diagnostic(`refused after ${Math.round(await isRefused(instance, accessToken))} ms`)
 })
 
 test('an instance that starts knows what ended before', async (t) => {
@@ -108,7 +116,9 @@ test('while the feed hangs each request asks the database, and no longer when it
   const bob = await newcomer(app, 'bob@example.com')
   const other = await client(t)
   // Bob's session goes without a note, so that only its row can tell.
-  await other.query(`delete from ${schema}.sessions s using ${schema}.users u where u.id = s.user_id and u.user_name = 'bob@example.com'`)
+  await other.query(
+    `delete from ${schema}.sessions s using ${schema}.users u where u.id = s.user_id and u.user_name = 'bob@example.com'`,
+  )
   await other.query(`begin; lock table ${schema}.revocations in access exclusive mode`)
   proxy.forget()
   // The first question has failed when the third is asked.
@@ -126,7 +136,7 @@ test('while the feed hangs each request asks the database, and no longer when it
     await guarded(app, alice.accessToken)
     return questions() - before
   }
-  await until(async () => await asked() === 0)
+  await until(async () => (await asked()) === 0)
 })
 
 test('without a database a minute is served on trust, then nothing, and never what is known to have ended', async (t) => {
@@ -137,7 +147,10 @@ test('without a database a minute is served on trust, then nothing, and never wh
   const alice = await newcomer(app, 'alice@example.com')
   const bob = await newcomer(app, 'bob@example.com')
   await logout(app, bob.accessToken)
-  const open = async () => (await app.inject({ url: '/open', headers: { authorization: `Bearer ${alice.accessToken}` } })).json<{ userId: unknown }>().userId
+  const open = async () =>
+    (await app.inject({ url: '/open', headers: { authorization: `Bearer ${alice.accessToken}` } })).json<{
+      userId: unknown
+    }>().userId
   await proxy.refuse()
   time.jump(5_001)
   await until(async () => (await guarded(app, alice.accessToken)).status === 200)

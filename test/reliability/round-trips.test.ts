@@ -1,13 +1,27 @@
 // How often Postgres is asked, counted on the wire: the budget of security R30.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { type Answer, guarded, info, login, logout, newcomer, refresh, register, startApp, tokensOf } from '../support/instances.js'
+import {
+  type Answer,
+  guarded,
+  info,
+  login,
+  logout,
+  newcomer,
+  refresh,
+  register,
+  startApp,
+  tokensOf,
+} from '../support/instances.js'
 import { databaseUrl } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 
 // What asks by itself: the feed, twice a second, the ring, every two seconds, and once a minute the tidying.
-const isOwn = (text: string) => /from .*"keys"/.test(text) || /^\s*select string_agg\(session_id/.test(text)
-  || text.includes('pg_stat_activity') || /^\s*delete from .* = any\(array\(/.test(text)
+const isOwn = (text: string) =>
+  /from .*"keys"/.test(text) ||
+  /^\s*select string_agg\(session_id/.test(text) ||
+  text.includes('pg_stat_activity') ||
+  /^\s*delete from .* = any\(array\(/.test(text)
 
 async function place(t: TestContext) {
   const proxy = await startTcpProxy(await databaseUrl())
@@ -33,8 +47,8 @@ test('an authenticated request asks nothing', async (t) => {
 
 test('a registration asks twice at most, a sign-in twice, whether it succeeds or not', async (t) => {
   const { app, cost } = await place(t)
-  assert.ok(await cost(() => register(app, 'alice@example.com')) <= 2)
-  assert.ok(await cost(() => register(app, 'alice@example.com'), 400) <= 2)
+  assert.ok((await cost(() => register(app, 'alice@example.com'))) <= 2)
+  assert.ok((await cost(() => register(app, 'alice@example.com'), 400)) <= 2)
   assert.equal(await cost(() => login(app, 'alice@example.com')), 2)
   assert.equal(await cost(() => login(app, 'alice@example.com', 'Wrong-horse-1'), 401), 2)
   assert.equal(await cost(() => login(app, 'nobody@example.com', 'Wrong-horse-1'), 401), 2)

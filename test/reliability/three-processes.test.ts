@@ -27,7 +27,7 @@ type Act = (app: InstanceProcess, email: string) => Promise<Scene>
 async function signIn(app: InstanceProcess, email: string, more: object = {}): Promise<Login> {
   const answer = await app.call('POST', '/login', {}, { email, password, ...more })
   assert.equal(answer.status, 200, answer.text)
-  const { accessToken, refreshToken } = answer.body as { accessToken: string, refreshToken: string }
+  const { accessToken, refreshToken } = answer.body as { accessToken: string; refreshToken: string }
   return { token: accessToken, refreshToken }
 }
 
@@ -52,8 +52,16 @@ const acts: Record<string, Act> = {
     return { doomed: [own], spared: [other], end: () => done(app.call('POST', '/logout', own, {})) }
   },
   async 'a logout of the others'(app, email) {
-    const [own, other, cookie] = [await signIn(app, email), await signIn(app, email), await signInWithCookie(app, email)]
-    return { doomed: [cookie, other], spared: [own], end: () => done(app.call('POST', '/logout?scope=others', own, {})) }
+    const [own, other, cookie] = [
+      await signIn(app, email),
+      await signIn(app, email),
+      await signInWithCookie(app, email),
+    ]
+    return {
+      doomed: [cookie, other],
+      spared: [own],
+      end: () => done(app.call('POST', '/logout?scope=others', own, {})),
+    }
   },
   async 'a logout of all'(app, email) {
     const [own, other] = [await signIn(app, email), await signInWithCookie(app, email)]
@@ -63,12 +71,20 @@ const acts: Record<string, Act> = {
     const other = await signInWithCookie(app, email)
     const sessions = (await app.call('GET', '/manage/sessions', other)).body as { id: string }[]
     const own = await signIn(app, email)
-    return { doomed: [other], spared: [own], end: () => done(app.call('DELETE', `/manage/sessions/${sessions[0]!.id}`, own)) }
+    return {
+      doomed: [other],
+      spared: [own],
+      end: () => done(app.call('DELETE', `/manage/sessions/${sessions[0]!.id}`, own)),
+    }
   },
   async 'a changed password'(app, email) {
     const [own, other] = [await signIn(app, email), await signIn(app, email)]
     const json = { newPassword: 'Another-horse-1', oldPassword: password }
-    return { doomed: [other], spared: [{ token: own.token }], end: () => done(app.call('POST', '/manage/info', own, json)) }
+    return {
+      doomed: [other],
+      spared: [{ token: own.token }],
+      end: () => done(app.call('POST', '/manage/info', own, json)),
+    }
   },
   async 'a password reset by mail'(app, email) {
     const doomed = [await signInWithCookie(app, email), await signIn(app, email)]
@@ -76,7 +92,11 @@ const acts: Record<string, Act> = {
     return { doomed, spared: [], end: () => done(app.call('POST', '/resetPassword', {}, json)) }
   },
   async 'a deleted user'(app, email) {
-    return { doomed: [await signIn(app, email), await signInWithCookie(app, email)], spared: [], end: () => app.order('deleteUser', email) }
+    return {
+      doomed: [await signIn(app, email), await signInWithCookie(app, email)],
+      spared: [],
+      end: () => app.order('deleteUser', email),
+    }
   },
   async 'a second factor that is switched off'(app, email) {
     const own = await signIn(app, email)
@@ -84,10 +104,18 @@ const acts: Record<string, Act> = {
     const twoFactorCode = totpCode(decodeBase32(sharedKey)!, totpStep(Date.now()))
     await done(app.call('POST', '/manage/2fa', own, { enable: true, twoFactorCode }))
     const other = await signIn(app, email, { twoFactorCode })
-    return { doomed: [other], spared: [{ token: own.token }], end: () => done(app.call('POST', '/manage/2fa', own, { enable: false })) }
+    return {
+      doomed: [other],
+      spared: [{ token: own.token }],
+      end: () => done(app.call('POST', '/manage/2fa', own, { enable: false })),
+    }
   },
   async 'a lock by an administrator'(app, email) {
-    return { doomed: [await signIn(app, email), await signInWithCookie(app, email)], spared: [], end: () => app.order('lock', email) }
+    return {
+      doomed: [await signIn(app, email), await signInWithCookie(app, email)],
+      spared: [],
+      end: () => app.order('lock', email),
+    }
   },
   async 'a session ended by an administrator'(app, email) {
     const own = await signIn(app, email)
@@ -96,7 +124,11 @@ const acts: Record<string, Act> = {
     return { doomed: [own], spared: [other], end: () => app.order('revokeSession', sessions[0]!.id) }
   },
   async 'all sessions ended by an administrator'(app, email) {
-    return { doomed: [await signInWithCookie(app, email), await signIn(app, email)], spared: [], end: () => app.order('revokeSessions', email) }
+    return {
+      doomed: [await signInWithCookie(app, email), await signIn(app, email)],
+      spared: [],
+      end: () => app.order('revokeSessions', email),
+    }
   },
 }
 
@@ -138,28 +170,42 @@ async function play(processes: readonly InstanceProcess[], at: number, name: str
 }
 
 async function playAll(t: TestContext, database: string): Promise<void> {
-  const processes = await startProcesses(t, 3, { database, schema: uniqueSchema(), twoFactor: { allowCodeReuse: true } })
+  const processes = await startProcesses(t, 3, {
+    database,
+    schema: uniqueSchema(),
+    twoFactor: { allowCodeReuse: true },
+  })
   const lags: number[] = []
   let ended = 0
   const names = Object.keys(acts)
   // Four acts at a time.
-  await Promise.all([0, 1, 2, 3].map(async (lane) => {
-    for (let round = 0; round < rounds; round++) {
-      for (let index = lane; index < names.length; index += 4) {
-        lags.push(...await play(processes, (round + index) % 3, names[index]!, `person${round}-${index}@example.com`))
-        ended++
+  await Promise.all(
+    [0, 1, 2, 3].map(async (lane) => {
+      for (let round = 0; round < rounds; round++) {
+        for (let index = lane; index < names.length; index += 4) {
+          lags.push(
+            ...(await play(processes, (round + index) % 3, names[index]!, `person${round}-${index}@example.com`)),
+          )
+          ended++
+        }
       }
-    }
-  }))
+    }),
+  )
   lags.sort((a, b) => a - b)
   const at = (share: number) => Math.round(lags[Math.min(lags.length - 1, Math.floor(lags.length * share))]!)
-  t.diagnostic(`${ended} revocations seen by 2 other processes each: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`)
+  t.diagnostic(
+    `${ended} revocations seen by 2 other processes each: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`,
+  )
   assert.ok(ended >= 30)
   assert.ok(lags.at(-1)! < 5_000, `the slowest took ${at(1)} ms`)
 }
 
 test('what one of three processes ends, the others refuse', async (t) => playAll(t, await databaseUrl()))
 
-test('what one of three processes ends, the others refuse, behind a pooler in transaction mode', { skip: withoutPgbouncer }, async (t) => {
-  await playAll(t, await startPgbouncer(t, await databaseUrl()))
-})
+test(
+  'what one of three processes ends, the others refuse, behind a pooler in transaction mode',
+  { skip: withoutPgbouncer },
+  async (t) => {
+    await playAll(t, await startPgbouncer(t, await databaseUrl()))
+  },
+)

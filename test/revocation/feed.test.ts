@@ -5,7 +5,13 @@ import { startFeed } from '../../src/revocation/feed.js'
 /** A feed by a clock of the test's own, asked by hand. */
 function place(t: TestContext, patienceMilliseconds = 20) {
   const world = {
-    now: 0, wall: 1_000_000, asked: [] as number[], writerSeconds: 0, pages: 1, poll: () => Promise.resolve<string[]>([]), ping: () => Promise.resolve(),
+    now: 0,
+    wall: 1_000_000,
+    asked: [] as number[],
+    writerSeconds: 0,
+    pages: 1,
+    poll: () => Promise.resolve<string[]>([]),
+    ping: () => Promise.resolve(),
   }
   const found: string[] = []
   const feed = startFeed({
@@ -159,7 +165,10 @@ test('a database that says nothing at all is gone, not slow', async (t) => {
 test('an answer that comes late still counts, from when it was asked for', async (t) => {
   const { world, feed, found } = place(t)
   let answer: (ids: string[]) => void = () => undefined
-  world.poll = () => new Promise((resolve) => { answer = resolve })
+  world.poll = () =>
+    new Promise((resolve) => {
+      answer = resolve
+    })
   world.now = 3000
   await assert.rejects(feed.refresh(), /not answered in time/)
   answer(['a'])
@@ -174,7 +183,7 @@ test('an answer that comes late still counts, from when it was asked for', async
 test('a feed asks by itself, also after a failure, until it is stopped', async (t) => {
   let asked = 0
   const feed = startFeed({
-    poll: () => ++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone')),
+    poll: () => (++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone'))),
     oldestWriterSeconds: () => Promise.resolve(0),
     ping: () => Promise.resolve(),
     found: () => undefined,

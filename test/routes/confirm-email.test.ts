@@ -6,7 +6,9 @@ import { bitFlips, respellings } from '../support/tampering.js'
 
 let server: MailApp
 
-before(async () => { server = await startMailApp() })
+before(async () => {
+  server = await startMailApp()
+})
 after(() => server.close())
 
 const thanks = 'Thank you for confirming your email.'
@@ -20,7 +22,9 @@ interface Confirmation extends Person {
 
 async function registered(app: MailApp = server): Promise<Confirmation> {
   let person: Person | undefined
-  const letter = await app.mailOf(async () => { person = await app.register() })
+  const letter = await app.mailOf(async () => {
+    person = await app.register()
+  })
   return { ...person!, letter, userId: parameterOf(letter, 'userId'), code: letter.code }
 }
 
@@ -31,7 +35,8 @@ async function changing(person: Person, newEmail: string, app: MailApp = server)
 }
 
 const follow = (path: string, app: MailApp = server) => app.call('GET', path)
-const ask = (query: Record<string, string>, app: MailApp = server) => follow(`/account/confirmEmail?${new URLSearchParams(query).toString()}`, app)
+const ask = (query: Record<string, string>, app: MailApp = server) =>
+  follow(`/account/confirmEmail?${new URLSearchParams(query).toString()}`, app)
 
 async function userOf(userId: string, app: MailApp = server): Promise<Record<string, unknown>> {
   const [user] = await app.sql('select * from users where id = $1', [userId])
@@ -42,7 +47,11 @@ function expectThanks(answer: Answer): void {
   assert.equal(answer.body, thanks)
   assert.equal(answer.status, 200)
   assert.deepEqual(headersOf(answer), {
-    'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'text/plain; charset=utf-8', 'content-length': '36', ...unsaid,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': '36',
+    ...unsaid,
   })
 }
 
@@ -77,7 +86,10 @@ test('confirming rotates no stamp: sessions and other codes of the user go on', 
   const { security_stamp: stamp } = await userOf(userId)
   expectThanks(await follow(letter.path))
   assert.equal((await userOf(userId)).security_stamp, stamp)
-  assert.deepEqual((await server.call('GET', '/account/manage/info', { token: accessToken })).json(), { email, isEmailConfirmed: true })
+  assert.deepEqual((await server.call('GET', '/account/manage/info', { token: accessToken })).json(), {
+    email,
+    isEmailConfirmed: true,
+  })
   assert.equal((await server.call('POST', '/account/refresh', { json: { refreshToken } })).status, 200)
 })
 
@@ -111,17 +123,30 @@ test('without userId or without code the answer is 400 with nothing in it', asyn
 
 test('an unknown user, an id that is none and an empty id are refused alike', async () => {
   const { code } = await registered()
-  const ids = ['', '0191e4c0-0000-7000-8000-000000000000', 'x', "' or 1=1 --", '\0', '0191e4c0', '[]', 'null', '%00', '🙂'.repeat(1000)]
+  const ids = [
+    '',
+    '0191e4c0-0000-7000-8000-000000000000',
+    'x',
+    "' or 1=1 --",
+    '\0',
+    '0191e4c0',
+    '[]',
+    'null',
+    '%00',
+    '🙂'.repeat(1000),
+  ]
   for (const userId of ids) expectRefused(await ask({ userId, code }))
 })
 
 test('a code that is empty, mangled, shortened or spelled otherwise is refused like any other', async () => {
   const { userId, code } = await registered()
-  for (const wrong of ['', 'x', '!', '=', 'null', 'A'.repeat(100), 'A'.repeat(5000), '\0', 'é'.repeat(50)]) expectRefused(await ask({ userId, code: wrong }))
+  for (const wrong of ['', 'x', '!', '=', 'null', 'A'.repeat(100), 'A'.repeat(5000), '\0', 'é'.repeat(50)])
+    expectRefused(await ask({ userId, code: wrong }))
   for (const wrong of respellings(code)) expectRefused(await ask({ userId, code: wrong }))
   let place = 0
   for (const wrong of bitFlips(code)) if (place++ % 7 === 0) expectRefused(await ask({ userId, code: wrong }))
-  for (let length = 0; length < code.length; length += 5) expectRefused(await ask({ userId, code: code.slice(0, length) }))
+  for (let length = 0; length < code.length; length += 5)
+    expectRefused(await ask({ userId, code: code.slice(0, length) }))
   assert.equal((await userOf(userId)).email_confirmed, false)
 })
 
@@ -150,33 +175,36 @@ test('a code of another purpose is refused', async () => {
   expectThanks(await follow(letter.path))
 })
 
-test('a code of another realm is refused', () => withMailApp({}, async (other) => {
-  const { userId } = await registered()
-  const foreign = await registered(other)
-  expectRefused(await ask({ userId, code: foreign.code }))
-  expectRefused(await ask({ userId: foreign.userId, code: foreign.code }))
-}))
+test('a code of another realm is refused', () =>
+  withMailApp({}, async (other) => {
+    const { userId } = await registered()
+    const foreign = await registered(other)
+    expectRefused(await ask({ userId, code: foreign.code }))
+    expectRefused(await ask({ userId: foreign.userId, code: foreign.code }))
+  }))
 
-test('a link is good until the second before its end', () => withMailApp({}, async (app) => {
-  const { letter } = await registered(app)
-  app.clock.advance(86_399)
-  expectThanks(await follow(letter.path, app))
-  app.clock.advance(1)
-  expectRefused(await follow(letter.path, app))
-}))
+test('a link is good until the second before its end', () =>
+  withMailApp({}, async (app) => {
+    const { letter } = await registered(app)
+    app.clock.advance(86_399)
+    expectThanks(await follow(letter.path, app))
+    app.clock.advance(1)
+    expectRefused(await follow(letter.path, app))
+  }))
 
-test('option codes.confirmEmailSeconds says how long, for a change of address too', () => withMailApp({ identity: { codes: { confirmEmailSeconds: 90 } } }, async (app) => {
-  const { email, password, letter } = await registered(app)
-  const change = await changing({ email, password }, 'later@example.com', app)
-  app.clock.advance(89)
-  expectThanks(await follow(letter.path, app))
-  app.clock.advance(1)
-  expectRefused(await follow(letter.path, app))
-  expectRefused(await follow(change.path, app))
-  const another = await changing({ email, password }, 'later@example.com', app)
-  app.clock.advance(89)
-  expectThanks(await follow(another.path, app))
-}))
+test('option codes.confirmEmailSeconds says how long, for a change of address too', () =>
+  withMailApp({ identity: { codes: { confirmEmailSeconds: 90 } } }, async (app) => {
+    const { email, password, letter } = await registered(app)
+    const change = await changing({ email, password }, 'later@example.com', app)
+    app.clock.advance(89)
+    expectThanks(await follow(letter.path, app))
+    app.clock.advance(1)
+    expectRefused(await follow(letter.path, app))
+    expectRefused(await follow(change.path, app))
+    const another = await changing({ email, password }, 'later@example.com', app)
+    app.clock.advance(89)
+    expectThanks(await follow(another.path, app))
+  }))
 
 test('a link is refused once the stamp has changed', async () => {
   const { letter, userId } = await registered()
@@ -196,7 +224,8 @@ test('HEAD is 404 and confirms nothing, other verbs are 405 and confirm nothing'
   const { letter, userId } = await registered()
   const head = await server.call('HEAD', letter.path)
   assert.deepEqual([head.status, head.body], [404, ''])
-  for (const verb of ['POST', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(verb, letter.path), 405, { allow: 'GET' })
+  for (const verb of ['POST', 'PUT', 'PATCH', 'DELETE'])
+    expectEmpty(await server.call(verb, letter.path), 405, { allow: 'GET' })
   for (const verb of ['OPTIONS', 'TRACE']) assert.notEqual((await server.call(verb, letter.path)).status, 200)
   const override = { 'x-http-method-override': 'GET', 'x-http-method': 'GET', 'x-method-override': 'GET' }
   expectEmpty(await server.call('POST', letter.path, { headers: override }), 405, { allow: 'GET' })
@@ -209,8 +238,10 @@ test('the link of a change names the new address last, and goes to it', async ()
   const letter = await changing(person, newEmail)
   assert.equal(letter.to, newEmail)
   assert.deepEqual(letter.user, { id: person.userId, userName: person.email, email: person.email })
-  assert.equal(letter.content,
-    `${publicUrl}/account/confirmEmail?userId=${person.userId}&code=${letter.code}&changedEmail=ann%2Bnew%40example.com`)
+  assert.equal(
+    letter.content,
+    `${publicUrl}/account/confirmEmail?userId=${person.userId}&code=${letter.code}&changedEmail=ann%2Bnew%40example.com`,
+  )
   // A plus sign that some program has made a blank of is another address.
   expectRefused(await follow(letter.path.replace('%2B', '+')))
   expectThanks(await follow(letter.path))
@@ -224,12 +255,21 @@ test('a change sets, confirms and renames in one step, and rotates the stamp', a
   assert.deepEqual(await userOf(person.userId), before)
   expectThanks(await follow(letter.path))
   const after = await userOf(person.userId)
-  assert.deepEqual([after.user_name, after.normalized_user_name, after.email, after.normalized_email, after.email_confirmed],
-    ['Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', 'Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', true])
+  assert.deepEqual(
+    [after.user_name, after.normalized_user_name, after.email, after.normalized_email, after.email_confirmed],
+    ['Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', 'Ann.New@Example.com', 'ANN.NEW@EXAMPLE.COM', true],
+  )
   assert.notEqual(after.security_stamp, before.security_stamp)
   assert.equal((await server.call('POST', '/account/refresh', { json: { refreshToken } })).status, 401)
-  assert.equal((await server.call('POST', '/account/login', { json: { email: person.email, password: goodPassword } })).status, 401)
-  assert.equal((await server.call('POST', '/account/login', { json: { email: 'ann.new@example.com', password: goodPassword } })).status, 200)
+  assert.equal(
+    (await server.call('POST', '/account/login', { json: { email: person.email, password: goodPassword } })).status,
+    401,
+  )
+  assert.equal(
+    (await server.call('POST', '/account/login', { json: { email: 'ann.new@example.com', password: goodPassword } }))
+      .status,
+    200,
+  )
 })
 
 test('a link of a change works once', async () => {
@@ -248,7 +288,16 @@ test('the address of a change is sealed in its code: any other one in the link i
   const person = await registered()
   const code = (await changing(person, 'mine@example.com')).code
   const before = await userOf(person.userId)
-  for (const changedEmail of ['victim@example.com', 'MINE@example.com', 'mine@example.com ', ' mine@example.com', 'mine@example.com\0', 'mine', '\0', 'é@x']) {
+  for (const changedEmail of [
+    'victim@example.com',
+    'MINE@example.com',
+    'mine@example.com ',
+    ' mine@example.com',
+    'mine@example.com\0',
+    'mine',
+    '\0',
+    'é@x',
+  ]) {
     expectRefused(await ask({ userId: person.userId, code, changedEmail }))
   }
   // Left out or left empty it is a confirmation, which needs another code.

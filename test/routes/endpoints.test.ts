@@ -15,65 +15,102 @@ const doors: Readonly<Record<Operation, readonly [string, string][]>> = {
   forgotPassword: [['POST', '/forgotPassword']],
   resetPassword: [['POST', '/resetPassword']],
   twoFactor: [['POST', '/manage/2fa']],
-  info: [['GET', '/manage/info'], ['POST', '/manage/info']],
-  sessions: [['GET', '/manage/sessions'], ['DELETE', '/manage/sessions/x']],
+  info: [
+    ['GET', '/manage/info'],
+    ['POST', '/manage/info'],
+  ],
+  sessions: [
+    ['GET', '/manage/sessions'],
+    ['DELETE', '/manage/sessions/x'],
+  ],
 }
 const operations = Object.keys(doors) as Operation[]
 
-const withSwagger: Pick<AppOptions, 'before'> = { before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }) }
-
-for (const off of operations) {
-  test(`without ${off} its paths are 404, and every other one is there`, () => withApp({ ...withSwagger, identity: { endpoints: { [off]: false } } }, async (app) => {
-    for (const operation of operations) {
-      for (const [method, path] of doors[operation]) {
-        const answer = await app.call(method, `/account${path}`)
-        if (operation === off) expectEmpty(answer, 404)
-        else assert.notEqual(answer.status, 404, path)
-      }
-    }
-    const { paths } = app.app.swagger() as unknown as { paths: object }
-    const gone = doors[off].map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
-    assert.deepEqual(gone.filter((path) => path in paths), [])
-    assert.equal(Object.keys(paths).length, 12 - new Set(gone).size)
-  }))
+const withSwagger: Pick<AppOptions, 'before'> = {
+  before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
 }
 
-test('with everything off the managers are there and no path of ours', () => withApp({
-  identity: { endpoints: Object.fromEntries(operations.map((name) => [name, false])) },
-}, async (app) => {
-  for (const [method, path] of Object.values(doors).flat()) assert.equal((await app.call(method, `/account${path}`)).status, 404)
-  assert.ok((await app.app.identity.users.create({ userName: 'ann@example.com' })).succeeded)
-}))
+for (const off of operations) {
+  test(`without ${off} its paths are 404, and every other one is there`, () =>
+    withApp({ ...withSwagger, identity: { endpoints: { [off]: false } } }, async (app) => {
+      for (const operation of operations) {
+        for (const [method, path] of doors[operation]) {
+          const answer = await app.call(method, `/account${path}`)
+          if (operation === off) expectEmpty(answer, 404)
+          else assert.notEqual(answer.status, 404, path)
+        }
+      }
+      const { paths } = app.app.swagger() as unknown as { paths: object }
+      const gone = doors[off].map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
+      assert.deepEqual(
+        gone.filter((path) => path in paths),
+        [],
+      )
+      assert.equal(Object.keys(paths).length, 12 - new Set(gone).size)
+    }))
+}
 
-test('each prefix switches its own', () => withApp({
-  identity: { endpoints: { register: false } },
-  after: (app) => app.register(identityRoutes, { prefix: '/admin', endpoints: { register: true, login: false } }),
-}, async (app) => {
-  const json = { email: 'ann@example.com', password: 'Correct-Horse-7' }
-  expectEmpty(await app.call('POST', '/account/register', { json }), 404)
-  expectEmpty(await app.call('POST', '/admin/register', { json }), 200)
-  expectEmpty(await app.call('POST', '/admin/login', { json }), 404)
-  assert.equal((await app.call('POST', '/account/login', { json })).status, 200)
-}))
+test('with everything off the managers are there and no path of ours', () =>
+  withApp(
+    {
+      identity: { endpoints: Object.fromEntries(operations.map((name) => [name, false])) },
+    },
+    async (app) => {
+      for (const [method, path] of Object.values(doors).flat())
+        assert.equal((await app.call(method, `/account${path}`)).status, 404)
+      assert.ok((await app.app.identity.users.create({ userName: 'ann@example.com' })).succeeded)
+    },
+  ))
+
+test('each prefix switches its own', () =>
+  withApp(
+    {
+      identity: { endpoints: { register: false } },
+      after: (app) => app.register(identityRoutes, { prefix: '/admin', endpoints: { register: true, login: false } }),
+    },
+    async (app) => {
+      const json = { email: 'ann@example.com', password: 'Correct-Horse-7' }
+      expectEmpty(await app.call('POST', '/account/register', { json }), 404)
+      expectEmpty(await app.call('POST', '/admin/register', { json }), 200)
+      expectEmpty(await app.call('POST', '/admin/login', { json }), 404)
+      assert.equal((await app.call('POST', '/account/login', { json })).status, 200)
+    },
+  ))
 
 const refused = (options: AppOptions, message: RegExp) =>
   assert.rejects(async () => (await startApp(options)).close(), { code: 'FST_IDENTITY_INVALID_OPTION', message })
 
 test('a misspelled endpoint is refused, under each prefix', async () => {
-  await refused({ identity: { endpoints: { regiser: false } as IdentityOptions['endpoints'] } as IdentityOptions }, /^Option 'endpoints\.regiser' is unknown/)
-  await refused({ after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { regiser: false } as object }) }, /^Option 'endpoints\.regiser' is unknown/)
-  await refused({ after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { register: 'no' } as object }) }, /^Option 'endpoints\.register' is wrong/)
+  await refused(
+    { identity: { endpoints: { regiser: false } as IdentityOptions['endpoints'] } as IdentityOptions },
+    /^Option 'endpoints\.regiser' is unknown/,
+  )
+  await refused(
+    { after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { regiser: false } as object }) },
+    /^Option 'endpoints\.regiser' is unknown/,
+  )
+  await refused(
+    { after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { register: 'no' } as object }) },
+    /^Option 'endpoints\.register' is wrong/,
+  )
 })
 
 test('mails that would point to an endpoint that is off are refused, unless links name a page', async () => {
   const mail = { publicUrl: 'https://a.example', email: { send: () => Promise.resolve() } }
   const message = /^Option 'endpoints\.confirmEmail' is off, where mailed links point to/
   await refused({ identity: { ...mail, endpoints: { confirmEmail: false } } }, message)
-  await refused({ identity: mail, after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { confirmEmail: false } }) }, message)
+  await refused(
+    {
+      identity: mail,
+      after: (app) => app.register(identityRoutes, { prefix: '/v2', endpoints: { confirmEmail: false } }),
+    },
+    message,
+  )
   const quiet = { confirmEmail: false, register: false, resendConfirmationEmail: false, info: false }
   for (const identity of [
     { endpoints: { confirmEmail: false } },
     { ...mail, endpoints: quiet },
     { ...mail, endpoints: { confirmEmail: false }, links: { confirmEmail: 'https://spa.example/confirm' } },
-  ]) await (await startApp({ identity })).close()
+  ])
+    await (await startApp({ identity })).close()
 })

@@ -21,7 +21,10 @@ test('who finds the line full waits a second and is refused where it is still fu
   t.after(() => app.close())
   const started = performance.now()
   const answers = await Promise.all([knock(), knock()])
-  assert.deepEqual(answers.map(({ statusCode }) => statusCode), [503, 503])
+  assert.deepEqual(
+    answers.map(({ statusCode }) => statusCode),
+    [503, 503],
+  )
   assert.equal(answers[0].json<{ code: string }>().code, 'FST_IDENTITY_HASHER_BUSY')
   assert.ok(performance.now() - started >= 990)
 })
@@ -31,7 +34,9 @@ test('who finds room after the wait is let in', async (t) => {
   const { app, knock } = doorWith(() => isFull)
   t.after(() => app.close())
   const answer = knock()
-  setTimeout(() => { isFull = false }, 10)
+  setTimeout(() => {
+    isFull = false
+  }, 10)
   assert.deepEqual((await answer).json<object>(), { knock: true })
 })
 
@@ -41,7 +46,9 @@ test('of more than a thousand the rest is refused at once, and the places are fr
   t.after(() => app.close())
   const held = Promise.all(Array.from({ length: 1_000 }, knock))
   let settled = false
-  void held.then(() => { settled = true })
+  void held.then(() => {
+    settled = true
+  })
   assert.equal((await knock()).statusCode, 503)
   assert.equal(settled, false)
   await held

@@ -11,31 +11,88 @@ const victim = 'mike.knight@example.com'
 const thief = 'eve@evil.example'
 
 const separated = [',', ';', ' ', ', ', '\t', '\r\n', '\n', '\0', ':', '|', '%2c', '%0d%0a'].flatMap((between) => [
-  `${victim}${between}${thief}`, `${thief}${between}${victim}`, `eve${between}${victim}`, `${victim}${between}eve`,
+  `${victim}${between}${thief}`,
+  `${thief}${between}${victim}`,
+  `eve${between}${victim}`,
+  `${victim}${between}eve`,
 ])
 
 const quoted = [
-  `"${thief}"@example.com`, `"${thief} x"@example.com`, `"${thief}\\"@example.com`, `"eve\\@evil.example"@example.com`, `(${thief})${victim}`, `${victim}(${thief})`,
-  `<${thief}>${victim}`, `${victim}<${thief}>`, `<${thief}>`, `Mike <${thief}>`, `"${victim}" <${thief}>`, `${victim} <${thief}>`, `eve@[evil.example]`,
-  `@evil.example:${victim}`, `eve%evil.example@example.com`, `evil.example!eve@example.com`, `${thief}>`, `<${thief}`, `eve@evil.example#@example.com`,
-  `"mike.knight"@example.com`, `mike.knight@"example.com"`, `mike.knight@example.com.`, `mike.knight@example.com@evil.example`, `mike.knight@evil.example@example.com`,
+  `"${thief}"@example.com`,
+  `"${thief} x"@example.com`,
+  `"${thief}\\"@example.com`,
+  `"eve\\@evil.example"@example.com`,
+  `(${thief})${victim}`,
+  `${victim}(${thief})`,
+  `<${thief}>${victim}`,
+  `${victim}<${thief}>`,
+  `<${thief}>`,
+  `Mike <${thief}>`,
+  `"${victim}" <${thief}>`,
+  `${victim} <${thief}>`,
+  `eve@[evil.example]`,
+  `@evil.example:${victim}`,
+  `eve%evil.example@example.com`,
+  `evil.example!eve@example.com`,
+  `${thief}>`,
+  `<${thief}`,
+  `eve@evil.example#@example.com`,
+  `"mike.knight"@example.com`,
+  `mike.knight@"example.com"`,
+  `mike.knight@example.com.`,
+  `mike.knight@example.com@evil.example`,
+  `mike.knight@evil.example@example.com`,
 ]
 
 const headers = [
-  `${victim}\r\nBcc: ${thief}`, `${victim}\nBcc: ${thief}`, `${victim}\rBcc: ${thief}`, `${victim}\r\n\r\nBcc: ${thief}`, `${victim}%0ABcc:${thief}`, `${victim}\u2028Bcc: ${thief}`,
-  `${victim}\u0085Bcc: ${thief}`, `${victim}>\r\nRCPT TO:<${thief}`, `${victim}> NOTIFY=SUCCESS`, `=?utf-8?q?=40?=${thief}`, `=?utf-8?b?${Buffer.from(thief).toString('base64')}?=@example.com`,
+  `${victim}\r\nBcc: ${thief}`,
+  `${victim}\nBcc: ${thief}`,
+  `${victim}\rBcc: ${thief}`,
+  `${victim}\r\n\r\nBcc: ${thief}`,
+  `${victim}%0ABcc:${thief}`,
+  `${victim}\u2028Bcc: ${thief}`,
+  `${victim}\u0085Bcc: ${thief}`,
+  `${victim}>\r\nRCPT TO:<${thief}`,
+  `${victim}> NOTIFY=SUCCESS`,
+  `=?utf-8?q?=40?=${thief}`,
+  `=?utf-8?b?${Buffer.from(thief).toString('base64')}?=@example.com`,
 ]
 
 // Letters that some folding or normalising makes others of.
 const lookalike = [
-  'mıke.knight@example.com', 'mİke.knight@example.com', 'mike.\u212Anight@example.com', 'mike.knight@\u0435xample.com', 'mike.kni\u{1D4F0}ht@example.com', 'ｍike.knight@example.com',
-  'mike.knight＠example.com', 'mike.knight﹫example.com', `mike.knight@example.com＠evil.example`, `eve＠evil.example@example.com`, 'mike.knight@example。com', 'mike.knight@example．com',
-  'mike.knight@ex\u00ADample.com', 'mike.knight@example.com\u200B', '\u202Emike.knight@example.com', 'mike\u0307.knight@example.com', 'mike.knight@exa\uFB01ple.com', 'mike.knight@xn--exmple-cua.com',
-  'ＭIKE.KNIGHT@EXAMPLE.COM', 'mike.knightß@example.com', 'ſike.knight@example.com',
+  'mıke.knight@example.com',
+  'mİke.knight@example.com',
+  'mike.\u212Anight@example.com',
+  'mike.knight@\u0435xample.com',
+  'mike.kni\u{1D4F0}ht@example.com',
+  'ｍike.knight@example.com',
+  'mike.knight＠example.com',
+  'mike.knight﹫example.com',
+  `mike.knight@example.com＠evil.example`,
+  `eve＠evil.example@example.com`,
+  'mike.knight@example。com',
+  'mike.knight@example．com',
+  'mike.knight@ex\u00ADample.com',
+  'mike.knight@example.com\u200B',
+  '\u202Emike.knight@example.com',
+  'mike\u0307.knight@example.com',
+  'mike.knight@exa\uFB01ple.com',
+  'mike.knight@xn--exmple-cua.com',
+  'ＭIKE.KNIGHT@EXAMPLE.COM',
+  'mike.knightß@example.com',
+  'ſike.knight@example.com',
 ]
 
 const respelled = [
-  victim.toUpperCase(), 'Mike.Knight@Example.com', ` ${victim}`, `${victim} `, `\t${victim}`, `mailto:${victim}`, 'mike.knight+x@example.com', 'mikeknight@example.com', `${victim}\0`,
+  victim.toUpperCase(),
+  'Mike.Knight@Example.com',
+  ` ${victim}`,
+  `${victim} `,
+  `\t${victim}`,
+  `mailto:${victim}`,
+  'mike.knight+x@example.com',
+  'mikeknight@example.com',
+  `${victim}\0`,
   `\ufeff${victim}`,
 ]
 
@@ -83,14 +140,28 @@ async function recipients(app: TestApp): Promise<string[]> {
 
 test('no address makes a mail of a user go anywhere but to the stored address', async () => {
   for (const app of apps) {
-    assert.equal((await app.call('POST', '/account/register', { json: { email: victim, password: goodPassword } })).status, 200)
+    assert.equal(
+      (await app.call('POST', '/account/register', { json: { email: victim, password: goodPassword } })).status,
+      200,
+    )
     await app.sql('update users set email_confirmed = true')
     assert.deepEqual(await recipients(app), [victim])
-    await Promise.all(hostile.flatMap((email) => ['/forgotPassword', '/resendConfirmationEmail'].map(async (path) => {
-      assert.equal((await app.call('POST', `/account${path}`, { json: { email } })).status, 200, `${path} ${JSON.stringify(email)}`)
-    })))
+    await Promise.all(
+      hostile.flatMap((email) =>
+        ['/forgotPassword', '/resendConfirmationEmail'].map(async (path) => {
+          assert.equal(
+            (await app.call('POST', `/account${path}`, { json: { email } })).status,
+            200,
+            `${path} ${JSON.stringify(email)}`,
+          )
+        }),
+      ),
+    )
     // Two mails for each of the two spellings in letters of another case; the Kelvin sign is no K.
-    assert.deepEqual(await recipients(app), Array.from({ length: 4 }, () => victim))
+    assert.deepEqual(
+      await recipients(app),
+      Array.from({ length: 4 }, () => victim),
+    )
   }
 })
 
@@ -99,12 +170,14 @@ for (const path of ['/register', '/manage/info']) {
     for (const app of apps) {
       const { accessToken } = await app.signIn()
       await recipients(app)
-      const mailed = await Promise.all(hostile.map(async (email) => {
-        const json = path === '/register' ? { email, userName: email, password: goodPassword } : { newEmail: email }
-        const { status } = await app.call('POST', `/account${path}`, { token: accessToken, json })
-        assert.ok([200, 400].includes(status), `${status} ${JSON.stringify(email)}`)
-        return status === 200 ? [mailbox(email)] : []
-      }))
+      const mailed = await Promise.all(
+        hostile.map(async (email) => {
+          const json = path === '/register' ? { email, userName: email, password: goodPassword } : { newEmail: email }
+          const { status } = await app.call('POST', `/account${path}`, { token: accessToken, json })
+          assert.ok([200, 400].includes(status), `${status} ${JSON.stringify(email)}`)
+          return status === 200 ? [mailbox(email)] : []
+        }),
+      )
       assert.deepEqual((await recipients(app)).sort(), mailed.flat().sort())
     }
   })
@@ -113,12 +186,16 @@ for (const path of ['/register', '/manage/info']) {
 test('neither the thief nor a mail server on the way was ever named', () => {
   const named = smtp.commands.filter((line) => /^(RCPT|MAIL)/i.test(line))
   assert.ok(named.length > 10)
-  assert.deepEqual(named.filter((line) => line.includes(thief) || /^RCPT TO:<[^<>]*[,;:"()[\]\\\s][^<>]*>/i.test(line)), [])
+  assert.deepEqual(
+    named.filter((line) => line.includes(thief) || /^RCPT TO:<[^<>]*[,;:"()[\]\\\s][^<>]*>/i.test(line)),
+    [],
+  )
 })
 
 test('what was refused is in no row, and nothing waits to be sent', async () => {
   for (const app of apps) {
     assert.deepEqual(await app.sql('select kind from outbox'), [])
-    for (const { email } of await app.sql('select email from users')) assert.ok(/^[^\s,;:"()<>[\]\\\p{C}]+@[^\s,;:"()<>[\]\\\p{C}@]+$/u.test(String(email)), String(email))
+    for (const { email } of await app.sql('select email from users'))
+      assert.ok(/^[^\s,;:"()<>[\]\\\p{C}]+@[^\s,;:"()<>[\]\\\p{C}@]+$/u.test(String(email)), String(email))
   }
 })

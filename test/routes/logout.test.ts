@@ -4,7 +4,9 @@ import { expectChallenge, expectEmpty, startApp, type TestApp, withApp } from '.
 
 let server: TestApp
 
-before(async () => { server = await startApp() })
+before(async () => {
+  server = await startApp()
+})
 after(() => server.close())
 
 const info = (by: { token: string } | { cookie: string }) => server.call('GET', '/account/manage/info', by)
@@ -19,9 +21,21 @@ const cleared = {
 test('who is not signed in is challenged, before anything of the request is read', async () => {
   expectChallenge(await server.call('POST', '/account/logout'))
   expectChallenge(await server.call('POST', '/account/logout?scope=nonsense'))
-  expectChallenge(await server.call('POST', '/account/logout', { payload: '{broken', headers: { 'content-type': 'application/json' } }))
-  expectChallenge(await server.call('POST', '/account/logout', { payload: 'text', headers: { 'content-type': 'text/plain' } }))
-  expectChallenge(await server.call('POST', '/account/logout', { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'application/json' } }))
+  expectChallenge(
+    await server.call('POST', '/account/logout', {
+      payload: '{broken',
+      headers: { 'content-type': 'application/json' },
+    }),
+  )
+  expectChallenge(
+    await server.call('POST', '/account/logout', { payload: 'text', headers: { 'content-type': 'text/plain' } }),
+  )
+  expectChallenge(
+    await server.call('POST', '/account/logout', {
+      payload: Buffer.alloc(1_000_000),
+      headers: { 'content-type': 'application/json' },
+    }),
+  )
 })
 
 test('a bearer session ends with 200 and nothing in it, and no cookie is touched', async () => {
@@ -42,26 +56,50 @@ test('a cookie session ends and its cookie is cleared as it was set', async () =
 
 test('{} and no body are the same, any other object too, and all else is 400', async () => {
   const bodies: [payload: string | undefined, status: number][] = [
-    [undefined, 200], ['{}', 200], ['{"returnUrl":"https://evil.example"}', 200], [' {} ', 200], ['', 200], ['null', 400], ['[]', 400],
-    ['""', 400], ['0', 400], ['{', 400],
+    [undefined, 200],
+    ['{}', 200],
+    ['{"returnUrl":"https://evil.example"}', 200],
+    [' {} ', 200],
+    ['', 200],
+    ['null', 400],
+    ['[]', 400],
+    ['""', 400],
+    ['0', 400],
+    ['{', 400],
   ]
   for (const [payload, status] of bodies) {
     const { accessToken } = await server.signIn()
-    const answer = payload === undefined
-      ? await server.call('POST', '/account/logout', { token: accessToken })
-      : await server.call('POST', '/account/logout', { token: accessToken, payload, headers: { 'content-type': 'application/json' } })
+    const answer =
+      payload === undefined
+        ? await server.call('POST', '/account/logout', { token: accessToken })
+        : await server.call('POST', '/account/logout', {
+            token: accessToken,
+            payload,
+            headers: { 'content-type': 'application/json' },
+          })
     expectEmpty(answer, status)
     assert.equal((await info({ token: accessToken })).status, status === 200 ? 401 : 200, String(payload))
   }
   const { accessToken } = await server.signIn()
-  expectEmpty(await server.call('POST', '/account/logout', { token: accessToken, payload: 'a=b', headers: { 'content-type': 'application/x-www-form-urlencoded' } }), 415)
+  expectEmpty(
+    await server.call('POST', '/account/logout', {
+      token: accessToken,
+      payload: 'a=b',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    }),
+    415,
+  )
   assert.equal((await info({ token: accessToken })).status, 200)
 })
 
 test('scope=others ends all sessions of the user but this one, scope=all ends this one too, and nobody else is touched', async () => {
   const stranger = await server.signIn()
   const person = await server.register()
-  const [first, second, third] = [await server.signIn(person), await server.signIn(person), await server.signInWithCookie(person)]
+  const [first, second, third] = [
+    await server.signIn(person),
+    await server.signIn(person),
+    await server.signInWithCookie(person),
+  ]
   expectEmpty(await server.call('POST', '/account/logout?scope=others', { cookie: third.cookie }), 200)
   expectChallenge(await info({ token: first.accessToken }))
   expectChallenge(await info({ token: second.accessToken }))
@@ -81,7 +119,7 @@ test('a scope that there is not is 400 and ends nothing', async () => {
   assert.equal((await info({ token: accessToken })).status, 200)
 })
 
-test('with a good token and a cookie beside it the token\'s session ends, and the cookie stays', async () => {
+test("with a good token and a cookie beside it the token's session ends, and the cookie stays", async () => {
   const { accessToken } = await server.signIn()
   const { cookie } = await server.signInWithCookie()
   expectEmpty(await server.call('POST', '/account/logout', { token: accessToken, cookie }), 200)
@@ -89,15 +127,16 @@ test('with a good token and a cookie beside it the token\'s session ends, and th
   assert.equal((await info({ cookie })).status, 200)
 })
 
-test('a cookie that is due for renewal is cleared, and only cleared', () => withApp({}, async (app) => {
-  for (const seconds of [1800, 8 * 86_400]) {
-    const { cookie } = await app.signInWithCookie()
-    app.clock.advance(seconds)
-    expectEmpty(await app.call('POST', '/account/logout', { cookie }), 200, cleared)
-  }
-  const sliding = await app.signInWithCookie()
-  assert.notEqual((await app.call('GET', '/account/manage/info', sliding)).status, 401)
-}))
+test('a cookie that is due for renewal is cleared, and only cleared', () =>
+  withApp({}, async (app) => {
+    for (const seconds of [1800, 8 * 86_400]) {
+      const { cookie } = await app.signInWithCookie()
+      app.clock.advance(seconds)
+      expectEmpty(await app.call('POST', '/account/logout', { cookie }), 200, cleared)
+    }
+    const sliding = await app.signInWithCookie()
+    assert.notEqual((await app.call('GET', '/account/manage/info', sliding)).status, 401)
+  }))
 
 test('a logout on one instance is a logout on the other within a second', async () => {
   await withApp({ realTime: true }, async (one) => {
@@ -106,7 +145,8 @@ test('a logout on one instance is a logout on the other within a second', async 
       assert.equal((await other.call('GET', '/account/manage/info', { token: accessToken })).status, 200)
       const began = performance.now()
       expectEmpty(await one.call('POST', '/account/logout', { token: accessToken }), 200)
-      while ((await other.call('GET', '/account/manage/info', { token: accessToken })).status !== 401) await new Promise((resolve) => setTimeout(resolve, 20))
+      while ((await other.call('GET', '/account/manage/info', { token: accessToken })).status !== 401)
+        await new Promise((resolve) => setTimeout(resolve, 20))
       assert.ok(performance.now() - began < 5_000)
     })
   })

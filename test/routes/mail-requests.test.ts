@@ -6,15 +6,20 @@ import { type MailApp, parameterOf, publicUrl, startMailApp, withMailApp } from 
 
 let server: MailApp
 
-before(async () => { server = await startMailApp() })
+before(async () => {
+  server = await startMailApp()
+})
 after(() => server.close())
 
 const endpoints = ['/resendConfirmationEmail', '/forgotPassword'] as const
-const ask = (endpoint: string, json: unknown, app: MailApp = server) => app.call('POST', `/account${endpoint}`, { json })
+const ask = (endpoint: string, json: unknown, app: MailApp = server) =>
+  app.call('POST', `/account${endpoint}`, { json })
 
 async function confirmed(app: MailApp = server, given: Partial<Person> = {}): Promise<Person> {
   let person: Person | undefined
-  const letter = await app.mailOf(async () => { person = await app.register(given) })
+  const letter = await app.mailOf(async () => {
+    person = await app.register(given)
+  })
   expectThanks(await app.call('GET', letter.path))
   return person!
 }
@@ -33,8 +38,24 @@ for (const endpoint of endpoints) {
     const unconfirmed = await server.register()
     const { email } = await confirmed()
     const addresses = [
-      email, email.toUpperCase(), unconfirmed.email, 'nobody@example.com', '', 'no address', '@', 'a@b@c', ' ', '\0', 'nul\0@example.com', `${email}\0`,
-      'x'.repeat(300), `${'x'.repeat(10_000)}@example.com`, '🙂@example.com', `${email}\r\nBcc: eve@example.com`, `${email},eve@example.com`, "' or 1=1 --",
+      email,
+      email.toUpperCase(),
+      unconfirmed.email,
+      'nobody@example.com',
+      '',
+      'no address',
+      '@',
+      'a@b@c',
+      ' ',
+      '\0',
+      'nul\0@example.com',
+      `${email}\0`,
+      'x'.repeat(300),
+      `${'x'.repeat(10_000)}@example.com`,
+      '🙂@example.com',
+      `${email}\r\nBcc: eve@example.com`,
+      `${email},eve@example.com`,
+      "' or 1=1 --",
     ]
     const answers: Answer[] = []
     for (const address of addresses) answers.push(await ask(endpoint, { email: address }))
@@ -43,26 +64,67 @@ for (const endpoint of endpoints) {
   })
 
   test(`${endpoint} answers 400 with nothing in it where email is null, missing or no text`, async () => {
-    for (const body of [{ email: null }, {}, { mail: 'a@b' }, { email: 5 }, { email: ['a@b'] }, { email: {} }, { email: true }, [], null, 'a@b', 1]) {
+    for (const body of [
+      { email: null },
+      {},
+      { mail: 'a@b' },
+      { email: 5 },
+      { email: ['a@b'] },
+      { email: {} },
+      { email: true },
+      [],
+      null,
+      'a@b',
+      1,
+    ]) {
       expectEmpty(await ask(endpoint, body), 400)
     }
     expectEmpty(await server.call('POST', `/account${endpoint}`), 400)
-    expectEmpty(await server.call('POST', `/account${endpoint}`, { payload: '{"email":', headers: { 'content-type': 'application/json' } }), 400)
-    expectEmpty(await server.call('POST', `/account${endpoint}`, { payload: '{"email":"\\ud800@x"}', headers: { 'content-type': 'application/json' } }), 400)
+    expectEmpty(
+      await server.call('POST', `/account${endpoint}`, {
+        payload: '{"email":',
+        headers: { 'content-type': 'application/json' },
+      }),
+      400,
+    )
+    expectEmpty(
+      await server.call('POST', `/account${endpoint}`, {
+        payload: '{"email":"\\ud800@x"}',
+        headers: { 'content-type': 'application/json' },
+      }),
+      400,
+    )
   })
 
   test(`${endpoint} answers 415 to a body that is not JSON, and 413 to one over 16 KiB`, async () => {
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/xml', 'application/jsonx']) {
-      expectEmpty(await server.call('POST', `/account${endpoint}`, { payload: '{"email":"a@b"}', headers: { 'content-type': type } }), 415)
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/xml',
+      'application/jsonx',
+    ]) {
+      expectEmpty(
+        await server.call('POST', `/account${endpoint}`, {
+          payload: '{"email":"a@b"}',
+          headers: { 'content-type': type },
+        }),
+        415,
+      )
     }
     const payload = JSON.stringify({ email: 'x'.repeat(16 * 1024) })
-    const answer = await server.call('POST', `/account${endpoint}`, { payload, headers: { 'content-type': 'application/json' } })
+    const answer = await server.call('POST', `/account${endpoint}`, {
+      payload,
+      headers: { 'content-type': 'application/json' },
+    })
     assert.deepEqual([answer.status, answer.body], [413, ''])
   })
 
   test(`${endpoint} finds the address in any letter case, and the member too`, async () => {
     const { email } = await confirmed()
-    const letter = await server.mailOf(() => server.call('POST', `/account${endpoint.toUpperCase()}/`, { json: { EMail: email.toUpperCase() } }))
+    const letter = await server.mailOf(() =>
+      server.call('POST', `/account${endpoint.toUpperCase()}/`, { json: { EMail: email.toUpperCase() } }),
+    )
     assert.equal(letter.to, email)
   })
 
@@ -81,24 +143,27 @@ for (const endpoint of endpoints) {
   })
 }
 
-test('a request writes one mail whether or not there is a user: its work must not tell', () => withMailApp({}, async (app) => {
-  const { email } = await confirmed(app)
-  await app.sql('create table written (kind text, length integer)')
-  await app.sql(`create function note() returns trigger language plpgsql as $$
+test('a request writes one mail whether or not there is a user: its work must not tell', () =>
+  withMailApp({}, async (app) => {
+    const { email } = await confirmed(app)
+    await app.sql('create table written (kind text, length integer)')
+    await app.sql(`create function note() returns trigger language plpgsql as $$
     begin insert into ${app.schema}.written values (new.kind, length(new.sealed)); return new; end $$`)
-  await app.sql('create trigger note after insert on outbox for each row execute function note()')
-  for (const endpoint of endpoints) {
-    await ask(endpoint, { email }, app)
-    await ask(endpoint, { email: 'nobody@example.com' }, app)
-    const rows = await app.sql('delete from written returning kind, length')
-    assert.equal(rows.length, 2, endpoint)
-    assert.equal(rows.filter(({ kind }) => kind === 'nothing').length, 1, endpoint)
-  }
-}))
+    await app.sql('create trigger note after insert on outbox for each row execute function note()')
+    for (const endpoint of endpoints) {
+      await ask(endpoint, { email }, app)
+      await ask(endpoint, { email: 'nobody@example.com' }, app)
+      const rows = await app.sql('delete from written returning kind, length')
+      assert.equal(rows.length, 2, endpoint)
+      assert.equal(rows.filter(({ kind }) => kind === 'nothing').length, 1, endpoint)
+    }
+  }))
 
 test('resending mails another link, which is as good as the first', async () => {
   let person: Person | undefined
-  const first = await server.mailOf(async () => { person = await server.register() })
+  const first = await server.mailOf(async () => {
+    person = await server.register()
+  })
   const second = await server.mailOf(() => ask('/resendConfirmationEmail', { email: person!.email }))
   assert.equal(second.kind, 'confirmationLink')
   assert.equal(second.to, person!.email)
@@ -130,7 +195,10 @@ test('nobody can reset the password of an address that was never confirmed, what
   for (const signIn of [{ requireConfirmedEmail: true }, { requireConfirmedAccount: true }, {}]) {
     await withMailApp({ identity: { signIn } }, async (app) => {
       const person = await app.register()
-      assert.deepEqual((await app.mailsOf(() => ask('/forgotPassword', { email: person.email }, app))).map(({ kind }) => kind), [])
+      assert.deepEqual(
+        (await app.mailsOf(() => ask('/forgotPassword', { email: person.email }, app))).map(({ kind }) => kind),
+        [],
+      )
     })
   }
 })
@@ -154,15 +222,22 @@ test('a user without an address gets no mail', async () => {
 test('links.confirmEmail sends people to a page of the host, which asks us by itself', () =>
   withMailApp({ identity: { links: { confirmEmail: 'https://app.example.com/confirm?lang=en#top' } } }, async (app) => {
     let person: Person | undefined
-    const first = await app.mailOf(async () => { person = await app.register() })
+    const first = await app.mailOf(async () => {
+      person = await app.register()
+    })
     const userId = parameterOf(first, 'userId')
     const code = first.code
     assert.equal(first.content, `https://app.example.com/confirm?lang=en&userId=${userId}&code=${code}#top`)
     const second = await app.mailOf(() => ask('/resendConfirmationEmail', { email: person!.email }, app))
     assert.ok(second.content.startsWith(`https://app.example.com/confirm?lang=en&userId=${userId}&code=`))
     const { accessToken } = await app.signIn(person)
-    const change = await app.mailOf(() => app.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: 'new@example.com' } }))
-    assert.equal(change.content, `https://app.example.com/confirm?lang=en&userId=${userId}&code=${change.code}&changedEmail=new%40example.com#top`)
+    const change = await app.mailOf(() =>
+      app.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: 'new@example.com' } }),
+    )
+    assert.equal(
+      change.content,
+      `https://app.example.com/confirm?lang=en&userId=${userId}&code=${change.code}&changedEmail=new%40example.com#top`,
+    )
     expectThanks(await app.call('GET', `/account/confirmEmail?userId=${userId}&code=${code}`))
   }))
 
@@ -173,31 +248,42 @@ test('links.resetPassword mails a link to a page of the host instead of a code',
     assert.equal(letter.kind, 'passwordResetLink')
     const code = letter.code
     assert.equal(letter.content, `https://app.example.com/reset?email=ann%2B1%40example.com&code=${code}`)
-    expectEmpty(await app.call('POST', '/account/resetPassword', { json: { email, resetCode: code, newPassword: 'Another-Horse-8' } }), 200)
+    expectEmpty(
+      await app.call('POST', '/account/resetPassword', {
+        json: { email, resetCode: code, newPassword: 'Another-Horse-8' },
+      }),
+      200,
+    )
   }))
 
-test('a mailed link goes to the prefix that was asked, inside the scope of the host', () => withMailApp({
-  identity: { prefix: '/api/v1/account' },
-}, async (app) => {
-  const letter = await app.mailOf(() => app.register())
-  assert.ok(letter.content.startsWith(`${publicUrl}/api/v1/account/confirmEmail?userId=`))
-  expectThanks(await app.call('GET', letter.path))
-}))
+test('a mailed link goes to the prefix that was asked, inside the scope of the host', () =>
+  withMailApp(
+    {
+      identity: { prefix: '/api/v1/account' },
+    },
+    async (app) => {
+      const letter = await app.mailOf(() => app.register())
+      assert.ok(letter.content.startsWith(`${publicUrl}/api/v1/account/confirmEmail?userId=`))
+      expectThanks(await app.call('GET', letter.path))
+    },
+  ))
 
-test('without a prefix the link goes to the root', () => withMailApp({ identity: { prefix: '' } }, async (app) => {
-  const letter = await app.mailOf(() => app.register())
-  assert.ok(letter.content.startsWith(`${publicUrl}/confirmEmail?userId=`))
-  expectThanks(await app.call('GET', letter.path))
-}))
+test('without a prefix the link goes to the root', () =>
+  withMailApp({ identity: { prefix: '' } }, async (app) => {
+    const letter = await app.mailOf(() => app.register())
+    assert.ok(letter.content.startsWith(`${publicUrl}/confirmEmail?userId=`))
+    expectThanks(await app.call('GET', letter.path))
+  }))
 
-test('without option email both answer the same, and nothing is written', () => withApp({}, async (app) => {
-  const { email } = await app.register()
-  for (const endpoint of endpoints) {
-    for (const address of [email, 'nobody@example.com']) {
-      const answer = await app.call('POST', `/account${endpoint}`, { json: { email: address } })
-      assert.equal(answer.status, 200)
-      assert.deepEqual(headersOf(answer), emptyHeaders)
+test('without option email both answer the same, and nothing is written', () =>
+  withApp({}, async (app) => {
+    const { email } = await app.register()
+    for (const endpoint of endpoints) {
+      for (const address of [email, 'nobody@example.com']) {
+        const answer = await app.call('POST', `/account${endpoint}`, { json: { email: address } })
+        assert.equal(answer.status, 200)
+        assert.deepEqual(headersOf(answer), emptyHeaders)
+      }
     }
-  }
-  assert.deepEqual(await app.sql('select * from outbox'), [])
-}))
+    assert.deepEqual(await app.sql('select * from outbox'), [])
+  }))

@@ -20,7 +20,12 @@ const hostile: Readonly<Record<string, string>>[] = [
   { 'x-forwarded-prefix': '/evil', 'x-forwarded-path': '/evil', 'x-original-url': '/evil', 'x-rewrite-url': '/evil' },
   { 'x-forwarded-server': 'evil.example', 'x-host': 'evil.example', 'x-original-host': 'evil.example' },
   { origin: 'https://evil.example', referer: 'https://evil.example/reset' },
-  { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'https' },
+  {
+    host: 'evil.example',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-for': '10.0.0.1',
+    'x-forwarded-proto': 'https',
+  },
 ]
 
 /** Every mail that a request can cause, by whoever sends it with `headers`. */
@@ -29,7 +34,11 @@ async function everyMail(app: MailApp, headers: Readonly<Record<string, string>>
   const password = 'Correct-Horse-7'
   return app.mailsOf(async () => {
     const call = async (path: string, json: unknown, token?: string) => {
-      const answer = await app.call('POST', `/account${path}`, { json, headers, ...(token === undefined ? {} : { token }) })
+      const answer = await app.call('POST', `/account${path}`, {
+        json,
+        headers,
+        ...(token === undefined ? {} : { token }),
+      })
       assert.equal(answer.status, 200, `${path} ${answer.body}`)
       return answer
     }
@@ -45,39 +54,66 @@ async function everyMail(app: MailApp, headers: Readonly<Record<string, string>>
 const oneHop = (_address: string, hop: number) => hop < 1
 
 for (const trustProxy of [false, true, '10.0.0.1', '127.0.0.1', oneHop]) {
-  test(`no header moves a mailed link while trustProxy is ${typeof trustProxy === 'function' ? 'one hop' : JSON.stringify(trustProxy)}`, () => withMailApp({
-    server: { trustProxy },
-    identity: { links: { resetPassword: 'https://app.example.com/reset' } },
-  }, async (app) => {
-    // The very first request after the start is a hostile one too.
-    for (const headers of hostile) {
-      const letters = await everyMail(app, headers)
-      assert.deepEqual(letters.map(({ kind }) => kind).sort(), ['confirmationLink', 'confirmationLink', 'confirmationLink', 'passwordResetLink'])
-      for (const { kind, content } of letters) {
-        const start = kind === 'passwordResetLink' ? 'https://app.example.com/reset?email=' : `${publicUrl}/account/confirmEmail?userId=`
-        assert.ok(content.startsWith(start), content)
-        assert.ok(!content.includes('evil'), content)
-      }
-    }
-  }))
+  test(`no header moves a mailed link while trustProxy is ${typeof trustProxy === 'function' ? 'one hop' : JSON.stringify(trustProxy)}`, () =>
+    withMailApp(
+      {
+        server: { trustProxy },
+        identity: { links: { resetPassword: 'https://app.example.com/reset' } },
+      },
+      async (app) => {
+        // The very first request after the start is a hostile one too.
+        for (const headers of hostile) {
+          const letters = await everyMail(app, headers)
+          assert.deepEqual(letters.map(({ kind }) => kind).sort(), [
+            'confirmationLink',
+            'confirmationLink',
+            'confirmationLink',
+            'passwordResetLink',
+          ])
+          for (const { kind, content } of letters) {
+            const start =
+              kind === 'passwordResetLink'
+                ? 'https://app.example.com/reset?email='
+                : `${publicUrl}/account/confirmEmail?userId=`
+            assert.ok(content.startsWith(start), content)
+            assert.ok(!content.includes('evil'), content)
+          }
+        }
+      },
+    ))
 }
 
-test('publicUrl keeps its port and its scheme', () => withMailApp({ identity: { publicUrl: 'http://127.0.0.1:3000' } }, async (app) => {
-  const letter = await app.mailOf(() => app.register())
-  assert.ok(letter.content.startsWith('http://127.0.0.1:3000/account/confirmEmail?userId='))
-}))
+test('publicUrl keeps its port and its scheme', () =>
+  withMailApp({ identity: { publicUrl: 'http://127.0.0.1:3000' } }, async (app) => {
+    const letter = await app.mailOf(() => app.register())
+    assert.ok(letter.content.startsWith('http://127.0.0.1:3000/account/confirmEmail?userId='))
+  }))
 
 test('a link goes to the prefix of the whole path, where the host registers us below one of its own', async () => {
   const mailbox = createMailbox()
   const app = Fastify()
-  await app.register(async (scope) => {
-    await scope.register(identity, {
-      prefix: '/account', publicUrl, email: mailbox, database: await databaseUrl(), schema: uniqueSchema(), password: { hasher: { memoryKiB: 64, iterations: 1 } },
-    })
-    scope.get('/flush', async () => { await scope.identity.mail.flush() })
-  }, { prefix: '/api/v1' })
+  await app.register(
+    async (scope) => {
+      await scope.register(identity, {
+        prefix: '/account',
+        publicUrl,
+        email: mailbox,
+        database: await databaseUrl(),
+        schema: uniqueSchema(),
+        password: { hasher: { memoryKiB: 64, iterations: 1 } },
+      })
+      scope.get('/flush', async () => {
+        await scope.identity.mail.flush()
+      })
+    },
+    { prefix: '/api/v1' },
+  )
   try {
-    await app.inject({ method: 'POST', url: '/api/v1/account/register', payload: { email: 'ann@example.com', password: 'Correct-Horse-7' } })
+    await app.inject({
+      method: 'POST',
+      url: '/api/v1/account/register',
+      payload: { email: 'ann@example.com', password: 'Correct-Horse-7' },
+    })
     await app.inject('/api/v1/flush')
     const letter = mailbox.letters[0]!
     assert.ok(letter.content.startsWith(`${publicUrl}/api/v1/account/confirmEmail?userId=`), letter.content)
@@ -92,7 +128,12 @@ test('two realms under two prefixes: each mails links to its own, and neither ta
   const options: AppOptions = {
     after: async (app) => {
       await app.register(identity, {
-        prefix: '/staff', decorator: 'staff', publicUrl: 'https://staff.example.com', email: staffBox, database: await databaseUrl(), schema: uniqueSchema(),
+        prefix: '/staff',
+        decorator: 'staff',
+        publicUrl: 'https://staff.example.com',
+        email: staffBox,
+        database: await databaseUrl(),
+        schema: uniqueSchema(),
         password: { hasher: { memoryKiB: 64, iterations: 1 } },
       })
     },

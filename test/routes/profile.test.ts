@@ -14,29 +14,48 @@ const profile = Type.Object({
 
 let server: TestApp
 
-before(async () => { server = await startApp({ identity: { profile } }) })
+before(async () => {
+  server = await startApp({ identity: { profile } })
+})
 after(() => server.close())
 
 let people = 0
 const register = (fields: object, of: TestApp = server) => {
   const email = `person-${++people}@example.com`
-  return of.call('POST', '/account/register', { json: { email, password: goodPassword, ...fields } }).then((answer) => ({ answer, email }))
+  return of
+    .call('POST', '/account/register', { json: { email, password: goodPassword, ...fields } })
+    .then((answer) => ({ answer, email }))
 }
 
-async function registered(fields: object, of: TestApp = server): Promise<{ email: string, token: string }> {
+async function registered(fields: object, of: TestApp = server): Promise<{ email: string; token: string }> {
   const { answer, email } = await register(fields, of)
   expectEmpty(answer, 200)
   return { email, token: (await of.signIn({ email, password: goodPassword })).accessToken }
 }
 
-const info = async (token: string, of: TestApp = server) => (await of.call('GET', '/account/manage/info', { token })).json()
-const change = (token: string, json: object, of: TestApp = server) => of.call('POST', '/account/manage/info', { token, json })
-const validation = (errors: string) => '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1",'
-  + `"title":"One or more validation errors occurred.","status":400,"errors":{${errors}}}`
+const info = async (token: string, of: TestApp = server) =>
+  (await of.call('GET', '/account/manage/info', { token })).json()
+const change = (token: string, json: object, of: TestApp = server) =>
+  of.call('POST', '/account/manage/info', { token, json })
+const validation = (errors: string) =>
+  '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1",' +
+  `"title":"One or more validation errors occurred.","status":400,"errors":{${errors}}}`
 
 test('fields given at registration are kept with the user and shown by /manage/info', async () => {
-  const { email, token } = await registered({ nickname: 'Ann', birthYear: 1990, address: { city: 'Ulm' }, news_letter: true })
-  assert.deepEqual(await info(token), { nickname: 'Ann', birthYear: 1990, address: { city: 'Ulm' }, news_letter: true, email, isEmailConfirmed: false })
+  const { email, token } = await registered({
+    nickname: 'Ann',
+    birthYear: 1990,
+    address: { city: 'Ulm' },
+    news_letter: true,
+  })
+  assert.deepEqual(await info(token), {
+    nickname: 'Ann',
+    birthYear: 1990,
+    address: { city: 'Ulm' },
+    news_letter: true,
+    email,
+    isEmailConfirmed: false,
+  })
   const user = (await server.app.identity.users.findByName(email))!
   assert.deepEqual(user.profile, { nickname: 'Ann', birthYear: 1990, address: { city: 'Ulm' }, news_letter: true })
 })
@@ -50,17 +69,27 @@ test('a field that must be there and is not, or is wrong, is told under its name
   const { answer, email } = await register({ birthYear: 1990 })
   expectProblem(answer, 400, validation('"nickname":["Expected required property","Expected string"]'))
   assert.equal(await server.app.identity.users.findByName(email), null)
-  expectProblem((await register({ nickname: '', birthYear: 1.5, address: { city: 5 } })).answer, 400, validation(
-    '"nickname":["Expected string length greater or equal to 1"],"birthYear":["Expected integer"],"address":["Expected string"]'))
-  expectProblem((await register({ nickname: 'x'.repeat(17) })).answer, 400, validation('"nickname":["Expected string length less or equal to 16"]'))
+  expectProblem(
+    (await register({ nickname: '', birthYear: 1.5, address: { city: 5 } })).answer,
+    400,
+    validation(
+      '"nickname":["Expected string length greater or equal to 1"],"birthYear":["Expected integer"],"address":["Expected string"]',
+    ),
+  )
+  expectProblem(
+    (await register({ nickname: 'x'.repeat(17) })).answer,
+    400,
+    validation('"nickname":["Expected string length less or equal to 16"]'),
+  )
   expectProblem((await register({ nickname: null })).answer, 400, validation('"nickname":["Expected string"]'))
   expectProblem((await register({ nickname: ['Ann'] })).answer, 400, validation('"nickname":["Expected string"]'))
 })
 
-test('many wrong values in one field are told once', () => withApp({ identity: { profile: Type.Object({ tags: Type.Array(Type.String()) }) } }, async (own) => {
-  const { answer } = await register({ tags: Array.from({ length: 4000 }, () => 1) }, own)
-  expectProblem(answer, 400, validation('"tags":["Expected string"]'))
-}))
+test('many wrong values in one field are told once', () =>
+  withApp({ identity: { profile: Type.Object({ tags: Type.Array(Type.String()) }) } }, async (own) => {
+    const { answer } = await register({ tags: Array.from({ length: 4000 }, () => 1) }, own)
+    expectProblem(answer, 400, validation('"tags":["Expected string"]'))
+  }))
 
 test('an address that is none is told before any field, and a field before the password', async () => {
   const answer = await server.call('POST', '/account/register', { json: { email: 'none', password: 'x' } })
@@ -70,20 +99,41 @@ test('an address that is none is told before any field, and a field before the p
 })
 
 test('names of fields are read in any letter case and as snake_case, and others are ignored', async () => {
-  const { email, token } = await registered({ NickName: 'Cy', birth_year: 2000, NEWS_LETTER: false, isAdmin: true, roles: ['admin'] })
-  assert.deepEqual(await info(token), { nickname: 'Cy', birthYear: 2000, news_letter: false, email, isEmailConfirmed: false })
-  assert.deepEqual((await server.app.identity.users.findByName(email))!.profile, { nickname: 'Cy', birthYear: 2000, news_letter: false })
+  const { email, token } = await registered({
+    NickName: 'Cy',
+    birth_year: 2000,
+    NEWS_LETTER: false,
+    isAdmin: true,
+    roles: ['admin'],
+  })
+  assert.deepEqual(await info(token), {
+    nickname: 'Cy',
+    birthYear: 2000,
+    news_letter: false,
+    email,
+    isEmailConfirmed: false,
+  })
+  assert.deepEqual((await server.app.identity.users.findByName(email))!.profile, {
+    nickname: 'Cy',
+    birthYear: 2000,
+    news_letter: false,
+  })
 })
 
 test('text that is no Unicode is 400', async () => {
   const answer = await server.call('POST', '/account/register', {
-    payload: `{"email":"lone@example.com","password":"${goodPassword}","nickname":"\\ud800"}`, headers: { 'content-type': 'application/json' },
+    payload: `{"email":"lone@example.com","password":"${goodPassword}","nickname":"\\ud800"}`,
+    headers: { 'content-type': 'application/json' },
   })
   expectEmpty(answer, 400)
 })
 
 test('text that Postgres cannot hold is 400, however deep', async () => {
-  for (const fields of [{ nickname: 'a\0b' }, { nickname: 'a', address: { city: 'a\0b' } }, { nickname: 'a', address: { city: '\ud800' } }]) {
+  for (const fields of [
+    { nickname: 'a\0b' },
+    { nickname: 'a', address: { city: 'a\0b' } },
+    { nickname: 'a', address: { city: '\ud800' } },
+  ]) {
     const { answer } = await register(fields)
     assert.equal(answer.status, 400, answer.body)
   }
@@ -99,7 +149,12 @@ test('POST /manage/info changes the fields that are given and leaves the others'
 
 test('a wrong field at POST /manage/info changes nothing, not even the password that came with it', async () => {
   const { email, token } = await registered({ nickname: 'Ed' })
-  const answer = await change(token, { nickname: 5, birthYear: 1980, newPassword: 'Other-Horse-7', oldPassword: goodPassword })
+  const answer = await change(token, {
+    nickname: 5,
+    birthYear: 1980,
+    newPassword: 'Other-Horse-7',
+    oldPassword: goodPassword,
+  })
   expectProblem(answer, 400, validation('"nickname":["Expected string"]'))
   assert.deepEqual(await info(token), { nickname: 'Ed', email, isEmailConfirmed: false })
   await server.signIn({ email, password: goodPassword })
@@ -123,7 +178,7 @@ test('a change of fields signs nobody out', async () => {
   const { email, token } = await registered({ nickname: 'Hal' })
   const other = await server.signIn({ email, password: goodPassword })
   await change(token, { nickname: 'Harald' })
-  assert.deepEqual((await info(other.accessToken) as { nickname: string }).nickname, 'Harald')
+  assert.deepEqual(((await info(other.accessToken)) as { nickname: string }).nickname, 'Harald')
   const refreshed = await server.call('POST', '/account/refresh', { json: { refreshToken: other.refreshToken } })
   assert.equal(refreshed.status, 200)
 })
@@ -131,7 +186,7 @@ test('a change of fields signs nobody out', async () => {
 test('two changes at once are both kept, or one is told to come again', async () => {
   const { token } = await registered({ nickname: 'Ida' })
   const answers = await Promise.all([change(token, { birthYear: 1970 }), change(token, { address: { city: 'Bonn' } })])
-  const kept = await info(token) as Record<string, unknown>
+  const kept = (await info(token)) as Record<string, unknown>
   for (const [index, answer] of answers.entries()) {
     if (answer.status === 200) assert.ok(index === 0 ? kept.birthYear === 1970 : kept.address !== undefined)
     else assert.deepEqual(Object.keys((answer.json() as { errors: object }).errors), ['ConcurrencyFailure'])
@@ -150,46 +205,89 @@ test('what the host keeps in the profile beside the fields is neither shown nor 
   assert.deepEqual((await users.findByName(email))!.profile, { nickname: 'Joe', internalScore: 7 })
 })
 
-test('in snake_case answers the fields are named so, and stored as the host wrote them', () => withApp({
-  identity: { profile, jsonNaming: 'snake_case' },
-}, async (own) => {
-  const { email, token } = await registeredInSnakeCase(own)
-  assert.deepEqual(await info(token, own), { nickname: 'Kai', birth_year: 1990, news_letter: true, email, is_email_confirmed: false })
-  assert.deepEqual((await own.app.identity.users.findByName(email))!.profile, { nickname: 'Kai', birthYear: 1990, news_letter: true })
-}))
+test('in snake_case answers the fields are named so, and stored as the host wrote them', () =>
+  withApp(
+    {
+      identity: { profile, jsonNaming: 'snake_case' },
+    },
+    async (own) => {
+      const { email, token } = await registeredInSnakeCase(own)
+      assert.deepEqual(await info(token, own), {
+        nickname: 'Kai',
+        birth_year: 1990,
+        news_letter: true,
+        email,
+        is_email_confirmed: false,
+      })
+      assert.deepEqual((await own.app.identity.users.findByName(email))!.profile, {
+        nickname: 'Kai',
+        birthYear: 1990,
+        news_letter: true,
+      })
+    },
+  ))
 
-async function registeredInSnakeCase(own: TestApp): Promise<{ email: string, token: string }> {
-  const { answer, email } = await register({ nickname: 'Kai', birth_year: 1990, newsLetter: true, news_letter: true }, own)
+async function registeredInSnakeCase(own: TestApp): Promise<{ email: string; token: string }> {
+  const { answer, email } = await register(
+    { nickname: 'Kai', birth_year: 1990, newsLetter: true, news_letter: true },
+    own,
+  )
   expectEmpty(answer, 200)
   const login = await own.call('POST', '/account/login', { json: { email, password: goodPassword } })
   return { email, token: (login.json() as { access_token: string }).access_token }
 }
 
-test('the document shows the fields with their own words', () => withApp({
-  identity: { profile },
-  before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
-}, (own) => {
-  const { paths } = own.app.swagger() as unknown as { paths: Record<string, Record<string, { requestBody: Body, responses: Record<string, Body> }>> }
-  const request = paths['/account/register']!.post!.requestBody.content['application/json']!.schema
-  assert.deepEqual(request.properties.nickname, { type: 'string', minLength: 1, maxLength: 16, description: 'What friends say' })
-  const shown = paths['/account/manage/info']!.get!.responses['200']!.content['application/json']!.schema
-  assert.deepEqual(Object.keys(shown.properties), ['email', 'isEmailConfirmed', 'nickname', 'birthYear', 'address', 'news_letter'])
-  return Promise.resolve()
-}))
+test('the document shows the fields with their own words', () =>
+  withApp(
+    {
+      identity: { profile },
+      before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
+    },
+    (own) => {
+      const { paths } = own.app.swagger() as unknown as {
+        paths: Record<string, Record<string, { requestBody: Body; responses: Record<string, Body> }>>
+      }
+      const request = paths['/account/register']!.post!.requestBody.content['application/json']!.schema
+      assert.deepEqual(request.properties.nickname, {
+        type: 'string',
+        minLength: 1,
+        maxLength: 16,
+        description: 'What friends say',
+      })
+      const shown = paths['/account/manage/info']!.get!.responses['200']!.content['application/json']!.schema
+      assert.deepEqual(Object.keys(shown.properties), [
+        'email',
+        'isEmailConfirmed',
+        'nickname',
+        'birthYear',
+        'address',
+        'news_letter',
+      ])
+      return Promise.resolve()
+    },
+  ))
 
 interface Body {
-  readonly content: Record<string, { readonly schema: { readonly properties: Record<string, unknown>, readonly required?: string[] } }>
+  readonly content: Record<
+    string,
+    { readonly schema: { readonly properties: Record<string, unknown>; readonly required?: string[] } }
+  >
 }
 
 test('a profile that is no TypeBox object, has a field of ours or two that are spelled alike stops register', async () => {
-  const refused = (given: unknown, problem: RegExp) => assert.rejects(
-    withApp({ identity: { profile: given as TObject } }, () => Promise.resolve()),
-    { code: 'FST_IDENTITY_INVALID_OPTION', message: problem })
+  const refused = (given: unknown, problem: RegExp) =>
+    assert.rejects(
+      withApp({ identity: { profile: given as TObject } }, () => Promise.resolve()),
+      { code: 'FST_IDENTITY_INVALID_OPTION', message: problem },
+    )
   await refused({}, /^Option 'profile' is no TypeBox object with fields/)
   await refused(Type.Object({}), /is no TypeBox object with fields/)
   await refused('nickname', /is no TypeBox object with fields/)
   for (const name of ['email', 'E_Mail', 'userName', 'password', 'new_password', 'isEmailConfirmed', 'roles', 'id']) {
     await refused(Type.Object({ [name]: Type.String() }), new RegExp(`has the field '${name}', which is ours`))
   }
-  await refused(Type.Object({ nickName: Type.String(), nick_name: Type.String() }), /has the fields 'nickName' and 'nick_name', which are read alike/)
+  await refused(
+    Type.Object({ nickName: Type.String(), nick_name: Type.String() }),
+    /has the fields 'nickName' and 'nick_name', which are read alike/,
+  )
 })

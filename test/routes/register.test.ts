@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { expectEmpty, expectProblem, goodPassword, startApp, type Answer, type TestApp, withApp } from '../support/app.js'
+import {
+  expectEmpty,
+  expectProblem,
+  goodPassword,
+  startApp,
+  type Answer,
+  type TestApp,
+  withApp,
+} from '../support/app.js'
 
 let server: TestApp
 
-before(async () => { server = await startApp() })
+before(async () => {
+  server = await startApp()
+})
 after(() => server.close())
 
 const send = (json: unknown, to: TestApp = server) => to.call('POST', '/account/register', { json })
@@ -34,12 +44,24 @@ test('a registration answers 200 with nothing in it, and signs nobody in', async
 test('without an e-mail address there is no user', async () => {
   const before = (await users()).length
   const invalid: [email: string | null, shown: string][] = [
-    [null, ''], ['', ''], ['plain', 'plain'], ['@example.com', '@example.com'], ['ann@', 'ann@'], ['a@b@c', 'a@b@c'], ['@', '@'],
-    ['ann\n@example.com', 'ann\\n@example.com'], ['ann@exam\rple.com', 'ann@exam\\rple.com'], ['"', '\\"'],
+    [null, ''],
+    ['', ''],
+    ['plain', 'plain'],
+    ['@example.com', '@example.com'],
+    ['ann@', 'ann@'],
+    ['a@b@c', 'a@b@c'],
+    ['@', '@'],
+    ['ann\n@example.com', 'ann\\n@example.com'],
+    ['ann@exam\rple.com', 'ann@exam\\rple.com'],
+    ['"', '\\"'],
   ]
   for (const [email, shown] of invalid) {
     // The address is judged before the password, which here is bad too.
-    expectProblem(await send({ email, password: 'x' }), 400, validation(`"InvalidEmail":["Email '${shown}' is invalid."]`))
+    expectProblem(
+      await send({ email, password: 'x' }),
+      400,
+      validation(`"InvalidEmail":["Email '${shown}' is invalid."]`),
+    )
   }
   assert.equal((await users()).length, before)
 })
@@ -49,10 +71,23 @@ test('a@b is an e-mail address, also in the shortest spelling of the request', a
 })
 
 test('characters outside the allowed ones make an invalid user name, also those that fold onto ASCII', async () => {
-  for (const email of ['a b@c', 'mike@gıthub.com', 'ſam@example.com', "o'neil@example.com", 'a\t@b', '<b>@x', 'a\u0000@x', '🙂@example.com', 'é@x']) {
+  for (const email of [
+    'a b@c',
+    'mike@gıthub.com',
+    'ſam@example.com',
+    "o'neil@example.com",
+    'a\t@b',
+    '<b>@x',
+    'a\u0000@x',
+    '🙂@example.com',
+    'é@x',
+  ]) {
     const shown = JSON.stringify(email).slice(1, -1)
-    expectProblem(await send({ email, password: goodPassword }), 400,
-      validation(`"InvalidUserName":["Username '${shown}' is invalid, can only contain letters or digits."]`))
+    expectProblem(
+      await send({ email, password: goodPassword }),
+      400,
+      validation(`"InvalidUserName":["Username '${shown}' is invalid, can only contain letters or digits."]`),
+    )
   }
 })
 
@@ -74,44 +109,67 @@ test('an address longer than a row is an invalid user name, and one that no mail
 })
 
 test('an empty password misses every rule, in the order of the reference', async () => {
-  expectProblem(await send({ email: 'weak@example.com', password: '' }), 400, validation([
-    '"PasswordTooShort":["Passwords must be at least 6 characters."]',
-    '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
-    '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
-    '"PasswordRequiresLower":["Passwords must have at least one lowercase (\'a\'-\'z\')."]',
-    '"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]',
-    '"PasswordRequiresUniqueChars":["Passwords must use at least 1 different characters."]',
-  ].join(',')))
+  expectProblem(
+    await send({ email: 'weak@example.com', password: '' }),
+    400,
+    validation(
+      [
+        '"PasswordTooShort":["Passwords must be at least 6 characters."]',
+        '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
+        '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
+        '"PasswordRequiresLower":["Passwords must have at least one lowercase (\'a\'-\'z\')."]',
+        '"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]',
+        '"PasswordRequiresUniqueChars":["Passwords must use at least 1 different characters."]',
+      ].join(','),
+    ),
+  )
 })
 
 test('a password that is too long is refused before it is hashed', async () => {
-  expectProblem(await send({ email: 'long@example.com', password: `Aa1!${'x'.repeat(509)}` }), 400,
-    validation('"PasswordTooLong":["Passwords must be at most 512 characters."]'))
+  expectProblem(
+    await send({ email: 'long@example.com', password: `Aa1!${'x'.repeat(509)}` }),
+    400,
+    validation('"PasswordTooLong":["Passwords must be at most 512 characters."]'),
+  )
   expectEmpty(await send({ email: 'long@example.com', password: `Aa1!${'x'.repeat(508)}` }), 200)
 })
 
 test('a taken name is told as it was typed, in any letter case', async () => {
   const { email } = await server.register({ email: 'taken@example.com' })
   for (const typed of [email, 'TAKEN@example.com', 'Taken@Example.Com']) {
-    expectProblem(await send({ email: typed, password: goodPassword }), 400,
-      validation(`"DuplicateUserName":["Username '${typed}' is already taken."]`))
+    expectProblem(
+      await send({ email: typed, password: goodPassword }),
+      400,
+      validation(`"DuplicateUserName":["Username '${typed}' is already taken."]`),
+    )
   }
 })
 
 test('a taken name with a weak password shows the password errors only', async () => {
   const { email } = await server.register()
-  expectProblem(await send({ email, password: 'Weak-Password' }), 400,
-    validation('"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]'))
+  expectProblem(
+    await send({ email, password: 'Weak-Password' }),
+    400,
+    validation('"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]'),
+  )
 })
 
-test('with requireUniqueEmail a taken address gives two keys', () => withApp({ identity: { user: { requireUniqueEmail: true } } }, async (unique) => {
-  const { email } = await unique.register()
-  expectProblem(await send({ email, password: goodPassword }, unique), 400,
-    validation(`"DuplicateUserName":["Username '${email}' is already taken."],"DuplicateEmail":["Email '${email}' is already taken."]`))
-}))
+test('with requireUniqueEmail a taken address gives two keys', () =>
+  withApp({ identity: { user: { requireUniqueEmail: true } } }, async (unique) => {
+    const { email } = await unique.register()
+    expectProblem(
+      await send({ email, password: goodPassword }, unique),
+      400,
+      validation(
+        `"DuplicateUserName":["Username '${email}' is already taken."],"DuplicateEmail":["Email '${email}' is already taken."]`,
+      ),
+    )
+  }))
 
 test('of many registrations of one name at once exactly one succeeds, and the others are told that it is taken', async () => {
-  const answers = await Promise.all(Array.from({ length: 20 }, () => send({ email: 'race@example.com', password: goodPassword })))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => send({ email: 'race@example.com', password: goodPassword })),
+  )
   const refused = answers.filter(({ status }) => status !== 200)
   assert.equal(refused.length, 19)
   for (const answer of refused) {
@@ -120,15 +178,31 @@ test('of many registrations of one name at once exactly one succeeds, and the ot
   assert.equal((await server.sql("select id from users where normalized_user_name = 'RACE@EXAMPLE.COM'")).length, 1)
 })
 
-test('errors come in the words of option errors, under the codes of the reference', () => withApp({ identity: { errors: (code, args) => `${code}: ${args.join('/')} geht nicht` } }, async (german) => {
-  expectProblem(await send({ email: 'ann', password: goodPassword }, german), 400, validation('"InvalidEmail":["InvalidEmail: ann geht nicht"]'))
-}))
+test('errors come in the words of option errors, under the codes of the reference', () =>
+  withApp({ identity: { errors: (code, args) => `${code}: ${args.join('/')} geht nicht` } }, async (german) => {
+    expectProblem(
+      await send({ email: 'ann', password: goodPassword }, german),
+      400,
+      validation('"InvalidEmail":["InvalidEmail: ann geht nicht"]'),
+    )
+  }))
 
 test('password null, a missing member and a wrong type are 400 without a body', async () => {
   const bodies: unknown[] = [
-    { email: 'x@example.com', password: null }, { email: 'x@example.com' }, { password: goodPassword }, {}, [], null, 'text', 5, true,
-    { email: 5, password: goodPassword }, { email: ['x@example.com'], password: goodPassword }, { email: 'x@example.com', password: [goodPassword] },
-    { email: true, password: goodPassword }, { email: 'x@example.com', password: {} },
+    { email: 'x@example.com', password: null },
+    { email: 'x@example.com' },
+    { password: goodPassword },
+    {},
+    [],
+    null,
+    'text',
+    5,
+    true,
+    { email: 5, password: goodPassword },
+    { email: ['x@example.com'], password: goodPassword },
+    { email: 'x@example.com', password: [goodPassword] },
+    { email: true, password: goodPassword },
+    { email: 'x@example.com', password: {} },
   ]
   for (const body of bodies) expectEmpty(await send(body), 400)
 })
@@ -141,7 +215,8 @@ test('members are found in any letter case, and the last one wins', async () => 
     `{"email":"first@example.com","email":"second@example.com","password":"x","PASSWORD":${password}}`,
     `{"email":"first@example.com","Email":"third@example.com","password":${password}}`,
     `{"EMAIL":"first@example.com","eMail":"no","email":"fourth@example.com","password":${password}}`,
-  ]) expectEmpty(await server.call('POST', '/account/register', { payload, headers }), 200)
+  ])
+    expectEmpty(await server.call('POST', '/account/register', { payload, headers }), 200)
   const names = (await users()).map((user) => user.user_name)
   for (const name of ['upper', 'second', 'third', 'fourth']) assert.ok(names.includes(`${name}@example.com`), name)
   assert.ok(!names.includes('first@example.com'))
@@ -150,10 +225,27 @@ test('members are found in any letter case, and the last one wins', async () => 
 test('unknown members are ignored and nothing of them is stored', async () => {
   const id = '0191e4c0-0000-7000-8000-000000000001'
   const answer = await send({
-    email: 'mass@example.com', password: goodPassword, id, userName: 'admin', user_name: 'admin', emailConfirmed: true, email_confirmed: true,
-    isEmailConfirmed: true, roles: ['admin'], claims: [{ type: 'role', value: 'admin' }], lockoutEnd: null, lockoutEnabled: false,
-    securityStamp: 'mine', concurrencyStamp: id, passwordHash: 'mine', twoFactorEnabled: true, profile: { isAdmin: true }, isAdmin: true,
-    createdAt: '2000-01-01T00:00:00Z', phoneNumber: '1', phoneNumberConfirmed: true,
+    email: 'mass@example.com',
+    password: goodPassword,
+    id,
+    userName: 'admin',
+    user_name: 'admin',
+    emailConfirmed: true,
+    email_confirmed: true,
+    isEmailConfirmed: true,
+    roles: ['admin'],
+    claims: [{ type: 'role', value: 'admin' }],
+    lockoutEnd: null,
+    lockoutEnabled: false,
+    securityStamp: 'mine',
+    concurrencyStamp: id,
+    passwordHash: 'mine',
+    twoFactorEnabled: true,
+    profile: { isAdmin: true },
+    isAdmin: true,
+    createdAt: '2000-01-01T00:00:00Z',
+    phoneNumber: '1',
+    phoneNumberConfirmed: true,
   })
   expectEmpty(answer, 200)
   const [user] = await server.sql("select * from users where email = 'mass@example.com'")
@@ -184,23 +276,54 @@ test('__proto__ and constructor in a body change nothing but are no reason to re
   for (const answer of answers) expectEmpty(answer, 200)
   assert.equal(({} as Record<string, unknown>).polluted, undefined)
   // The members of a prototype are not the members of the body.
-  expectEmpty(await server.call('POST', '/account/register', { payload: `{"__proto__":{"email":"q@x.com","password":"${goodPassword}"}}`, headers }), 400)
+  expectEmpty(
+    await server.call('POST', '/account/register', {
+      payload: `{"__proto__":{"email":"q@x.com","password":"${goodPassword}"}}`,
+      headers,
+    }),
+    400,
+  )
 })
 
-test('a validator of the host has a say after the rules', () => withApp({
-    identity: { password: { validators: [(password, user) => password.includes('Horse') ? [{ code: 'TooFamous', description: `Not for ${user.userName}` }] : []] } },
-  }, async (strict) => {
-  expectProblem(await send({ email: 'ann@example.com', password: 'Horse' }, strict), 400, validation([
-    '"PasswordTooShort":["Passwords must be at least 6 characters."]',
-    '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
-    '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
-    '"TooFamous":["Not for ann@example.com"]',
-  ].join(',')))
-}))
+test('a validator of the host has a say after the rules', () =>
+  withApp(
+    {
+      identity: {
+        password: {
+          validators: [
+            (password, user) =>
+              password.includes('Horse') ? [{ code: 'TooFamous', description: `Not for ${user.userName}` }] : [],
+          ],
+        },
+      },
+    },
+    async (strict) => {
+      expectProblem(
+        await send({ email: 'ann@example.com', password: 'Horse' }, strict),
+        400,
+        validation(
+          [
+            '"PasswordTooShort":["Passwords must be at least 6 characters."]',
+            '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
+            '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
+            '"TooFamous":["Not for ann@example.com"]',
+          ].join(','),
+        ),
+      )
+    },
+  ))
 
 test('failures of one code stand in one list, in their order', async () => {
-  const twice = [{ code: 'Odd', description: 'first' }, { code: 'Other', description: 'second' }, { code: 'Odd', description: 'third' }]
+  const twice = [
+    { code: 'Odd', description: 'first' },
+    { code: 'Other', description: 'second' },
+    { code: 'Odd', description: 'third' },
+  ]
   await withApp({ identity: { password: { validators: [() => twice] } } }, async (strict) => {
-    expectProblem(await send({ email: 'ann@example.com', password: goodPassword }, strict), 400, validation('"Odd":["first","third"],"Other":["second"]'))
+    expectProblem(
+      await send({ email: 'ann@example.com', password: goodPassword }, strict),
+      400,
+      validation('"Odd":["first","third"],"Other":["second"]'),
+    )
   })
 })

@@ -6,7 +6,9 @@ import { bitFlips, respellings } from '../support/tampering.js'
 
 let server: MailApp
 
-before(async () => { server = await startMailApp() })
+before(async () => {
+  server = await startMailApp()
+})
 after(() => server.close())
 
 const newPassword = 'Another-Horse-8'
@@ -16,14 +18,21 @@ function validation(errors: string): string {
   return `{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1","title":"One or more validation errors occurred.","status":400,"errors":{${errors}}}`
 }
 
-const expectInvalidToken = (answer: Answer) => expectProblem(answer, 400, validation('"InvalidToken":["Invalid token."]'))
+const expectInvalidToken = (answer: Answer) =>
+  expectProblem(answer, 400, validation('"InvalidToken":["Invalid token."]'))
 
 /** Somebody whose address is confirmed and who was mailed a code. */
-async function forgetful(app: MailApp = server): Promise<Person & { readonly userId: string, readonly resetCode: string }> {
+async function forgetful(
+  app: MailApp = server,
+): Promise<Person & { readonly userId: string; readonly resetCode: string }> {
   let person: Person | undefined
-  const letter = await app.mailOf(async () => { person = await app.register() })
+  const letter = await app.mailOf(async () => {
+    person = await app.register()
+  })
   assert.equal((await app.call('GET', letter.path)).status, 200)
-  const { content } = await app.mailOf(() => app.call('POST', '/account/forgotPassword', { json: { email: person!.email } }))
+  const { content } = await app.mailOf(() =>
+    app.call('POST', '/account/forgotPassword', { json: { email: person!.email } }),
+  )
   return { ...person!, userId: parameterOf(letter, 'userId'), resetCode: content }
 }
 
@@ -51,7 +60,11 @@ test('a reset ends the other codes of the user', async () => {
   const change = users.generateChangeEmailToken((await users.findById(userId))!, 'new@example.com')
   expectEmpty(await reset({ email, resetCode: second.content, newPassword }), 200)
   expectInvalidToken(await reset({ email, resetCode, newPassword: 'Third-Horse-9' }))
-  expectEmpty(await server.call('GET', `/account/confirmEmail?userId=${userId}&code=${change}&changedEmail=new%40example.com`), 401, { 'referrer-policy': 'no-referrer' })
+  expectEmpty(
+    await server.call('GET', `/account/confirmEmail?userId=${userId}&code=${change}&changedEmail=new%40example.com`),
+    401,
+    { 'referrer-policy': 'no-referrer' },
+  )
 })
 
 test('the address is found in any letter case', async () => {
@@ -71,22 +84,26 @@ test('a reset ends every session at once, and signs nobody in', async () => {
   assert.deepEqual(await server.sql('select id from sessions where user_id = $1', [person.userId]), [])
 })
 
-test('a code is good until the second before its hour is over', () => withMailApp({}, async (app) => {
-  const person = await forgetful(app)
-  app.clock.advance(3600)
-  expectInvalidToken(await reset({ email: person.email, resetCode: person.resetCode, newPassword }, app))
-  const another = await app.mailOf(() => app.call('POST', '/account/forgotPassword', { json: { email: person.email } }))
-  app.clock.advance(3599)
-  expectEmpty(await reset({ email: person.email, resetCode: another.content, newPassword }, app), 200)
-}))
+test('a code is good until the second before its hour is over', () =>
+  withMailApp({}, async (app) => {
+    const person = await forgetful(app)
+    app.clock.advance(3600)
+    expectInvalidToken(await reset({ email: person.email, resetCode: person.resetCode, newPassword }, app))
+    const another = await app.mailOf(() =>
+      app.call('POST', '/account/forgotPassword', { json: { email: person.email } }),
+    )
+    app.clock.advance(3599)
+    expectEmpty(await reset({ email: person.email, resetCode: another.content, newPassword }, app), 200)
+  }))
 
-test('option codes.resetPasswordSeconds says how long', () => withMailApp({ identity: { codes: { resetPasswordSeconds: 30 } } }, async (app) => {
-  const [ann, bob] = [await forgetful(app), await forgetful(app)]
-  app.clock.advance(29)
-  expectEmpty(await reset({ email: ann.email, resetCode: ann.resetCode, newPassword }, app), 200)
-  app.clock.advance(1)
-  expectInvalidToken(await reset({ email: bob.email, resetCode: bob.resetCode, newPassword }, app))
-}))
+test('option codes.resetPasswordSeconds says how long', () =>
+  withMailApp({ identity: { codes: { resetPasswordSeconds: 30 } } }, async (app) => {
+    const [ann, bob] = [await forgetful(app), await forgetful(app)]
+    app.clock.advance(29)
+    expectEmpty(await reset({ email: ann.email, resetCode: ann.resetCode, newPassword }, app), 200)
+    app.clock.advance(1)
+    expectInvalidToken(await reset({ email: bob.email, resetCode: bob.resetCode, newPassword }, app))
+  }))
 
 test('an unknown user, an unconfirmed one and every fault of a code are the same InvalidToken', async () => {
   const { email, resetCode, userId } = await forgetful()
@@ -101,14 +118,22 @@ test('an unknown user, an unconfirmed one and every fault of a code are the same
     await reset({ email: 'nobody@example.com', resetCode, newPassword: 'x' }),
     await reset({ email: '', resetCode, newPassword: '' }),
     await reset({ email: 'nul\0', resetCode, newPassword: '' }),
-    await reset({ email: unconfirmed.email, resetCode: users.generatePasswordResetToken(unconfirmedUser), newPassword: 'x' }),
+    await reset({
+      email: unconfirmed.email,
+      resetCode: users.generatePasswordResetToken(unconfirmedUser),
+      newPassword: 'x',
+    }),
     await reset({ email: other.email, resetCode, newPassword: 'x' }),
     await reset({ email, resetCode: other.resetCode, newPassword: 'x' }),
     await reset({ email, resetCode: users.generateEmailConfirmationToken(user), newPassword: 'x' }),
     await reset({ email, resetCode: users.generateChangeEmailToken(user, email), newPassword: 'x' }),
     await reset({ email, resetCode: accessToken, newPassword: 'x' }),
     await reset({ email, resetCode: refreshToken, newPassword: 'x' }),
-    ...await Promise.all(['', ' ', '!', 'x', 'null', '\0', 'é', 'A'.repeat(100), 'A'.repeat(5000)].map((code) => reset({ email, resetCode: code, newPassword: 'x' }))),
+    ...(await Promise.all(
+      ['', ' ', '!', 'x', 'null', '\0', 'é', 'A'.repeat(100), 'A'.repeat(5000)].map((code) =>
+        reset({ email, resetCode: code, newPassword: 'x' }),
+      ),
+    )),
   ]
   for (const answer of answers) expectInvalidToken(answer)
   assert.equal(new Set(answers.map(({ headers }) => JSON.stringify(Object.entries({ ...headers, date: '' })))).size, 1)
@@ -119,23 +144,34 @@ test('a code that is mangled, shortened or spelled otherwise is invalid', async 
   const { email, resetCode } = await forgetful()
   for (const wrong of respellings(resetCode)) expectInvalidToken(await reset({ email, resetCode: wrong, newPassword }))
   let place = 0
-  for (const wrong of bitFlips(resetCode)) if (place++ % 7 === 0) expectInvalidToken(await reset({ email, resetCode: wrong, newPassword }))
-  for (let length = 0; length < resetCode.length; length += 5) expectInvalidToken(await reset({ email, resetCode: resetCode.slice(0, length), newPassword }))
+  for (const wrong of bitFlips(resetCode))
+    if (place++ % 7 === 0) expectInvalidToken(await reset({ email, resetCode: wrong, newPassword }))
+  for (let length = 0; length < resetCode.length; length += 5)
+    expectInvalidToken(await reset({ email, resetCode: resetCode.slice(0, length), newPassword }))
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
 })
 
 test('with a good code the password is judged as at a registration, and the code stays good', async () => {
   const { email, resetCode } = await forgetful()
-  expectProblem(await reset({ email, resetCode, newPassword: '' }), 400, validation([
-    '"PasswordTooShort":["Passwords must be at least 6 characters."]',
-    '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
-    '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
-    '"PasswordRequiresLower":["Passwords must have at least one lowercase (\'a\'-\'z\')."]',
-    '"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]',
-    '"PasswordRequiresUniqueChars":["Passwords must use at least 1 different characters."]',
-  ].join(',')))
-  expectProblem(await reset({ email, resetCode, newPassword: `Aa1!${'x'.repeat(509)}` }), 400,
-    validation('"PasswordTooLong":["Passwords must be at most 512 characters."]'))
+  expectProblem(
+    await reset({ email, resetCode, newPassword: '' }),
+    400,
+    validation(
+      [
+        '"PasswordTooShort":["Passwords must be at least 6 characters."]',
+        '"PasswordRequiresNonAlphanumeric":["Passwords must have at least one non alphanumeric character."]',
+        '"PasswordRequiresDigit":["Passwords must have at least one digit (\'0\'-\'9\')."]',
+        '"PasswordRequiresLower":["Passwords must have at least one lowercase (\'a\'-\'z\')."]',
+        '"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]',
+        '"PasswordRequiresUniqueChars":["Passwords must use at least 1 different characters."]',
+      ].join(','),
+    ),
+  )
+  expectProblem(
+    await reset({ email, resetCode, newPassword: `Aa1!${'x'.repeat(509)}` }),
+    400,
+    validation('"PasswordTooLong":["Passwords must be at most 512 characters."]'),
+  )
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
   expectEmpty(await reset({ email, resetCode, newPassword }), 200)
 })
@@ -154,7 +190,13 @@ test('a code outlives a confirmation and a login, but no change of the second fa
   const { users } = server.app.identity
   const user = (await users.findById(userId))!
   // Judged by its password: the code is good.
-  expectProblem(await reset({ email, resetCode, newPassword: 'ort7-' }), 400, validation('"PasswordTooShort":["Passwords must be at least 6 characters."],"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]'))
+  expectProblem(
+    await reset({ email, resetCode, newPassword: 'ort7-' }),
+    400,
+    validation(
+      '"PasswordTooShort":["Passwords must be at least 6 characters."],"PasswordRequiresUpper":["Passwords must have at least one uppercase (\'A\'-\'Z\')."]',
+    ),
+  )
   assert.ok((await users.setTwoFactorEnabled(user, false)).succeeded)
   expectInvalidToken(await reset({ email, resetCode, newPassword }))
 })
@@ -175,17 +217,39 @@ test('null, a missing member and a wrong type are 400 without a body', async () 
   }
   for (const body of [null, [], 'text', 1, {}]) expectEmpty(await reset(body), 400)
   expectEmpty(await server.call('POST', '/account/resetPassword'), 400)
-  expectEmpty(await server.call('POST', '/account/resetPassword', { payload: JSON.stringify(whole), headers: { 'content-type': 'text/plain' } }), 415)
+  expectEmpty(
+    await server.call('POST', '/account/resetPassword', {
+      payload: JSON.stringify(whole),
+      headers: { 'content-type': 'text/plain' },
+    }),
+    415,
+  )
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
 })
 
 test('other verbs are 405', async () => {
-  for (const verb of ['GET', 'PUT', 'PATCH', 'DELETE']) expectEmpty(await server.call(verb, '/account/resetPassword'), 405, { allow: 'POST' })
+  for (const verb of ['GET', 'PUT', 'PATCH', 'DELETE'])
+    expectEmpty(await server.call(verb, '/account/resetPassword'), 405, { allow: 'POST' })
 })
 
-test('a validator of the host has a say in a reset', () => withMailApp({
-  identity: { password: { validators: [(password, user) => password.includes(user.userName) ? [{ code: 'TooNear', description: 'Too near' }] : []] } },
-}, async (app) => {
-  const { email, resetCode } = await forgetful(app)
-  expectProblem(await reset({ email, resetCode, newPassword: `${email}-Aa1` }, app), 400, validation('"TooNear":["Too near"]'))
-}))
+test('a validator of the host has a say in a reset', () =>
+  withMailApp(
+    {
+      identity: {
+        password: {
+          validators: [
+            (password, user) =>
+              password.includes(user.userName) ? [{ code: 'TooNear', description: 'Too near' }] : [],
+          ],
+        },
+      },
+    },
+    async (app) => {
+      const { email, resetCode } = await forgetful(app)
+      expectProblem(
+        await reset({ email, resetCode, newPassword: `${email}-Aa1` }, app),
+        400,
+        validation('"TooNear":["Too near"]'),
+      )
+    },
+  ))

@@ -2,26 +2,44 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { MailMessage } from '../../src/index.js'
-import { expectEmpty, expectProblem, goodPassword, startApp, type TestApp, type Tokens, withApp } from '../support/app.js'
+import {
+  expectEmpty,
+  expectProblem,
+  goodPassword,
+  startApp,
+  type TestApp,
+  type Tokens,
+  withApp,
+} from '../support/app.js'
 
 const mails: MailMessage[] = []
 let server: TestApp
 
 before(async () => {
-  server = await startApp({ identity: {
-    user: { userNameIsEmail: false },
-    publicUrl: 'https://app.example',
-    email: { send: (message) => { mails.push(message); return Promise.resolve() } },
-  } })
+  server = await startApp({
+    identity: {
+      user: { userNameIsEmail: false },
+      publicUrl: 'https://app.example',
+      email: {
+        send: (message) => {
+          mails.push(message)
+          return Promise.resolve()
+        },
+      },
+    },
+  })
 })
 after(() => server.close())
 
 const post = (path: string, json: object, of: TestApp = server) => of.call('POST', `/account${path}`, { json })
-const register = (userName: string, email: string, of: TestApp = server) => post('/register', { userName, email, password: goodPassword }, of)
+const register = (userName: string, email: string, of: TestApp = server) =>
+  post('/register', { userName, email, password: goodPassword }, of)
 const login = (by: object, password = goodPassword) => post('/login', { ...by, password })
-const failed = '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.2","title":"Unauthorized","status":401,"detail":"Failed"}'
-const validation = (errors: string) => '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1",'
-  + `"title":"One or more validation errors occurred.","status":400,"errors":{${errors}}}`
+const failed =
+  '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.2","title":"Unauthorized","status":401,"detail":"Failed"}'
+const validation = (errors: string) =>
+  '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.1",' +
+  `"title":"One or more validation errors occurred.","status":400,"errors":{${errors}}}`
 
 async function mailTo(address: string): Promise<URL> {
   await server.app.identity.mail.flush()
@@ -31,11 +49,21 @@ async function mailTo(address: string): Promise<URL> {
 
 test('a person registers with name and address and logs in by either, in any letter case', async () => {
   expectEmpty(await register('ann', 'ann@example.com'), 200)
-  for (const by of [{ userName: 'ann' }, { userName: 'ANN' }, { username: 'Ann' }, { user_name: 'ann' }, { email: 'ann@example.com' }, { email: 'ANN@example.com' }]) {
+  for (const by of [
+    { userName: 'ann' },
+    { userName: 'ANN' },
+    { username: 'Ann' },
+    { user_name: 'ann' },
+    { email: 'ann@example.com' },
+    { email: 'ANN@example.com' },
+  ]) {
     const answer = await login(by)
     assert.equal(answer.status, 200, JSON.stringify(by))
     const { accessToken } = answer.json() as Tokens
-    assert.equal((await server.call('GET', '/account/manage/info', { token: accessToken })).body, '{"email":"ann@example.com","isEmailConfirmed":false}')
+    assert.equal(
+      (await server.call('GET', '/account/manage/info', { token: accessToken })).body,
+      '{"email":"ann@example.com","isEmailConfirmed":false}',
+    )
   }
 })
 
@@ -60,19 +88,33 @@ test('a login that says neither is 400, and one that says null for a name as wel
 
 test('a taken name is told; a taken address is none of our business unless it must be unique', async () => {
   await register('dora', 'dora@example.com')
-  expectProblem(await register('DORA', 'other@example.com'), 400, validation('"DuplicateUserName":["Username \'DORA\' is already taken."]'))
+  expectProblem(
+    await register('DORA', 'other@example.com'),
+    400,
+    validation('"DuplicateUserName":["Username \'DORA\' is already taken."]'),
+  )
   expectEmpty(await register('dora-2', 'dora@example.com'), 200)
   await withApp({ identity: { user: { userNameIsEmail: false, requireUniqueEmail: true } } }, async (unique) => {
     expectEmpty(await register('dora', 'dora@example.com', unique), 200)
-    expectProblem(await register('dora-2', 'Dora@example.com', unique), 400, validation('"DuplicateEmail":["Email \'Dora@example.com\' is already taken."]'))
+    expectProblem(
+      await register('dora-2', 'Dora@example.com', unique),
+      400,
+      validation('"DuplicateEmail":["Email \'Dora@example.com\' is already taken."]'),
+    )
   })
 })
 
 test('a name with characters that are not allowed is told', async () => {
-  expectProblem(await register('ä b', 'x@example.com'), 400,
-    validation('"InvalidUserName":["Username \'ä b\' is invalid, can only contain letters or digits."]'))
-  expectProblem(await register('', 'x@example.com'), 400,
-    validation('"InvalidUserName":["Username \'\' is invalid, can only contain letters or digits."]'))
+  expectProblem(
+    await register('ä b', 'x@example.com'),
+    400,
+    validation('"InvalidUserName":["Username \'ä b\' is invalid, can only contain letters or digits."]'),
+  )
+  expectProblem(
+    await register('', 'x@example.com'),
+    400,
+    validation('"InvalidUserName":["Username \'\' is invalid, can only contain letters or digits."]'),
+  )
 })
 
 test("a name that looks like somebody's address opens nobody's account but its own", async () => {
@@ -80,7 +122,10 @@ test("a name that looks like somebody's address opens nobody's account but its o
   expectEmpty(await register('eve@example.com', 'mallory@example.com'), 200)
   const answer = await login({ email: 'eve@example.com' })
   const { accessToken } = answer.json() as Tokens
-  assert.equal((await server.call('GET', '/account/manage/info', { token: accessToken })).body, '{"email":"eve@example.com","isEmailConfirmed":false}')
+  assert.equal(
+    (await server.call('GET', '/account/manage/info', { token: accessToken })).body,
+    '{"email":"eve@example.com","isEmailConfirmed":false}',
+  )
 })
 
 test('an address of several people logs nobody in who has not confirmed it, and the one who has as ever', async () => {
@@ -95,14 +140,20 @@ test('an address of several people logs nobody in who has not confirmed it, and 
   expectProblem(await login({ email: 'fay@example.com' }), 401, failed)
 })
 
-test('who has confirmed an address that others claim gets a code by it, which resets their password and nobody else\'s', async () => {
+test("who has confirmed an address that others claim gets a code by it, which resets their password and nobody else's", async () => {
   await register('hal', 'hal@example.com')
   await server.sql("update users set email_confirmed = true where user_name = 'hal'")
   await register('fake-hal', 'hal@example.com')
   await post('/forgotPassword', { email: 'hal@example.com' })
   await server.app.identity.mail.flush()
-  const code = mails.findLast(({ to, subject }) => to === 'hal@example.com' && subject === 'Reset your password')!.text.split('\n\n')[1]!.trim()
-  expectEmpty(await post('/resetPassword', { email: 'hal@example.com', resetCode: code, newPassword: 'Other-Horse-7' }), 200)
+  const code = mails
+    .findLast(({ to, subject }) => to === 'hal@example.com' && subject === 'Reset your password')!
+    .text.split('\n\n')[1]!
+    .trim()
+  expectEmpty(
+    await post('/resetPassword', { email: 'hal@example.com', resetCode: code, newPassword: 'Other-Horse-7' }),
+    200,
+  )
   assert.equal((await login({ userName: 'hal' }, 'Other-Horse-7')).status, 200)
   assert.equal((await login({ userName: 'fake-hal' })).status, 200)
 })
@@ -121,7 +172,8 @@ test('a new address leaves the name as it is', async () => {
 test('an unknown address and an unknown name are refused alike, and lock alike', async () => {
   for (const by of [{ email: 'nobody@nowhere.example' }, { userName: 'nobody-at-all' }]) {
     for (let guess = 0; guess < 4; guess++) expectProblem(await login(by, 'x'), 401, failed)
-    for (let guess = 0; guess < 2; guess++) assert.equal(((await login(by, 'x')).json() as { detail: string }).detail, 'LockedOut')
+    for (let guess = 0; guess < 2; guess++)
+      assert.equal(((await login(by, 'x')).json() as { detail: string }).detail, 'LockedOut')
   }
 })
 
@@ -135,9 +187,10 @@ test('guesses by name and by address count together', async () => {
   assert.equal(((await login({ userName: 'jo' })).json() as { detail: string }).detail, 'LockedOut')
 })
 
-test('by default a name at registration is ignored, and a login must say email', () => withApp({}, async (byEmail) => {
-  expectEmpty(await register('kim', 'kim@example.com', byEmail), 200)
-  assert.equal(await byEmail.app.identity.users.findByName('kim'), null)
-  expectEmpty(await post('/login', { userName: 'kim@example.com', password: goodPassword }, byEmail), 400)
-  assert.equal((await post('/login', { email: 'kim@example.com', password: goodPassword }, byEmail)).status, 200)
-}))
+test('by default a name at registration is ignored, and a login must say email', () =>
+  withApp({}, async (byEmail) => {
+    expectEmpty(await register('kim', 'kim@example.com', byEmail), 200)
+    assert.equal(await byEmail.app.identity.users.findByName('kim'), null)
+    expectEmpty(await post('/login', { userName: 'kim@example.com', password: goodPassword }, byEmail), 400)
+    assert.equal((await post('/login', { email: 'kim@example.com', password: goodPassword }, byEmail)).status, 200)
+  }))

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { admitAttempt, clearAttempts, failAttempt, type LockoutLimits, purgeAttempts, releaseAttempt } from '../../src/store/attempts.js'
+import {
+  admitAttempt,
+  clearAttempts,
+  failAttempt,
+  type LockoutLimits,
+  purgeAttempts,
+  releaseAttempt,
+} from '../../src/store/attempts.js'
 import { openStore } from '../support/store.js'
 
 const key = Buffer.from('the key of one name')
@@ -104,7 +111,9 @@ test('attempts that run at once never exceed a hundred failures in a row', async
 test('a limit that was lowered below what has failed admits one attempt, not none', async (t) => {
   const { time, db, wrong } = await place(t, { ...limits, maxFailedAccessAttempts: 10 })
   for (let attempt = 0; attempt < 8; attempt++) await wrong()
-  const states = await Promise.all(Array.from({ length: 5 }, async () => (await admitAttempt(db, key, 'NOBODY', limits, true)).state))
+  const states = await Promise.all(
+    Array.from({ length: 5 }, async () => (await admitAttempt(db, key, 'NOBODY', limits, true)).state),
+  )
   assert.equal(states.filter((one) => one === 'admitted').length, 1)
   assert.equal(await failAttempt(db, key, limits), true)
   time.now += 300_000

@@ -4,7 +4,8 @@ import { sql } from 'kysely'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { DatabaseUnavailable } from '../../src/errors.js'
-import { connect, type Connection, type DatabaseOption, inTransaction } from '../../src/store/database.js'
+import { connect, type Connection, type DatabaseOption } from '../../src/store/connect.js'
+import { inTransaction } from '../../src/store/transaction.js'
 import { migrate } from '../../src/store/migrate.js'
 import { login, logout, newcomer, refresh, startApp, tokensOf } from '../support/instances.js'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.js'
@@ -17,13 +18,21 @@ function open(t: TestContext, option: DatabaseOption): Connection {
 }
 
 async function setting(db: { kysely: Connection['kysely'] }, name: string): Promise<string> {
-  const { rows: [row] } = await sql<{ value: string }>`select current_setting(${name}) as value`.execute(db.kysely)
+  const {
+    rows: [row],
+  } = await sql<{ value: string }>`select current_setting(${name}) as value`.execute(db.kysely)
   return row!.value
 }
 
 async function parts(): Promise<pg.PoolConfig> {
   const { hostname, port, username, password, pathname } = new URL(await databaseUrl())
-  return { host: hostname, port: Number(port), user: decodeURIComponent(username), password: decodeURIComponent(password), database: pathname.slice(1) }
+  return {
+    host: hostname,
+    port: Number(port),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: pathname.slice(1),
+  }
 }
 
 test('settings with a password of their own open the first migrations too', async (t) => {
@@ -41,7 +50,7 @@ test('a connection may be closed again, as when a registration fails and its hos
 
 test('a statement is bounded by the server, in a transaction and without, unless a host says otherwise', async (t) => {
   const bounded = open(t, await databaseUrl())
-  const own = open(t, { ...await parts(), statement_timeout: 1_234, idle_in_transaction_session_timeout: 0 })
+  const own = open(t, { ...(await parts()), statement_timeout: 1_234, idle_in_transaction_session_timeout: 0 })
   assert.equal(await setting(bounded, 'statement_timeout'), '3s')
   assert.equal(await setting(own, 'statement_timeout'), '1234ms')
   await inTransaction(bounded, async (trx) => {
@@ -52,11 +61,13 @@ test('a statement is bounded by the server, in a transaction and without, unless
     assert.equal(await setting(trx, 'statement_timeout'), '1234ms')
     assert.equal(await setting(trx, 'idle_in_transaction_session_timeout'), '0')
   })
-  await bounded.withoutTimeLimits((db) => inTransaction(db, async (trx) => assert.equal(await setting(trx, 'statement_timeout'), '0')))
+  await bounded.withoutTimeLimits((db) =>
+    inTransaction(db, async (trx) => assert.equal(await setting(trx, 'statement_timeout'), '0')),
+  )
 })
 
-test('a host\'s own pool is used with the limits that it has', async (t) => {
-  const pool = new pg.Pool({ ...await parts(), statement_timeout: 20_000 })
+test("a host's own pool is used with the limits that it has", async (t) => {
+  const pool = new pg.Pool({ ...(await parts()), statement_timeout: 20_000 })
   t.after(() => pool.end())
   await inTransaction(open(t, pool), async (trx) => {
     assert.equal(await setting(trx, 'statement_timeout'), '20s')
@@ -68,7 +79,9 @@ test('an account lives its life behind a PgBouncer in transaction mode', { skip:
   const database = await startPgbouncer(t, await databaseUrl(), 3)
   const app = await startApp(t, { database })
   // More at once than the pooler has connections.
-  const people = await Promise.all(Array.from({ length: 20 }, (_, index) => newcomer(app, `person${index}@example.com`)))
+  const people = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => newcomer(app, `person${index}@example.com`)),
+  )
   for (const { refreshToken } of people) {
     const { accessToken } = tokensOf(await refresh(app, refreshToken))
     assert.equal((await logout(app, accessToken)).status, 200)
@@ -78,15 +91,22 @@ test('an account lives its life behind a PgBouncer in transaction mode', { skip:
   assert.deepEqual(await app.identity.users.delete(user!), { succeeded: true })
 })
 
-test('behind a pooler a transaction brings its limits along and leaves none behind', { skip: withoutPgbouncer }, async (t) => {
-  const url = await startPgbouncer(t, await databaseUrl(), 1)
-  const connection = open(t, { connectionString: url, statement_timeout: 250 })
-  const before = await setting(connection, 'statement_timeout')
-  await assert.rejects(inTransaction(connection, async (trx) => {
-    assert.equal(await setting(trx, 'statement_timeout'), '250ms')
-    assert.equal(await setting(trx, 'idle_in_transaction_session_timeout'), '10s')
-    await sql`select pg_sleep(60)`.execute(trx.kysely)
-  }), DatabaseUnavailable)
-  assert.equal(await setting(connection, 'statement_timeout'), before)
-  assert.equal(before, '0')
-})
+test(
+  'behind a pooler a transaction brings its limits along and leaves none behind',
+  { skip: withoutPgbouncer },
+  async (t) => {
+    const url = await startPgbouncer(t, await databaseUrl(), 1)
+    const connection = open(t, { connectionString: url, statement_timeout: 250 })
+    const before = await setting(connection, 'statement_timeout')
+    await assert.rejects(
+      inTransaction(connection, async (trx) => {
+        assert.equal(await setting(trx, 'statement_timeout'), '250ms')
+        assert.equal(await setting(trx, 'idle_in_transaction_session_timeout'), '10s')
+        await sql`select pg_sleep(60)`.execute(trx.kysely)
+      }),
+      DatabaseUnavailable,
+    )
+    assert.equal(await setting(connection, 'statement_timeout'), before)
+    assert.equal(before, '0')
+  },
+)

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import pg from 'pg'
 import { migrations } from '../../migrations/index.js'
 import identity from '../../src/index.js'
-import { connect, type Connection } from '../../src/store/database.js'
+import { connect, type Connection } from '../../src/store/connect.js'
 import { migrate, requireMigrated } from '../../src/store/migrate.js'
 import { newcomer, startApp } from '../support/instances.js'
 import { startChild } from '../support/child.js'
@@ -18,7 +18,9 @@ function open(url: string, schema = 'identity'): Connection {
 }
 
 async function names(db: Connection): Promise<string[]> {
-  const { rows } = await sql<{ name: string }>`select name from ${sql.id(db.schema, 'migrations')} order by name`.execute(db.kysely)
+  const { rows } = await sql<{
+    name: string
+  }>`select name from ${sql.id(db.schema, 'migrations')} order by name`.execute(db.kysely)
   return rows.map(({ name }) => name)
 }
 
@@ -36,7 +38,10 @@ async function structure(db: Connection): Promise<unknown[]> {
 }
 
 test('eight processes that start at once on an empty database all start, and each migration runs once', async (t) => {
-  const children = Array.from({ length: 8 }, () => startChild(t, `
+  const children = Array.from({ length: 8 }, () =>
+    startChild(
+      t,
+      `
     import Fastify from 'fastify'
     import { createInterface } from 'node:readline'
     import identity from '~/src/index.js'
@@ -45,12 +50,17 @@ test('eight processes that start at once on an empty database all start, and eac
       const app = Fastify()
       console.log(await app.register(identity, { database }).then(() => 'started', String))
       await app.close()
-    }`))
+    }`,
+    ),
+  )
   await Promise.all(children.map((child) => child.line()))
   for (let round = 0; round < 5; round++) {
     const url = await freshDatabase()
     for (const child of children) child.say(url)
-    assert.deepEqual(await Promise.all(children.map((child) => child.line())), Array.from({ length: 8 }, () => 'started'))
+    assert.deepEqual(
+      await Promise.all(children.map((child) => child.line())),
+      Array.from({ length: 8 }, () => 'started'),
+    )
     const db = open(url)
     assert.deepEqual(await names(db), Object.keys(migrations()))
     await db.close()
@@ -63,11 +73,16 @@ test('a check refuses an empty schema, names what is missing, and creates nothin
   t.after(() => db.close())
   const app = Fastify()
   t.after(() => app.close())
-  await assert.rejects(async () => { await app.register(identity, { database: url, migrate: 'check' }) }, (error: Error & { code?: string }) => {
-    assert.equal(error.code, 'FST_IDENTITY_MIGRATIONS_PENDING')
-    for (const name of Object.keys(migrations())) assert.ok(error.message.includes(name))
-    return true
-  })
+  await assert.rejects(
+    async () => {
+      await app.register(identity, { database: url, migrate: 'check' })
+    },
+    (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'FST_IDENTITY_MIGRATIONS_PENDING')
+      for (const name of Object.keys(migrations())) assert.ok(error.message.includes(name))
+      return true
+    },
+  )
   await assert.rejects(names(db), /does not exist/)
   await migrate(db)
   await requireMigrated(db)
@@ -78,8 +93,13 @@ test('where migrating is off nobody looks, and a migrated schema works', async (
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
   const schema = uniqueSchema()
-  await assert.rejects(async () => { await Fastify().register(identity, { database: proxy.url, schema, migrate: 'off' }) }, /does not exist/)
-  assert.deepEqual(proxy.statements.filter((text) => /create|migrations/.test(text)), [])
+  await assert.rejects(async () => {
+    await Fastify().register(identity, { database: proxy.url, schema, migrate: 'off' })
+  }, /does not exist/)
+  assert.deepEqual(
+    proxy.statements.filter((text) => /create|migrations/.test(text)),
+    [],
+  )
   const db = open(proxy.url, schema)
   await migrate(db)
   await db.close()
@@ -102,7 +122,9 @@ test('an older version starts on a schema that a newer one has migrated further'
   const db = open(await databaseUrl(), schema)
   t.after(() => db.close())
   await migrate(db)
-  await sql`insert into ${sql.id(schema, 'migrations')} (name, timestamp) values ('9999-of-a-newer-version', '')`.execute(db.kysely)
+  await sql`insert into ${sql.id(schema, 'migrations')} (name, timestamp) values ('9999-of-a-newer-version', '')`.execute(
+    db.kysely,
+  )
   for (const mode of ['auto', 'check'] as const) {
     await newcomer(await startApp(t, { schema, migrate: mode }), `${mode}@example.com`)
   }
@@ -116,26 +138,32 @@ test('a start waits for the migrations of another longer than a statement may ta
   // The number of Kysely's migration lock, and of ours.
   await other.query('select pg_advisory_lock(3853314791062309107)')
   const started = startApp(t, { database, schema: 'identity' })
-  const waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())"
+  const waiting =
+    "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())"
   while ((await other.query(waiting)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 20))
   await new Promise((resolve) => setTimeout(resolve, 500))
   await other.query('select pg_advisory_unlock(3853314791062309107)')
   await newcomer(await started, 'alice@example.com')
 })
 
-test('six instances start at once behind a pooler in transaction mode, and no lock stays behind', { skip: withoutPgbouncer }, async (t) => {
-  const direct = await freshDatabase()
-  const database = await startPgbouncer(t, direct)
-  const other = new pg.Client(direct)
-  await other.connect()
-  t.after(() => other.end())
-  for (const schema of ['one', 'two', 'three']) {
-    await Promise.all(Array.from({ length: 6 }, () => startApp(t, { database, schema })))
-    const { rowCount } = await other.query(
-      "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())")
-    assert.equal(rowCount, 0)
-  }
-})
+test(
+  'six instances start at once behind a pooler in transaction mode, and no lock stays behind',
+  { skip: withoutPgbouncer },
+  async (t) => {
+    const direct = await freshDatabase()
+    const database = await startPgbouncer(t, direct)
+    const other = new pg.Client(direct)
+    await other.connect()
+    t.after(() => other.end())
+    for (const schema of ['one', 'two', 'three']) {
+      await Promise.all(Array.from({ length: 6 }, () => startApp(t, { database, schema })))
+      const { rowCount } = await other.query(
+        "select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+      )
+      assert.equal(rowCount, 0)
+    }
+  },
+)
 
 test('down and up again give the same tables', async (t) => {
   const db = open(await freshDatabase(), 'identity')
@@ -147,7 +175,10 @@ test('down and up again give the same tables', async (t) => {
   const kysely = db.kysely as Kysely<unknown> // a migration knows no tables
   for (const step of steps.toReversed()) await step.down(kysely)
   const left = await structure(db)
-  assert.deepEqual(left.filter((row) => !(row as { name: string }).name.startsWith('migrations')), [])
+  assert.deepEqual(
+    left.filter((row) => !(row as { name: string }).name.startsWith('migrations')),
+    [],
+  )
   for (const step of steps) await step.up(kysely)
   assert.deepEqual(await structure(db), before)
 })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import pg from 'pg'
 import type { User } from '../../src/index.js'
-import { connect } from '../../src/store/database.js'
+import { connect } from '../../src/store/connect.js'
 import { findOwners } from '../../src/store/users.js'
 import { startHost } from '../support/managers.js'
 import { databaseUrl } from '../support/postgres.js'
@@ -33,7 +33,8 @@ pool.on('connect', (client) => {
     const [first, values] = given as [string | pg.QueryConfig, unknown[] | undefined]
     const text = typeof first === 'string' ? first : first.text
     // The plugin's own errands, which it runs by the clock.
-    if (!/"(revocations|keys|outbox|attempts)"|pg_stat_activity/.test(text)) sent.push({ text, values: values ?? (typeof first === 'string' ? [] : first.values ?? []) })
+    if (!/"(revocations|keys|outbox|attempts)"|pg_stat_activity/.test(text))
+      sent.push({ text, values: values ?? (typeof first === 'string' ? [] : (first.values ?? [])) })
     return query(...given)
   }) as typeof client.query // one of its many forms, the one that a promise is asked of
 })
@@ -53,7 +54,9 @@ async function insertUsers(from: number, to: number): Promise<void> {
     where (r.name = 'everybody' or u.normalized_user_name like '%77') on conflict do nothing`)
   await app.sql(`insert into user_claims (id, user_id, type, value) select gen_random_uuid(), id, 'department', 'all' from users
     where not exists (select 1 from user_claims c where c.user_id = users.id)`)
-  await app.sql(`insert into user_logins (login_provider, provider_key, user_id) select 'google', user_name, id from users on conflict do nothing`)
+  await app.sql(
+    `insert into user_logins (login_provider, provider_key, user_id) select 'google', user_name, id from users on conflict do nothing`,
+  )
   for (const table of ['users', 'user_roles', 'user_claims', 'user_logins', 'roles']) await app.sql(`analyze ${table}`)
 }
 
@@ -106,7 +109,11 @@ async function planOf({ text, values }: Statement): Promise<PlanNode> {
   await client.connect()
   try {
     await client.query('begin')
-    const { rows: [row] } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`explain (analyze, format json) ${text}`, [...values])
+    const {
+      rows: [row],
+    } = await client.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(`explain (analyze, format json) ${text}`, [
+      ...values,
+    ])
     await client.query('rollback')
     return row!['QUERY PLAN'][0].Plan
   } finally {
@@ -118,12 +125,18 @@ const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).fla
 
 /** How many rows a plan's scans read, those they leave out included; each node tells the mean of its loops. */
 function rowsRead(plan: PlanNode): number {
-  return nodesOf(plan).filter((node) => node['Node Type'].endsWith('Scan') && node['Relation Name'] !== undefined)
-    .reduce((sum, node) => sum + node['Actual Loops']
-      * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)), 0)
+  return nodesOf(plan)
+    .filter((node) => node['Node Type'].endsWith('Scan') && node['Relation Name'] !== undefined)
+    .reduce(
+      (sum, node) =>
+        sum +
+        node['Actual Loops'] *
+          (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)),
+      0,
+    )
 }
 
-async function ask(question: (user: User) => Promise<unknown>): Promise<{ plans: PlanNode[], rows: number }> {
+async function ask(question: (user: User) => Promise<unknown>): Promise<{ plans: PlanNode[]; rows: number }> {
   const user = await someone()
   sent = []
   await question(user)
@@ -142,8 +155,14 @@ await insertUsers(10_001, 100_000)
 for (const [name, question] of Object.entries(questions)) {
   test(`${name}: no table is read through, and a hundred thousand users cost what ten thousand do`, async () => {
     const { plans, rows } = await ask(question)
-    const scanned = plans.flatMap(nodesOf).filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name'] ?? '')
-    assert.deepEqual(scanned.filter((table) => table !== 'roles'), [])
+    const scanned = plans
+      .flatMap(nodesOf)
+      .filter((node) => node['Node Type'] === 'Seq Scan')
+      .map((node) => node['Relation Name'] ?? '')
+    assert.deepEqual(
+      scanned.filter((table) => table !== 'roles'),
+      [],
+    )
     assert.ok(rows <= before.get(name)! + 1, `${rows} rows are read, ${before.get(name)} with ten thousand users`)
     assert.ok(rows <= 51 * 4 + 10, `${rows} rows are read`)
   })

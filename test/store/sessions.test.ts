@@ -3,18 +3,22 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
 import { deleteInBatches } from '../../src/store/batches.js'
-import { type Db, table } from '../../src/store/database.js'
+import { type Db, table } from '../../src/store/transaction.js'
 import { findRevoked, oldestWriterSeconds, purgeSessions } from '../../src/store/sessions.js'
 import { openStore } from '../support/store.js'
 
 /** Notes that are so many seconds old, some at the very same moment. */
 async function note(db: Db, count: number, seconds: number): Promise<void> {
   await sql`insert into ${table(db, 'revocations')} (session_id, revoked_at)
-    select gen_random_uuid(), now() - make_interval(secs => ${seconds}) - interval '1 ms' * (n / 7) from generate_series(1, ${count}::int) n`.execute(db.kysely)
+    select gen_random_uuid(), now() - make_interval(secs => ${seconds}) - interval '1 ms' * (n / 7) from generate_series(1, ${count}::int) n`.execute(
+    db.kysely,
+  )
 }
 
 async function count(db: Db, name: 'revocations' | 'attempts'): Promise<number> {
-  const { rows: [row] } = await sql<{ count: string }>`select count(*) from ${table(db, name)}`.execute(db.kysely)
+  const {
+    rows: [row],
+  } = await sql<{ count: string }>`select count(*) from ${table(db, name)}`.execute(db.kysely)
   return Number(row!.count)
 }
 
@@ -25,10 +29,15 @@ test('notes come in pages, each once, also those of one moment, and none that is
   for (const pageSize of [1, 3, 7, 250, 999, 1000, 1001]) {
     const pages: number[] = []
     const ids = new Set<string>()
-    await findRevoked(db, 3600, (found) => {
-      pages.push(found.length)
-      for (const id of found) ids.add(id)
-    }, pageSize)
+    await findRevoked(
+      db,
+      3600,
+      (found) => {
+        pages.push(found.length)
+        for (const id of found) ids.add(id)
+      },
+      pageSize,
+    )
     assert.equal(ids.size, 1000)
     assert.deepEqual(pages, [...Array.from({ length: Math.floor(1000 / pageSize) }, () => pageSize), 1000 % pageSize])
   }
@@ -46,7 +55,10 @@ test('a backlog is deleted in batches, and what is not over stays', async (t) =>
   await note(db, 100, 7100)
   await deleteInBatches(db, 'revocations', sql`revoked_at < now() - interval '2 hours'`, 1000)
   const { rows } = await sql<{ size: number }>`select size from ${batches}`.execute(db.kysely)
-  assert.deepEqual(rows.map(({ size }) => size), [1000, 1000, 500])
+  assert.deepEqual(
+    rows.map(({ size }) => size),
+    [1000, 1000, 500],
+  )
   assert.equal(await count(db, 'revocations'), 100)
   await note(db, 12_000, 7201)
   await purgeSessions(db, 7200)
@@ -58,7 +70,9 @@ test('two who tidy at once share the work, and rows in use are passed over', asy
   await note(db, 5000, 7201)
   await db.kysely.transaction().execute(async (trx) => {
     await sql`select 1 from ${table(db, 'revocations')} limit 10 for update`.execute(trx)
-    await Promise.all([1, 2].map(() => deleteInBatches(db, 'revocations', sql`revoked_at < now() - interval '2 hours'`, 500)))
+    await Promise.all(
+      [1, 2].map(() => deleteInBatches(db, 'revocations', sql`revoked_at < now() - interval '2 hours'`, 500)),
+    )
     assert.equal(await count(db, 'revocations'), 10)
   })
   await purgeSessions(db, 7200)
@@ -69,9 +83,12 @@ test('who has written in an open transaction is known by its age, who has only r
   const db = await openStore(t)
   await db.kysely.transaction().execute(async (trx) => {
     await sql`select 1 from ${table(db, 'revocations')}`.execute(trx)
-    const { rows: [own] } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx)
+    const {
+      rows: [own],
+    } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(trx)
     const isSeen = async () => {
-      const { rows } = await sql`select 1 from pg_stat_activity where pid = ${own!.pid} and backend_xid is not null`.execute(db.kysely)
+      const { rows } =
+        await sql`select 1 from pg_stat_activity where pid = ${own!.pid} and backend_xid is not null`.execute(db.kysely)
       return rows.length === 1
     }
     assert.equal(await isSeen(), false)
@@ -80,6 +97,6 @@ test('who has written in an open transaction is known by its age, who has only r
     const before = await oldestWriterSeconds(db)
     assert.ok(before > 0)
     await new Promise((resolve) => setTimeout(resolve, 50))
-    assert.ok(await oldestWriterSeconds(db) > 0.05)
+    assert.ok((await oldestWriterSeconds(db)) > 0.05)
   })
 })

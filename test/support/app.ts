@@ -86,7 +86,9 @@ export function pairOf(setCookie: string): string {
 
 /** What an answer's headers say, without what each HTTP server adds by itself. */
 export function headersOf({ headers }: Answer): Record<string, string | string[] | number | undefined> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name)))
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name)),
+  )
 }
 
 /** The headers of every answer of ours without a body. */
@@ -94,23 +96,44 @@ export const emptyHeaders = { 'cache-control': 'no-store', 'x-content-type-optio
 
 /** A status and not one byte more. */
 export function expectEmpty(answer: Answer, status: number, more: Readonly<Record<string, string>> = {}): void {
-  assert.deepEqual({ status: answer.status, body: answer.body, headers: headersOf(answer) }, { status, body: '', headers: { ...emptyHeaders, ...more } })
+  assert.deepEqual(
+    { status: answer.status, body: answer.body, headers: headersOf(answer) },
+    { status, body: '', headers: { ...emptyHeaders, ...more } },
+  )
 }
 
 /** A problem, byte for byte. */
-export function expectProblem(answer: Answer, status: number, body: string, more: Readonly<Record<string, string>> = {}): void {
+export function expectProblem(
+  answer: Answer,
+  status: number,
+  body: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
   assert.equal(answer.body, body)
   assert.equal(answer.status, status)
   assert.deepEqual(headersOf(answer), {
-    ...emptyHeaders, 'content-type': 'application/problem+json', 'content-length': String(Buffer.byteLength(body)), ...more,
+    ...emptyHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
+    ...more,
   })
 }
 
 export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const clock = createClock()
   const logLines: string[] = []
-  const app = Fastify({ ...options.server, logger: { level: 'trace', stream: { write(line: string) { logLines.push(line) } } } })
-  const database = options.identity?.database ?? await databaseUrl()
+  const app = Fastify({
+    ...options.server,
+    logger: {
+      level: 'trace',
+      stream: {
+        write(line: string) {
+          logLines.push(line)
+        },
+      },
+    },
+  })
+  const database = options.identity?.database ?? (await databaseUrl())
   const schema = options.identity?.schema ?? uniqueSchema()
   try {
     await options.before?.(app)
@@ -131,7 +154,11 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const prefix = options.identity?.prefix ?? '/account'
   const pool = new pg.Pool({ connectionString: await databaseUrl(), options: `-c search_path=${schema}`, max: 2 })
 
-  async function call(method: string, url: string, { json, payload, headers, token, cookie }: CallOptions = {}): Promise<Answer> {
+  async function call(
+    method: string,
+    url: string,
+    { json, payload, headers, token, cookie }: CallOptions = {},
+  ): Promise<Answer> {
     const answer = await app.inject({
       method: method as 'GET', // any verb may be asked for
       url,
@@ -154,7 +181,10 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     }
   }
 
-  async function register({ email = `${randomBytes(6).toString('hex')}@example.com`, password = goodPassword }: Partial<Person> = {}): Promise<Person> {
+  async function register({
+    email = `${randomBytes(6).toString('hex')}@example.com`,
+    password = goodPassword,
+  }: Partial<Person> = {}): Promise<Person> {
     const answer = await call('POST', `${prefix}/register`, { json: { email, password } })
     assert.equal(answer.status, 200, answer.body)
     return { email, password }
@@ -168,13 +198,13 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     call,
     register,
     async signIn(given) {
-      const { email, password } = given ?? await register()
+      const { email, password } = given ?? (await register())
       const answer = await call('POST', `${prefix}/login`, { json: { email, password } })
       assert.equal(answer.status, 200, answer.body)
-      return { email, password, ...answer.json() as Tokens }
+      return { email, password, ...(answer.json() as Tokens) }
     },
     async signInWithCookie(given, mode = 'useCookies') {
-      const { email, password } = given ?? await register()
+      const { email, password } = given ?? (await register())
       const answer = await call('POST', `${prefix}/login?${mode}=true`, { json: { email, password } })
       assert.equal(answer.status, 200, answer.body)
       return { email, password, cookie: pairOf(answer.setCookies[0]!) }

@@ -17,7 +17,13 @@ export interface Reply {
   json<T>(): T
 }
 
-async function send(origin: string, method: string, path: string, json: unknown, headers: Record<string, string>): Promise<Reply> {
+async function send(
+  origin: string,
+  method: string,
+  path: string,
+  json: unknown,
+  headers: Record<string, string>,
+): Promise<Reply> {
   const answer = await fetch(origin + path, {
     method,
     redirect: 'manual',
@@ -32,7 +38,10 @@ async function send(origin: string, method: string, path: string, json: unknown,
 export class Browser {
   readonly cookies = new Map<string, Cookie>()
 
-  constructor(readonly origin: string, readonly clock: () => number) {}
+  constructor(
+    readonly origin: string,
+    readonly clock: () => number,
+  ) {}
 
   async send(method: string, path: string, json?: unknown): Promise<Reply> {
     const held = [...this.cookies].filter(([, { expiresAt }]) => expiresAt === null || expiresAt > this.clock())
@@ -74,7 +83,13 @@ export class Device {
   constructor(readonly origin: string) {}
 
   send(method: string, path: string, json?: unknown): Promise<Reply> {
-    return send(this.origin, method, path, json, this.tokens === null ? {} : { authorization: `Bearer ${this.tokens.accessToken}` })
+    return send(
+      this.origin,
+      method,
+      path,
+      json,
+      this.tokens === null ? {} : { authorization: `Bearer ${this.tokens.accessToken}` },
+    )
   }
 
   get = (path: string) => this.send('GET', path)

@@ -6,7 +6,8 @@ import pg from 'pg'
  * out when `after` is done.
  */
 export function clientThat(
-  before: (text: string, client: pg.Client) => Promise<void> | void, after: (text: string) => Promise<void> | void = () => undefined,
+  before: (text: string, client: pg.Client) => Promise<void> | void,
+  after: (text: string) => Promise<void> | void = () => undefined,
 ): new () => pg.Client {
   return class extends pg.Client {
     constructor(config?: pg.ClientConfig) {

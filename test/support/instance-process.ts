@@ -28,14 +28,18 @@ const orders = {
     await app.identity.users.confirmEmail(user, app.identity.users.generateEmailConfirmationToken(user))
     return app.identity.users.generatePasswordResetToken(await userOf(email))
   },
-  async deleteUser(email: string) { return app.identity.users.delete(await userOf(email)) },
+  async deleteUser(email: string) {
+    return app.identity.users.delete(await userOf(email))
+  },
   async lock(email: string) {
     const user = await userOf(email)
     user.lockoutEnd = new Date(Date.now() + 3_600_000)
     return app.identity.users.update(user)
   },
   revokeSession: (sessionId: string) => app.identity.sessions.revoke(sessionId),
-  async revokeSessions(email: string) { return app.identity.sessions.revokeAll((await userOf(email)).id) },
+  async revokeSessions(email: string) {
+    return app.identity.sessions.revokeAll((await userOf(email)).id)
+  },
   listKeys: () => app.identity.keys.list(),
   rotateKeys: (seconds: string) => app.identity.keys.rotate({ activateAfterSeconds: Number(seconds) }),
   revokeKey: (id: string) => app.identity.keys.revoke(id),
@@ -43,7 +47,10 @@ const orders = {
 }
 
 process.on('message', ({ id, name, about }: Order) => {
-  orders[name](about).then((answer) => process.send?.({ id, answer }), (error: unknown) => process.send?.({ id, error: String(error) }))
+  orders[name](about).then(
+    (answer) => process.send?.({ id, answer }),
+    (error: unknown) => process.send?.({ id, error: String(error) }),
+  )
 })
 process.on('disconnect', () => void app.close().then(() => process.exit(0)))
 process.send?.({ url: await app.listen({ host: '127.0.0.1', port: 0 }) })

@@ -13,7 +13,7 @@ export async function startApp(t: TestContext, options: IdentityOptions = {}): P
   const app = Fastify()
   t.after(() => app.close())
   await app.register(identity, {
-    database: options.database ?? await databaseUrl(),
+    database: options.database ?? (await databaseUrl()),
     schema: options.schema ?? uniqueSchema(),
     ...options,
     password: { hasher: cheapHasher, ...options.password },
@@ -25,7 +25,10 @@ export async function startApp(t: TestContext, options: IdentityOptions = {}): P
 }
 
 /** Two instances of one realm on one database. */
-export async function startTwins(t: TestContext, options: IdentityOptions = {}): Promise<[FastifyInstance, FastifyInstance]> {
+export async function startTwins(
+  t: TestContext,
+  options: IdentityOptions = {},
+): Promise<[FastifyInstance, FastifyInstance]> {
   const schema = options.schema ?? uniqueSchema()
   return [await startApp(t, { ...options, schema }), await startApp(t, { ...options, schema })]
 }
@@ -43,28 +46,43 @@ export interface Answer {
   readonly body: Record<string, unknown> | null
 }
 
-async function send(app: FastifyInstance, method: 'GET' | 'POST', url: string, payload?: object, accessToken?: string): Promise<Answer> {
+async function send(
+  app: FastifyInstance,
+  method: 'GET' | 'POST',
+  url: string,
+  payload?: object,
+  accessToken?: string,
+): Promise<Answer> {
   const headers = accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }
-  const { statusCode, headers: answered, body } = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
+  const {
+    statusCode,
+    headers: answered,
+    body,
+  } = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) })
   return {
     status: statusCode,
     headers: answered,
     text: body,
-    body: body === '' ? null : JSON.parse(body) as Record<string, unknown>, // every body of ours is a JSON object
+    body: body === '' ? null : (JSON.parse(body) as Record<string, unknown>), // every body of ours is a JSON object
   }
 }
 
-export const register = (app: FastifyInstance, email: string, pass = password) => send(app, 'POST', '/register', { email, password: pass })
-export const login = (app: FastifyInstance, email: string, pass = password) => send(app, 'POST', '/login', { email, password: pass })
+export const register = (app: FastifyInstance, email: string, pass = password) =>
+  send(app, 'POST', '/register', { email, password: pass })
+export const login = (app: FastifyInstance, email: string, pass = password) =>
+  send(app, 'POST', '/login', { email, password: pass })
 export const refresh = (app: FastifyInstance, refreshToken: string) => send(app, 'POST', '/refresh', { refreshToken })
 export const logout = (app: FastifyInstance, accessToken: string) => send(app, 'POST', '/logout', {}, accessToken)
-export const guarded = (app: FastifyInstance, accessToken: string) => send(app, 'GET', '/guarded', undefined, accessToken)
-export const info = (app: FastifyInstance, accessToken: string) => send(app, 'GET', '/manage/info', undefined, accessToken)
+export const guarded = (app: FastifyInstance, accessToken: string) =>
+  send(app, 'GET', '/guarded', undefined, accessToken)
+export const info = (app: FastifyInstance, accessToken: string) =>
+  send(app, 'GET', '/manage/info', undefined, accessToken)
 
 /** The pair of a sign-in or a refresh; an error that names the answer where there is none. */
 export function tokensOf({ status, text, body }: Answer): Tokens {
   const { accessToken, refreshToken } = body ?? {}
-  if (status !== 200 || typeof accessToken !== 'string' || typeof refreshToken !== 'string') throw new Error(`No tokens: ${status} ${text}`)
+  if (status !== 200 || typeof accessToken !== 'string' || typeof refreshToken !== 'string')
+    throw new Error(`No tokens: ${status} ${text}`)
   return { accessToken, refreshToken }
 }
 
@@ -88,8 +106,9 @@ export function tally(values: readonly (string | number)[]): Record<string, numb
 /** Asks again until it holds; how long that took, in milliseconds. The deadline only ends what would never end. */
 export async function until(holds: () => Promise<boolean> | boolean, deadlineMilliseconds = 10_000): Promise<number> {
   const start = performance.now()
-  while (!await holds()) {
-    if (performance.now() - start > deadlineMilliseconds) throw new Error(`Not so after ${deadlineMilliseconds} ms: ${holds.toString()}`)
+  while (!(await holds())) {
+    if (performance.now() - start > deadlineMilliseconds)
+      throw new Error(`Not so after ${deadlineMilliseconds} ms: ${holds.toString()}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   return performance.now() - start

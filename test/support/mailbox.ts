@@ -33,7 +33,8 @@ export async function startMailApp(options: AppOptions = {}): Promise<MailApp> {
     mailsOf,
     async mailOf(work) {
       const [letter, ...more] = await mailsOf(work)
-      if (letter === undefined || more.length > 0) throw new Error(`${letter === undefined ? 0 : more.length + 1} mails instead of one`)
+      if (letter === undefined || more.length > 0)
+        throw new Error(`${letter === undefined ? 0 : more.length + 1} mails instead of one`)
       return letter
     },
   }

@@ -32,7 +32,10 @@ export async function startHost(options: IdentityOptions = {}): Promise<Host> {
     clock,
     async newUser(members = {}, password) {
       const userName = members.userName ?? uniqueName()
-      const created = await identity.users.create({ email: `${userName}@example.com`, emailConfirmed: true, ...members, userName }, password)
+      const created = await identity.users.create(
+        { email: `${userName}@example.com`, emailConfirmed: true, ...members, userName },
+        password,
+      )
       if (!created.succeeded) throw new Error(`No user: ${codesOf(created).join()}`)
       return created.user
     },
@@ -57,6 +60,8 @@ export function uniqueName(prefix = 'user'): string {
 }
 
 /** The codes of a failure; none for a success. */
-export function codesOf(result: { succeeded: true } | { succeeded: false, errors: readonly IdentityError[] }): string[] {
+export function codesOf(
+  result: { succeeded: true } | { succeeded: false; errors: readonly IdentityError[] },
+): string[] {
   return result.succeeded ? [] : result.errors.map(({ code }) => code)
 }

@@ -18,8 +18,10 @@ export function findPgbouncer(): string | null {
 }
 
 /** A reason to pass a test by: only where nobody said that everything must hold. .ci/run installs it. */
-export const withoutPgbouncer = findPgbouncer() === null && process.env.CI !== 'true'
-  ? 'pgbouncer is not installed here; apt-get install pgbouncer' : false
+export const withoutPgbouncer =
+  findPgbouncer() === null && process.env.CI !== 'true'
+    ? 'pgbouncer is not installed here; apt-get install pgbouncer'
+    : false
 
 // Descriptor 3 is a pipe that breaks when the test's process ends, whatever ends it.
 const watchdog = '"$@" 3<&- & server=$!; { read -r _ <&3; kill -s INT "$server"; } & exec 3<&-; wait "$server"'
@@ -39,7 +41,9 @@ export async function startPgbouncer(t: TestContext, targetUrl: string, poolSize
   const settings = join(folder, 'pgbouncer.ini')
   const users = join(folder, 'users.txt')
   await writeFile(users, `"${decodeURIComponent(target.username)}" "${decodeURIComponent(target.password)}"\n`)
-  await writeFile(settings, `[databases]
+  await writeFile(
+    settings,
+    `[databases]
 * = host=${target.hostname} port=${target.port}
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -50,7 +54,8 @@ auth_file = ${users}
 pool_mode = transaction
 default_pool_size = ${poolSize}
 max_client_conn = 500
-`)
+`,
+  )
   // It refuses to run as root.
   const user = await serverUser(folder)
   for (const file of [folder, settings, users]) {
@@ -58,7 +63,11 @@ max_client_conn = 500
     await chmod(file, 0o700)
   }
   const log: string[] = []
-  const child = spawn('/bin/sh', ['-c', watchdog, 'sh', program, settings], { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const child = spawn('/bin/sh', ['-c', watchdog, 'sh', program, settings], {
+    ...user,
+    cwd: '/',
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
   child.stderr!.on('data', (chunk) => log.push(String(chunk)))
   const ended = once(child, 'exit')
   t.after(async () => {

@@ -14,7 +14,10 @@ async function ask(url: string, sql: string): Promise<unknown[]> {
 }
 
 test('the database of the tests is a real Postgres that speaks UTF-8', async () => {
-  assert.deepEqual(await ask(await databaseUrl(), "select current_setting('server_encoding'), length('ü')"), ['UTF8', 1])
+  assert.deepEqual(await ask(await databaseUrl(), "select current_setting('server_encoding'), length('ü')"), [
+    'UTF8',
+    1,
+  ])
 })
 
 test('two schemas and two fresh databases never have the same name', async () => {
@@ -24,7 +27,10 @@ test('two schemas and two fresh databases never have the same name', async () =>
 
 test('a fresh database is empty and another than the shared one', async () => {
   const url = await freshDatabase()
-  const [name, tables] = await ask(url, "select current_database(), count(*) from pg_tables where schemaname !~ '^pg_|^information_schema$'")
+  const [name, tables] = await ask(
+    url,
+    "select current_database(), count(*) from pg_tables where schemaname !~ '^pg_|^information_schema$'",
+  )
   assert.equal(`/${String(name)}`, new URL(url).pathname)
   assert.equal(tables, '0')
   assert.notDeepEqual(await ask(await databaseUrl(), 'select current_database()'), [name])

@@ -29,10 +29,14 @@ export interface InstanceProcess {
 }
 
 /** @param options of the plugin, as far as JSON can say them */
-export async function startProcesses(t: TestContext, count: number, options: IdentityOptions): Promise<InstanceProcess[]> {
+export async function startProcesses(
+  t: TestContext,
+  count: number,
+  options: IdentityOptions,
+): Promise<InstanceProcess[]> {
   // The first one migrates; the others start as its peers do in production.
   const processes = [await startProcess(t, options)]
-  processes.push(...await Promise.all(Array.from({ length: count - 1 }, () => startProcess(t, options))))
+  processes.push(...(await Promise.all(Array.from({ length: count - 1 }, () => startProcess(t, options)))))
   return processes
 }
 
@@ -47,8 +51,8 @@ export async function startProcess(t: TestContext, options: IdentityOptions): Pr
     await exit
   })
   const { url } = await firstMessage(child)
-  const asked = new Map<number, { resolve: (answer: unknown) => void, reject: (error: Error) => void }>()
-  child.on('message', ({ id, answer, error }: { id: number, answer?: unknown, error?: string }) => {
+  const asked = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
+  child.on('message', ({ id, answer, error }: { id: number; answer?: unknown; error?: string }) => {
     if (error === undefined) asked.get(id)?.resolve(answer)
     else asked.get(id)?.reject(new Error(error))
     asked.delete(id)
@@ -70,15 +74,19 @@ export async function startProcess(t: TestContext, options: IdentityOptions): Pr
       return {
         status: response.status,
         text,
-        body: text === '' ? null : JSON.parse(text) as unknown,
-        cookie: response.headers.getSetCookie().map((line) => line.slice(0, line.indexOf(';'))).join('; '),
+        body: text === '' ? null : (JSON.parse(text) as unknown),
+        cookie: response.headers
+          .getSetCookie()
+          .map((line) => line.slice(0, line.indexOf(';')))
+          .join('; '),
       }
     },
-    order: (name, about = '') => new Promise((resolve, reject) => {
-      const order: Order = { id: ++last, name, about }
-      asked.set(order.id, { resolve, reject })
-      child.send(order)
-    }),
+    order: (name, about = '') =>
+      new Promise((resolve, reject) => {
+        const order: Order = { id: ++last, name, about }
+        asked.set(order.id, { resolve, reject })
+        child.send(order)
+      }),
   }
 }
 
@@ -86,10 +94,12 @@ async function firstMessage(child: ChildProcess): Promise<{ url: string }> {
   const settled = new AbortController()
   const { signal } = settled
   const message = once(child, 'message', { signal })
-  const death = once(child, 'exit', { signal }).then(() => { throw new Error('The instance ended before it answered') })
+  const death = once(child, 'exit', { signal }).then(() => {
+    throw new Error('The instance ended before it answered')
+  })
   try {
     // What arrives first is what instance-process.ts sends first.
-    const [answer] = await Promise.race([message, death]) as [{ url: string }]
+    const [answer] = (await Promise.race([message, death])) as [{ url: string }]
     return answer
   } finally {
     settled.abort()

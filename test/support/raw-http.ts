@@ -13,11 +13,17 @@ export async function speak(origin: string, request: string | Buffer): Promise<R
   const { hostname, port } = new URL(origin)
   const chunks: Buffer[] = []
   await new Promise<void>((resolve, reject) => {
-    const socket = connect({ host: hostname, port: Number(port) }, () => { socket.write(request) })
+    const socket = connect({ host: hostname, port: Number(port) }, () => {
+      socket.write(request)
+    })
     socket.on('data', (chunk) => chunks.push(chunk))
-    socket.on('close', () => { resolve() })
+    socket.on('close', () => {
+      resolve()
+    })
     // A server that answers early and closes may reset what is still being sent; what it said counts.
-    socket.on('error', (error) => { if (chunks.length === 0) reject(error) })
+    socket.on('error', (error) => {
+      if (chunks.length === 0) reject(error)
+    })
   })
   return parsed(Buffer.concat(chunks).toString('latin1'))
 }
@@ -28,7 +34,7 @@ function parsed(text: string): RawAnswer {
   const headers = new Map<string, string[]>()
   for (const line of lines) {
     const name = line.slice(0, line.indexOf(':')).toLowerCase()
-    headers.set(name, [...headers.get(name) ?? [], line.slice(line.indexOf(':') + 1).trim()])
+    headers.set(name, [...(headers.get(name) ?? []), line.slice(line.indexOf(':') + 1).trim()])
   }
   return { status: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4) }
 }

@@ -19,14 +19,21 @@ export async function shell(args: readonly string[], environment: NodeJS.Process
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = { stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk: Buffer) => { said.stdout += chunk.toString() })
-  child.stderr.on('data', (chunk: Buffer) => { said.stderr += chunk.toString() })
-  const [code] = await once(child, 'close') as [number | null]
+  child.stdout.on('data', (chunk: Buffer) => {
+    said.stdout += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    said.stderr += chunk.toString()
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
   return { code: code ?? -1, ...said }
 }
 
 /** What a command with --json answers; an error that tells what it said where it failed. */
-export async function jsonOf(args: readonly string[], environment?: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
+export async function jsonOf(
+  args: readonly string[],
+  environment?: NodeJS.ProcessEnv,
+): Promise<Record<string, unknown>> {
   const { code, stdout, stderr } = await shell([...args, '--json'], environment)
   if (code !== 0) throw new Error(`Exit code ${code}: ${stderr}`)
   return JSON.parse(stdout) as Record<string, unknown> // every answer is an object

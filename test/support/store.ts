@@ -1,6 +1,6 @@
 // A migrated schema of the test's own, as the store sees it, by a clock that the test sets.
 import type { TestContext } from 'node:test'
-import { connect, type Connection } from '../../src/store/database.js'
+import { connect, type Connection } from '../../src/store/connect.js'
 import { migrate } from '../../src/store/migrate.js'
 import { databaseUrl, uniqueSchema } from './postgres.js'
 

@@ -26,12 +26,29 @@ export function* truncations(token: string): Generator<string> {
 /** Texts that a forgiving decoder reads as the token's very bytes, and texts that carry it among others. */
 export function* respellings(token: string): Generator<string> {
   for (const last of alphabet) if (!token.endsWith(last)) yield token.slice(0, -1) + last
-  for (const extra of ['=', '==', ' ', '\n', '\r\n', '\t', '\0', '.', 'A', 'AA', 'AAA', 'AAAA', '!', '\u00a0', '\ufeff', '%00']) {
+  for (const extra of [
+    '=',
+    '==',
+    ' ',
+    '\n',
+    '\r\n',
+    '\t',
+    '\0',
+    '.',
+    'A',
+    'AA',
+    'AAA',
+    'AAAA',
+    '!',
+    '\u00a0',
+    '\ufeff',
+    '%00',
+  ]) {
     yield token + extra
     yield extra + token
     yield token.slice(0, 40) + extra + token.slice(40)
   }
-  yield '='.repeat(4 - token.length % 4) + token
+  yield '='.repeat(4 - (token.length % 4)) + token
   yield token + token
   yield `"${token}"`
   yield `Bearer ${token}`
@@ -45,10 +62,34 @@ export function* respellings(token: string): Generator<string> {
 
 /** What is no token at all. */
 export const strangers: readonly unknown[] = [
-  '', 'A', 'null', 'a.b.c', 'A'.repeat(61), 'A'.repeat(62), 'A'.repeat(4096), 'A'.repeat(5000), 'é'.repeat(100), '\ud800'.repeat(100), '\0'.repeat(100),
-  undefined, null, 0, 1, NaN, true, {}, [], ['A'.repeat(100)], { length: 100 }, Buffer.alloc(100), Symbol.iterator, () => 'A',
+  '',
+  'A',
+  'null',
+  'a.b.c',
+  'A'.repeat(61),
+  'A'.repeat(62),
+  'A'.repeat(4096),
+  'A'.repeat(5000),
+  'é'.repeat(100),
+  '\ud800'.repeat(100),
+  '\0'.repeat(100),
+  undefined,
+  null,
+  0,
+  1,
+  NaN,
+  true,
+  {},
+  [],
+  ['A'.repeat(100)],
+  { length: 100 },
+  Buffer.alloc(100),
+  Symbol.iterator,
+  () => 'A',
 ]
 
 function swapCase(text: string): string {
-  return text.replace(/[a-z]/gi, (letter) => letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase())
+  return text.replace(/[a-z]/gi, (letter) =>
+    letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
+  )
 }

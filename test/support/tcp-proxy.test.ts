@@ -21,9 +21,13 @@ test('the proxy passes statements on and knows their texts', async (t) => {
   const { proxy, client } = await place(t)
   assert.deepEqual((await client.query('select 1 as one')).rows, [{ one: 1 }])
   assert.deepEqual((await client.query('select $1::text as word', ['two'])).rows, [{ word: 'two' }])
-  for (const value of [3, 4]) await client.query({ name: 'numbers', text: 'select $1::integer as number', values: [value] })
+  for (const value of [3, 4])
+    await client.query({ name: 'numbers', text: 'select $1::integer as number', values: [value] })
   assert.deepEqual(proxy.statements, [
-    'select 1 as one', 'select $1::text as word', 'select $1::integer as number', 'select $1::integer as number',
+    'select 1 as one',
+    'select $1::text as word',
+    'select $1::integer as number',
+    'select $1::integer as number',
   ])
   proxy.forget()
   assert.deepEqual(proxy.statements, [])

@@ -118,9 +118,15 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       }
       pairs.clear()
     },
-    loseAnswerTo(pattern) { losing = pattern },
-    get statements() { return statements },
-    forget() { statements = [] },
+    loseAnswerTo(pattern) {
+      losing = pattern
+    },
+    get statements() {
+      return statements
+    },
+    forget() {
+      statements = []
+    },
     close: stopListening,
   }
 }

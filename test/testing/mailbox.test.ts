@@ -14,7 +14,10 @@ test('as option email it keeps what is mailed: a link to follow, and a code to t
   const email = 'ada@example.com'
   await server.call('POST', '/account/register', { json: { email, password: goodPassword } })
   await flush()
-  assert.deepEqual([mailbox.last(email).kind, mailbox.last(email).to, mailbox.last(email).user.userName], ['confirmationLink', email, email])
+  assert.deepEqual(
+    [mailbox.last(email).kind, mailbox.last(email).to, mailbox.last(email).user.userName],
+    ['confirmationLink', email, email],
+  )
   assert.equal(mailbox.last(email).link.origin, publicUrl)
   assert.equal(mailbox.last(email).link.searchParams.get('code'), mailbox.last(email).code)
   assert.equal((await server.call('GET', mailbox.last(email).path)).status, 200)
@@ -22,10 +25,20 @@ test('as option email it keeps what is mailed: a link to follow, and a code to t
   await server.call('POST', '/account/forgotPassword', { json: { email } })
   await flush()
   const newPassword = 'Another-Horse-8'
-  assert.equal((await server.call('POST', '/account/resetPassword', { json: { email, resetCode: mailbox.last(email).code, newPassword } })).status, 200)
+  assert.equal(
+    (
+      await server.call('POST', '/account/resetPassword', {
+        json: { email, resetCode: mailbox.last(email).code, newPassword },
+      })
+    ).status,
+    200,
+  )
   assert.equal((await server.call('POST', '/account/login', { json: { email, password: newPassword } })).status, 200)
   await flush()
-  assert.deepEqual(mailbox.letters.map(({ kind, content }) => kind === 'securityNotice' ? content : kind), ['confirmationLink', 'passwordResetCode', 'passwordChanged'])
+  assert.deepEqual(
+    mailbox.letters.map(({ kind, content }) => (kind === 'securityNotice' ? content : kind)),
+    ['confirmationLink', 'passwordResetCode', 'passwordChanged'],
+  )
 })
 
 test('the last letter is the newest, or the newest to an address; none is an error that says what to do', async () => {
@@ -34,7 +47,10 @@ test('the last letter is the newest, or the newest to an address; none is an err
   await mailbox.sendPasswordResetCode(user, 'ada@example.com', 'one')
   await mailbox.sendPasswordResetCode(user, 'ada@example.com', 'two')
   await mailbox.sendPasswordResetCode(user, 'bob@example.com', 'three')
-  assert.deepEqual([mailbox.last().code, mailbox.last('ada@example.com').code, mailbox.letters.length], ['three', 'two', 3])
+  assert.deepEqual(
+    [mailbox.last().code, mailbox.last('ada@example.com').code, mailbox.letters.length],
+    ['three', 'two', 3],
+  )
   assert.throws(() => mailbox.last('eve@example.com'), /to eve@example\.com/)
 })
 

@@ -10,7 +10,11 @@ function host(app: FastifyInstance): void {
   const told = ({ userName, email, roles, amr, scheme }: Principal) => ({ userName, email, roles, amr, scheme })
   app.get('/me', { onRequest: requireAuthorization() }, (request) => told(request.identity!))
   app.post('/me', { onRequest: requireAuthorization() }, (request) => told(request.identity!))
-  app.get('/orders', { onRequest: requireAuthorization({ roles: ['clerk'], claims: { department: 'sales' } }) }, () => 'orders')
+  app.get(
+    '/orders',
+    { onRequest: requireAuthorization({ roles: ['clerk'], claims: { department: 'sales' } }) },
+    () => 'orders',
+  )
   app.get('/safe', { onRequest: requireAuthorization({ amr: ['mfa'] }) }, () => 'safe')
 }
 
@@ -22,11 +26,20 @@ const options: AppOptions = { after: host, identity: { password: { hasher: never
 test('who is signed in by token or cookie is let in, without a hash; who was not there is created', async () => {
   await withApp(options, async ({ app }) => {
     for (const scheme of ['bearer', 'cookie'] as const) {
-      const headers = scheme === 'bearer' ? await signInAs(app, { email: 'ada@example.com' }) : await signInAs(app, { email: 'ada@example.com' }, { scheme })
+      const headers =
+        scheme === 'bearer'
+          ? await signInAs(app, { email: 'ada@example.com' })
+          : await signInAs(app, { email: 'ada@example.com' }, { scheme })
       assert.deepEqual(Object.keys(headers), [scheme === 'bearer' ? 'authorization' : 'cookie'])
       for (const method of ['GET', 'POST'] as const) {
         const answer = await app.inject({ method, url: '/me', headers })
-        assert.deepEqual(answer.json(), { userName: 'ada@example.com', email: 'ada@example.com', roles: [], amr: ['pwd'], scheme })
+        assert.deepEqual(answer.json(), {
+          userName: 'ada@example.com',
+          email: 'ada@example.com',
+          roles: [],
+          amr: ['pwd'],
+          scheme,
+        })
       }
     }
     assert.equal((await app.identity.users.list()).users.length, 1)
@@ -36,17 +49,27 @@ test('who is signed in by token or cookie is let in, without a hash; who was not
 test('roles and claims are made where they are missing, and had once however often they are asked for', async () => {
   await withApp(options, async ({ app }) => {
     const clerk = { userName: 'ada', roles: ['clerk'], claims: [{ type: 'department', value: 'sales' }] }
-    assert.equal((await app.inject({ url: '/orders', headers: await signInAs(app, { userName: 'ada' }) })).statusCode, 403)
-    for (let time = 0; time < 2; time++) assert.equal((await app.inject({ url: '/orders', headers: await signInAs(app, clerk) })).statusCode, 200)
+    assert.equal(
+      (await app.inject({ url: '/orders', headers: await signInAs(app, { userName: 'ada' }) })).statusCode,
+      403,
+    )
+    for (let time = 0; time < 2; time++)
+      assert.equal((await app.inject({ url: '/orders', headers: await signInAs(app, clerk) })).statusCode, 200)
     const ada = (await app.identity.users.findByName('ada'))!
-    assert.deepEqual([await app.identity.users.getRoles(ada), await app.identity.users.getClaims(ada)], [['clerk'], clerk.claims])
+    assert.deepEqual(
+      [await app.identity.users.getRoles(ada), await app.identity.users.getClaims(ada)],
+      [['clerk'], clerk.claims],
+    )
   })
 })
 
 test('amr says how the user has signed in', async () => {
   await withApp(options, async ({ app }) => {
     assert.equal((await app.inject({ url: '/safe', headers: await signInAs(app, {}) })).statusCode, 403)
-    assert.equal((await app.inject({ url: '/safe', headers: await signInAs(app, {}, { amr: ['mfa'] }) })).statusCode, 200)
+    assert.equal(
+      (await app.inject({ url: '/safe', headers: await signInAs(app, {}, { amr: ['mfa'] }) })).statusCode,
+      200,
+    )
     assert.equal((await app.identity.users.list()).users.length, 2)
   })
 })
@@ -75,8 +98,11 @@ test('the session is a real one: it ends when it is ended', async () => {
 
 test('users of tests that run at once are created once', async () => {
   await withApp(options, async ({ app }) => {
-    const all = await Promise.all(Array.from({ length: 8 }, () => signInAs(app, { email: 'ada@example.com', roles: ['clerk'] })))
-    for (const headers of all) assert.deepEqual((await app.inject({ url: '/me', headers })).json<{ roles: string[] }>().roles, ['clerk'])
+    const all = await Promise.all(
+      Array.from({ length: 8 }, () => signInAs(app, { email: 'ada@example.com', roles: ['clerk'] })),
+    )
+    for (const headers of all)
+      assert.deepEqual((await app.inject({ url: '/me', headers })).json<{ roles: string[] }>().roles, ['clerk'])
     assert.equal((await app.identity.users.list()).users.length, 1)
     await assert.rejects(signInAs(app, { claims: [{ type: '', value: 'x' }] }), /was not changed: DefaultError/)
   })

@@ -8,7 +8,7 @@ import { bitFlips, respellings, strangers, truncations } from '../support/tamper
 import { vectors } from '../support/vectors.js'
 
 const key = sealingKey(77, Buffer.alloc(32, 4), 'app')
-const find = (id: number) => id === key.id ? key : null
+const find = (id: number) => (id === key.id ? key : null)
 const now = 1_700_000_000
 const userId = '017f22e2-79b0-7cc3-98c4-dc0c0c07398f'
 const stamp = newStamp()
@@ -19,18 +19,29 @@ test('a code says whose it is, for which stamp and what else it is for', () => {
     for (const data of ['', 'new@example.com', 'Zoë 🗝', '\ufeffwith a mark', 'x'.repeat(2997)]) {
       const code = sealCode(key, purpose, { userId, stamp, data }, now)
       assert.match(code, /^[A-Za-z0-9_-]+$/)
-      assert.deepEqual(openCode(find, purpose, code, now, 3600), { userId, stampMark: stampMark(stamp), data, issuedAt: now })
+      assert.deepEqual(openCode(find, purpose, code, now, 3600), {
+        userId,
+        stampMark: stampMark(stamp),
+        data,
+        issuedAt: now,
+      })
     }
   }
 })
 
 test('a code recorded with the first version still opens', () => {
-  const { key: { id, root, appName }, code: old } = vectors('tokens.json') as {
-    key: { id: number, root: string, appName: string }
-    code: { purpose: CodePurpose, token: string, contents: OpenedCode }
+  const {
+    key: { id, root, appName },
+    code: old,
+  } = vectors('tokens.json') as {
+    key: { id: number; root: string; appName: string }
+    code: { purpose: CodePurpose; token: string; contents: OpenedCode }
   }
   const oldKey = sealingKey(id, Buffer.from(root, 'hex'), appName)
-  assert.deepEqual(openCode(() => oldKey, old.purpose, old.token, old.contents.issuedAt, 1), old.contents)
+  assert.deepEqual(
+    openCode(() => oldKey, old.purpose, old.token, old.contents.issuedAt, 1),
+    old.contents,
+  )
 })
 
 test('a code without data has 100 characters', () => {
@@ -67,8 +78,15 @@ test('no flipped bit, no part, no other spelling of a code opens, for any purpos
 
 test('a code of another key or another application does not open', () => {
   const root = Buffer.alloc(32, 4)
-  for (const other of [sealingKey(78, root, 'app'), sealingKey(77, Buffer.alloc(32, 5), 'app'), sealingKey(77, root, 'x')]) {
-    assert.equal(openCode(find, 'resetPassword', sealCode(other, 'resetPassword', { userId, stamp }, now), now, 3600), null)
+  for (const other of [
+    sealingKey(78, root, 'app'),
+    sealingKey(77, Buffer.alloc(32, 5), 'app'),
+    sealingKey(77, root, 'x'),
+  ]) {
+    assert.equal(
+      openCode(find, 'resetPassword', sealCode(other, 'resetPassword', { userId, stamp }, now), now, 3600),
+      null,
+    )
   }
 })
 
@@ -88,7 +106,8 @@ test('a code issued 60 seconds ahead opens, one issued 61 seconds ahead does not
 })
 
 test('what was sealed for the purpose but is too short for a code does not open', () => {
-  for (let length = 0; length < 29; length++) assert.equal(openCode(find, 'userToken', seal(key, 'userToken', Buffer.alloc(length)), 0, 3600), null)
+  for (let length = 0; length < 29; length++)
+    assert.equal(openCode(find, 'userToken', seal(key, 'userToken', Buffer.alloc(length)), 0, 3600), null)
   assert.ok(openCode(find, 'userToken', seal(key, 'userToken', Buffer.alloc(29)), 0, 3600))
 })
 
@@ -105,5 +124,7 @@ test('a code that could not come back is not sealed, and the error keeps its con
       return true
     })
   }
-  assert.throws(() => sealCode(key, 'userToken', { userId, stamp, data: 'x'.repeat(2998) }, now), { code: 'FST_IDENTITY_TOKEN_TOO_LARGE' })
+  assert.throws(() => sealCode(key, 'userToken', { userId, stamp, data: 'x'.repeat(2998) }, now), {
+    code: 'FST_IDENTITY_TOKEN_TOO_LARGE',
+  })
 })

@@ -12,10 +12,16 @@ test('a UUID of either case comes back in lower case, and nothing beside it is t
 
 test('what is no canonical UUID is refused without being repeated', () => {
   const wrong = [
-    '', 'alice', '017f22e279b07cc398c4dc0c0c07398f', '{017f22e2-79b0-7cc3-98c4-dc0c0c07398f}', '017f22e2-79b0-7cc3-98c4-dc0c0c07398g',
-    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n', '017f22e-279b0-7cc3-98c4-dc0c0c07398f',
+    '',
+    'alice',
+    '017f22e279b07cc398c4dc0c0c07398f',
+    '{017f22e2-79b0-7cc3-98c4-dc0c0c07398f}',
+    '017f22e2-79b0-7cc3-98c4-dc0c0c07398g',
+    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f\n',
+    '017f22e-279b0-7cc3-98c4-dc0c0c07398f',
   ]
-  for (const uuid of wrong) assert.throws(() => writeUuid(bytes, 0, uuid, 'userId'), { name: 'TypeError', message: 'userId is not a UUID' })
+  for (const uuid of wrong)
+    assert.throws(() => writeUuid(bytes, 0, uuid, 'userId'), { name: 'TypeError', message: 'userId is not a UUID' })
 })
 
 test('whole seconds come back, up to 2^40 - 1', () => {
@@ -24,14 +30,27 @@ test('whole seconds come back, up to 2^40 - 1', () => {
     assert.equal(readSeconds(bytes, 3), seconds)
   }
   for (const seconds of [-1, 0.5, NaN, Infinity, 2 ** 40]) {
-    assert.throws(() => writeSeconds(bytes, 3, seconds, 'issuedAt'), { name: 'TypeError', message: 'issuedAt is not a time in whole seconds' })
+    assert.throws(() => writeSeconds(bytes, 3, seconds, 'issuedAt'), {
+      name: 'TypeError',
+      message: 'issuedAt is not a time in whole seconds',
+    })
   }
 })
 
 test('a mark comes back, and nothing else is taken for one', () => {
   writeMark(bytes, 1, 'GlBtNWLGqQU', 'stamp')
   assert.equal(markText(bytes, 1), 'GlBtNWLGqQU')
-  for (const mark of ['', 'GlBtNWLGqQ', 'GlBtNWLGqQU=', 'GlBtNWLGqQV', 'GlBtNWLGqQUA', 'MZXW6YTBOJRGC6RAMZXW6YTBOJRGC6RA']) {
-    assert.throws(() => writeMark(bytes, 1, mark, 'stamp'), { name: 'TypeError', message: 'stamp is not the mark of a stamp' })
+  for (const mark of [
+    '',
+    'GlBtNWLGqQ',
+    'GlBtNWLGqQU=',
+    'GlBtNWLGqQV',
+    'GlBtNWLGqQUA',
+    'MZXW6YTBOJRGC6RAMZXW6YTBOJRGC6RA',
+  ]) {
+    assert.throws(() => writeMark(bytes, 1, mark, 'stamp'), {
+      name: 'TypeError',
+      message: 'stamp is not the mark of a stamp',
+    })
   }
 })

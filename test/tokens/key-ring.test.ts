@@ -1,7 +1,15 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { createKeyRing, newRootKey, nextKey, staticKey, unwrapRoot, wrapRoot, type RingKey } from '../../src/tokens/key-ring.js'
+import {
+  createKeyRing,
+  newRootKey,
+  nextKey,
+  staticKey,
+  unwrapRoot,
+  wrapRoot,
+  type RingKey,
+} from '../../src/tokens/key-ring.js'
 import { open, seal, sealBytes, sealingKey } from '../../src/tokens/seal.js'
 import { byteFlips } from '../support/tampering.js'
 import { vectors } from '../support/vectors.js'
@@ -13,7 +21,15 @@ const otherSecret = 'another secret of 32 bytes, or so'
 
 function ringKey(id: number, times: Partial<RingKey> = {}): RingKey {
   const activatesAt = times.activatesAt ?? 0
-  return { id, root: Buffer.alloc(32, id), createdAt: activatesAt, activatesAt, retiresAt: null, revokedAt: null, ...times }
+  return {
+    id,
+    root: Buffer.alloc(32, id),
+    createdAt: activatesAt,
+    activatesAt,
+    retiresAt: null,
+    revokedAt: null,
+    ...times,
+  }
 }
 
 test('a new key is found at once, seals from its activation on, and not a millisecond before', () => {
@@ -25,14 +41,22 @@ test('a new key is found at once, seals from its activation on, and not a millis
 })
 
 test('while no key is active the oldest of those to come seals', () => {
-  const ring = createKeyRing([ringKey(3, { activatesAt: 3000 }), ringKey(1, { activatesAt: 1000 }), ringKey(2, { activatesAt: 2000 })])
+  const ring = createKeyRing([
+    ringKey(3, { activatesAt: 3000 }),
+    ringKey(1, { activatesAt: 1000 }),
+    ringKey(2, { activatesAt: 2000 }),
+  ])
   assert.equal(ring.sealing(0).id, 1)
   assert.equal(ring.sealing(2500).id, 2)
 })
 
 test('among keys of one instant every instance chooses the same', () => {
   const keys = [ringKey(1), ringKey(2), ringKey(3, { createdAt: -1 })]
-  for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0]]) {
+  for (const order of [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 2, 0],
+  ]) {
     assert.equal(createKeyRing(order.map((at) => keys[at]!)).sealing(5).id, 2)
   }
 })
@@ -72,7 +96,8 @@ test('what is stored can be read under a key in any state', () => {
 })
 
 test('a ring without a usable key refuses to seal', () => {
-  for (const keys of [[], [ringKey(1, { revokedAt: 1 })], [ringKey(1, { retiresAt: 1 })]]) assert.throws(() => createKeyRing(keys).sealing(10), /no key/)
+  for (const keys of [[], [ringKey(1, { revokedAt: 1 })], [ringKey(1, { retiresAt: 1 })]])
+    assert.throws(() => createKeyRing(keys).sealing(10), /no key/)
 })
 
 test('two keys with one id are refused', () => {
@@ -86,12 +111,19 @@ test('tokens of the old key open beside those of the new one', () => {
   const find = (id: number) => ring.find(id, 1000)
   assert.equal(open(find, 'access', before)?.toString(), 'before')
   assert.equal(open(find, 'access', after)?.toString(), 'after')
-  assert.equal(open((id) => ring.find(id, 9000), 'access', before), null)
+  assert.equal(
+    open((id) => ring.find(id, 9000), 'access', before),
+    null,
+  )
 })
 
 test('a reloaded ring keeps the keys that stay, and only those with the same root and application', () => {
   const first = createKeyRing([ringKey(1), ringKey(2), ringKey(3)], 'app')
-  const again = createKeyRing([ringKey(1, { retiresAt: 5 }), ringKey(2, { root: Buffer.alloc(32, 99) }), ringKey(4)], 'app', first)
+  const again = createKeyRing(
+    [ringKey(1, { retiresAt: 5 }), ringKey(2, { root: Buffer.alloc(32, 99) }), ringKey(4)],
+    'app',
+    first,
+  )
   assert.equal(again.find(1, 0), first.find(1, 0))
   assert.notEqual(again.find(2, 0), first.find(2, 0))
   assert.equal(again.find(1, 5), null)
@@ -110,7 +142,10 @@ test('the list of keys is copied, not kept', () => {
 
 test('the first key is due and active at once', () => {
   assert.deepEqual(nextKey([], 1000, rotation), { activatesAt: 1000, retirements: [] })
-  assert.deepEqual(nextKey([ringKey(1, { revokedAt: 5 }), ringKey(2, { retiresAt: 1000 })], 1000, rotation), { activatesAt: 1000, retirements: [] })
+  assert.deepEqual(nextKey([ringKey(1, { revokedAt: 5 }), ringKey(2, { retiresAt: 1000 })], 1000, rotation), {
+    activatesAt: 1000,
+    retirements: [],
+  })
 })
 
 test('the next key is due 90 days after the newest was activated, and not a millisecond before', () => {
@@ -120,13 +155,19 @@ test('the next key is due 90 days after the newest was activated, and not a mill
   assert.deepEqual(nextKey(keys, 91 * day, { openForSeconds: 30 * 86_400 }), nextKey(keys, 91 * day, rotation))
   assert.deepEqual(nextKey(keys, 91 * day, rotation), {
     activatesAt: 91 * day + 60_000,
-    retirements: [{ id: 1, retiresAt: 121 * day + 60_000 }, { id: 2, retiresAt: 121 * day + 60_000 }],
+    retirements: [
+      { id: 1, retiresAt: 121 * day + 60_000 },
+      { id: 2, retiresAt: 121 * day + 60_000 },
+    ],
   })
 })
 
 test('a key already due to retire is not put off, and a revoked one is left alone', () => {
   const keys = [ringKey(1, { retiresAt: 100 * day }), ringKey(2, { revokedAt: 5 }), ringKey(3)]
-  assert.deepEqual(nextKey(keys, 90 * day, rotation)?.retirements.map(({ id }) => id), [3])
+  assert.deepEqual(
+    nextKey(keys, 90 * day, rotation)?.retirements.map(({ id }) => id),
+    [3],
+  )
 })
 
 test('no second key is due while one is on its way', () => {
@@ -141,7 +182,7 @@ test('a rotation of 0 seconds makes a key due now', () => {
 
 test('following nextKey for years, there is always a key that seals, and its tokens open for their whole life', () => {
   let keys: RingKey[] = []
-  const issued: { token: string, until: number }[] = []
+  const issued: { token: string; until: number }[] = []
   for (let now = 0; now < 1000 * day; now += day) {
     const next = nextKey(keys, now, rotation)
     if (next) {
@@ -151,14 +192,17 @@ test('following nextKey for years, there is always a key that seals, and its tok
     }
     const ring = createKeyRing(keys)
     issued.push({ token: seal(ring.sealing(now), 'access', 'text'), until: now + 30 * day })
-    for (const { token } of issued.filter(({ until }) => now < until)) assert.ok(open((id) => ring.find(id, now), 'access', token))
+    for (const { token } of issued.filter(({ until }) => now < until))
+      assert.ok(open((id) => ring.find(id, now), 'access', token))
   }
   assert.equal(keys.length, 11)
 })
 
 test('where only keys that retire are left, the next one is due, and the one that seals stays until its tokens have expired', () => {
   const keys = [
-    ringKey(1, { retiresAt: 20 * day }), ringKey(2, { activatesAt: 5 * day, retiresAt: 15 * day }), ringKey(3, { activatesAt: 9 * day, revokedAt: 10 * day }),
+    ringKey(1, { retiresAt: 20 * day }),
+    ringKey(2, { activatesAt: 5 * day, retiresAt: 15 * day }),
+    ringKey(3, { activatesAt: 9 * day, revokedAt: 10 * day }),
   ]
   assert.deepEqual(nextKey(keys, 10 * day, rotation), {
     activatesAt: 10 * day + 60_000,
@@ -173,12 +217,12 @@ test('where only keys that retire are left, the next one is due, and the one tha
 
 test('whichever keys are revoked meanwhile, there is a key that seals, and tokens of the others open for their whole life', () => {
   let keys: RingKey[] = []
-  let issued: { token: string, keyId: number, until: number }[] = []
+  let issued: { token: string; keyId: number; until: number }[] = []
   for (let now = 0; now < 1000 * day; now += day) {
     if (now % (93 * day) === 92 * day) {
       // The newest key; at first while its predecessor still opens.
       const { id } = keys.at(-1)!
-      keys = keys.map((key) => key.id === id ? { ...key, revokedAt: now } : key)
+      keys = keys.map((key) => (key.id === id ? { ...key, revokedAt: now } : key))
       issued = issued.filter(({ keyId }) => keyId !== id)
     }
     const next = nextKey(keys, now, rotation)
@@ -190,7 +234,8 @@ test('whichever keys are revoked meanwhile, there is a key that seals, and token
     const ring = createKeyRing(keys)
     const sealing = ring.sealing(now)
     issued.push({ token: seal(sealing, 'access', 'text'), keyId: sealing.id, until: now + 30 * day })
-    for (const { token } of issued.filter(({ until }) => now < until)) assert.ok(open((id) => ring.find(id, now), 'access', token))
+    for (const { token } of issued.filter(({ until }) => now < until))
+      assert.ok(open((id) => ring.find(id, now), 'access', token))
   }
 })
 
@@ -214,8 +259,13 @@ test('a wrapped root comes back under its secret, as text or bytes', () => {
 })
 
 test('a root wrapped with the first version still comes back', () => {
-  const { wrapped: old } = vectors('tokens.json') as { wrapped: { secret: string, id: number, root: string, bytes: string } }
-  assert.deepEqual(unwrapRoot([old.secret], old.id, Buffer.from(old.bytes, 'hex'))?.root, Uint8Array.from(Buffer.from(old.root, 'hex')))
+  const { wrapped: old } = vectors('tokens.json') as {
+    wrapped: { secret: string; id: number; root: string; bytes: string }
+  }
+  assert.deepEqual(
+    unwrapRoot([old.secret], old.id, Buffer.from(old.bytes, 'hex'))?.root,
+    Uint8Array.from(Buffer.from(old.root, 'hex')),
+  )
 })
 
 test('a list of secrets is tried in order and says which one fitted', () => {
@@ -228,7 +278,8 @@ test('a list of secrets is tried in order and says which one fitted', () => {
 test('a wrong secret, none, or one too short unwraps nothing', () => {
   const { id, root } = newRootKey()
   const wrapped = wrapRoot(secret, id, root)
-  for (const secrets of [[], [otherSecret], [`${secret} `], [''], ['short'], [Buffer.alloc(0)]]) assert.equal(unwrapRoot(secrets, id, wrapped), null)
+  for (const secrets of [[], [otherSecret], [`${secret} `], [''], ['short'], [Buffer.alloc(0)]])
+    assert.equal(unwrapRoot(secrets, id, wrapped), null)
 })
 
 test('a wrapped root is bound to its id and to its every bit', () => {
@@ -239,12 +290,16 @@ test('a wrapped root is bound to its id and to its every bit', () => {
   moved.writeUInt32BE(1235, 2)
   assert.equal(unwrapRoot([secret], 1235, moved), null)
   for (const flipped of byteFlips(wrapped)) assert.equal(unwrapRoot([secret], id, flipped), null)
-  for (let length = 0; length < wrapped.length; length++) assert.equal(unwrapRoot([secret], id, wrapped.subarray(0, length)), null)
+  for (let length = 0; length < wrapped.length; length++)
+    assert.equal(unwrapRoot([secret], id, wrapped.subarray(0, length)), null)
   assert.equal(unwrapRoot([secret], id, Buffer.concat([wrapped, Buffer.alloc(1)])), null)
 })
 
 test('a secret of fewer than 32 bytes wraps nothing and makes no static key', () => {
-  assert.throws(() => wrapRoot('x'.repeat(31), 1, Buffer.alloc(32)), { name: 'TypeError', message: 'A secret has at least 32 bytes' })
+  assert.throws(() => wrapRoot('x'.repeat(31), 1, Buffer.alloc(32)), {
+    name: 'TypeError',
+    message: 'A secret has at least 32 bytes',
+  })
   assert.throws(() => staticKey('main', Buffer.alloc(31)), TypeError)
   assert.ok(wrapRoot('é'.repeat(16), 1, Buffer.alloc(32)))
 })
@@ -259,7 +314,9 @@ test('a static key has the first four bytes of the hash of its name as id, and t
   assert.equal(made.id, createHash('sha256').update('main').digest().readUInt32BE(0))
   assert.deepEqual(staticKey('main', Buffer.from(secret)), made)
   assert.notDeepEqual(staticKey('main', otherSecret).root, made.root)
-  const { static: old } = vectors('tokens.json') as { static: { id: string, secret: string, keyId: number, root: string } }
+  const { static: old } = vectors('tokens.json') as {
+    static: { id: string; secret: string; keyId: number; root: string }
+  }
   const again = staticKey(old.id, old.secret)
   assert.deepEqual([again.id, Buffer.from(again.root).toString('hex')], [old.keyId, old.root])
 })
@@ -276,5 +333,8 @@ test('who does not know how long tokens live retires no key; the next who knows 
   const next = nextKey(keys, 1000, { rotationSeconds: 0 })
   assert.deepEqual(next, { activatesAt: 61_000, retirements: [] })
   const later = [...keys, ringKey(2, { createdAt: 1000, activatesAt: 61_000 })]
-  assert.deepEqual(nextKey(later, 100_000, { ...rotation, rotationSeconds: 0 })?.retirements.map(({ id }) => id), later.map(({ id }) => id))
+  assert.deepEqual(
+    nextKey(later, 100_000, { ...rotation, rotationSeconds: 0 })?.retirements.map(({ id }) => id),
+    later.map(({ id }) => id),
+  )
 })

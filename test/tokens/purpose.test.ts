@@ -10,7 +10,19 @@ test('every purpose has a number of its own that fits into a byte', () => {
 
 test('the numbers of the first version stay what they are', () => {
   assert.deepEqual(Object.entries(purposes).slice(0, 14), [
-    ['access', 1], ['refresh', 2], ['cookie', 3], ['rememberMachine', 4], ['confirmEmail', 5], ['changeEmail', 6], ['resetPassword', 7],
-    ['changePhoneNumber', 8], ['userToken', 9], ['authenticatorKey', 10], ['recoveryCode', 11], ['throttle', 12], ['outbox', 13], ['keyWrap', 14],
+    ['access', 1],
+    ['refresh', 2],
+    ['cookie', 3],
+    ['rememberMachine', 4],
+    ['confirmEmail', 5],
+    ['changeEmail', 6],
+    ['resetPassword', 7],
+    ['changePhoneNumber', 8],
+    ['userToken', 9],
+    ['authenticatorKey', 10],
+    ['recoveryCode', 11],
+    ['throttle', 12],
+    ['outbox', 13],
+    ['keyWrap', 14],
   ])
 })

@@ -3,7 +3,17 @@ import assert from 'node:assert/strict'
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { purposes, type Purpose } from '../../src/tokens/purpose.js'
-import { keyIdOf, mac, maxTokenLength, open, openBytes, seal, sealBytes, sealingKey, type SealingKey } from '../../src/tokens/seal.js'
+import {
+  keyIdOf,
+  mac,
+  maxTokenLength,
+  open,
+  openBytes,
+  seal,
+  sealBytes,
+  sealingKey,
+  type SealingKey,
+} from '../../src/tokens/seal.js'
 import { xaesKey, xaesOpen } from '../../src/tokens/xaes.js'
 import { bitFlips, byteFlips, respellings, strangers, truncations } from '../support/tampering.js'
 import { vectors } from '../support/vectors.js'
@@ -11,13 +21,13 @@ import { vectors } from '../support/vectors.js'
 const everyPurpose = Object.keys(purposes) as Purpose[] // the keys of a const object are its key type
 const root = Buffer.alloc(32, 9)
 const key = sealingKey(0xfedcba98, root, 'app')
-const find = (id: number) => id === key.id ? key : null
+const find = (id: number) => (id === key.id ? key : null)
 const findAlways = () => key
 
 const recorded = vectors('tokens.json') as {
-  key: { id: number, root: string, appName: string }
-  sealed: { purpose: Purpose, context: string, plaintext: string, token: string }
-  mac: { purpose: Purpose, message: string, value: string }
+  key: { id: number; root: string; appName: string }
+  sealed: { purpose: Purpose; context: string; plaintext: string; token: string }
+  mac: { purpose: Purpose; message: string; value: string }
 }
 
 test('what is sealed opens under the same key and purpose', () => {
@@ -36,7 +46,7 @@ test('a token recorded with the first version still opens, and a recorded mac is
   const { id, root, appName } = recorded.key
   const old = sealingKey(id, Buffer.from(root, 'hex'), appName)
   const { purpose, context, plaintext, token } = recorded.sealed
-  assert.equal(open((named) => named === id ? old : null, purpose, token, context)?.toString(), plaintext)
+  assert.equal(open((named) => (named === id ? old : null), purpose, token, context)?.toString(), plaintext)
   assert.equal(mac(old, recorded.mac.purpose, recorded.mac.message).toString('hex'), recorded.mac.value)
 })
 
@@ -49,7 +59,10 @@ test('the format is what its table says: header, nonce, XAES-256-GCM under the H
 })
 
 test('a mac is HMAC-SHA-256 under a key that differs by root, purpose and application, and from the sealing key', () => {
-  const expected = (info: string) => createHmac('sha256', Buffer.from(hkdfSync('sha256', root, '', info, 32))).update('Zoë').digest()
+  const expected = (info: string) =>
+    createHmac('sha256', Buffer.from(hkdfSync('sha256', root, '', info, 32)))
+      .update('Zoë')
+      .digest()
   assert.deepEqual(mac(key, 'throttle', 'Zoë'), expected('identity/v1/mac/throttle/app'))
   assert.notDeepEqual(mac(key, 'throttle', 'Zoë'), expected('identity/v1/throttle/app'))
   assert.notDeepEqual(mac(key, 'throttle', 'Zoë'), mac(key, 'recoveryCode', 'Zoë'))
@@ -63,7 +76,8 @@ test('no flipped bit opens, even when the header then names another key and the 
       assert.equal(open(find, 'access', flipped), null)
       assert.equal(open(findAlways, 'access', flipped), null)
     }
-    for (const flipped of byteFlips(sealBytes(key, 'outbox', text))) assert.equal(openBytes(findAlways, 'outbox', flipped), null)
+    for (const flipped of byteFlips(sealBytes(key, 'outbox', text)))
+      assert.equal(openBytes(findAlways, 'outbox', flipped), null)
   }
 })
 
@@ -158,17 +172,29 @@ test('only the key that the token names is asked for, once', () => {
 
 test('another root, another application or another id opens nothing', () => {
   const token = seal(key, 'access', 'text')
-  const others = [sealingKey(key.id, Buffer.alloc(32, 8), 'app'), sealingKey(key.id, root, 'other'), sealingKey(key.id, root)]
-  for (const other of others) assert.equal(open(() => other, 'access', token), null)
+  const others = [
+    sealingKey(key.id, Buffer.alloc(32, 8), 'app'),
+    sealingKey(key.id, root, 'other'),
+    sealingKey(key.id, root),
+  ]
+  for (const other of others)
+    assert.equal(
+      open(() => other, 'access', token),
+      null,
+    )
   // The id is authenticated, but not part of the subkey: the header decides.
-  assert.equal(open((id) => id === 1 ? key : null, 'access', token), null)
+  assert.equal(
+    open((id) => (id === 1 ? key : null), 'access', token),
+    null,
+  )
 })
 
 test('a context must be repeated to the letter, and is no part of the token', () => {
   const token = seal(key, 'outbox', 'text', 'row 1')
   assert.equal(open(find, 'outbox', token, 'row 1')?.toString(), 'text')
   assert.equal(token.length, seal(key, 'outbox', 'text').length)
-  for (const context of [undefined, '', 'row 2', 'row 1 ', 'row', 'ROW 1']) assert.equal(open(find, 'outbox', token, context), null)
+  for (const context of [undefined, '', 'row 2', 'row 1 ', 'row', 'ROW 1'])
+    assert.equal(open(find, 'outbox', token, context), null)
   assert.equal(open(find, 'outbox', seal(key, 'outbox', 'text'), 'row 1'), null)
   assert.equal(openBytes(find, 'outbox', sealBytes(key, 'outbox', 'text', 'a'), 'b'), null)
   assert.equal(openBytes(find, 'outbox', sealBytes(key, 'outbox', 'text', 'a'), 'a')?.toString(), 'text')
@@ -176,12 +202,15 @@ test('a context must be repeated to the letter, and is no part of the token', ()
 
 test('a token of exactly 4,096 characters is made, a longer one throws without showing its contents', () => {
   assert.equal(seal(key, 'access', 'a'.repeat(3026)).length, maxTokenLength)
-  assert.throws(() => seal(key, 'access', 'private'.repeat(500)), (error: Error & { code?: string }) => {
-    assert.equal(error.code, 'FST_IDENTITY_TOKEN_TOO_LARGE')
-    assert.match(error.message, /4728 characters.*4096/)
-    assert.doesNotMatch(inspect(error), /private/)
-    return true
-  })
+  assert.throws(
+    () => seal(key, 'access', 'private'.repeat(500)),
+    (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'FST_IDENTITY_TOKEN_TOO_LARGE')
+      assert.match(error.message, /4728 characters.*4096/)
+      assert.doesNotMatch(inspect(error), /private/)
+      return true
+    },
+  )
   assert.throws(() => seal(key, 'access', 'é'.repeat(1514)), { code: 'FST_IDENTITY_TOKEN_TOO_LARGE' })
 })
 
@@ -208,7 +237,8 @@ test('the key id is read from a token that nobody can open', () => {
     assert.equal(keyIdOf(`A${token}`, 'refresh'), null)
     assert.equal(keyIdOf(token.padEnd(4096, 'A'), 'refresh'), id)
     assert.equal(keyIdOf(token.padEnd(4097, 'A'), 'refresh'), null)
-    for (let at = 0; at < 8; at++) assert.equal(keyIdOf(`${token.slice(0, at)}+${token.slice(at + 1)}`, 'refresh'), null)
+    for (let at = 0; at < 8; at++)
+      assert.equal(keyIdOf(`${token.slice(0, at)}+${token.slice(at + 1)}`, 'refresh'), null)
   }
 })
 
@@ -232,7 +262,10 @@ test('a key keeps its own copy of the root', () => {
   const mutable = Buffer.alloc(32, 3)
   const made = sealingKey(1, mutable)
   mutable.fill(0)
-  assert.equal(open(() => sealingKey(1, Buffer.alloc(32, 3)), 'access', seal(made, 'access', 'text'))?.toString(), 'text')
+  assert.equal(
+    open(() => sealingKey(1, Buffer.alloc(32, 3)), 'access', seal(made, 'access', 'text'))?.toString(),
+    'text',
+  )
   assert.ok(made.isOf(Buffer.alloc(32, 3), ''))
   assert.ok(!made.isOf(mutable, ''))
   assert.ok(!made.isOf(Buffer.alloc(32, 3), 'app'))

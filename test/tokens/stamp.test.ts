@@ -1,14 +1,25 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { base32, isMarkOf, newConcurrencyStamp, newStamp, newUuidV7, stampMark, uuidV7 } from '../../src/tokens/stamp.js'
+import {
+  base32,
+  isMarkOf,
+  newConcurrencyStamp,
+  newStamp,
+  newUuidV7,
+  stampMark,
+  uuidV7,
+} from '../../src/tokens/stamp.js'
 
 test('base32 gives the known answers of RFC 4648 §10 that need no padding', () => {
   assert.equal(base32(Buffer.from('')), '')
   assert.equal(base32(Buffer.from('fooba')), 'MZXW6YTB')
   assert.equal(base32(Buffer.from('foobafooba')), 'MZXW6YTBMZXW6YTB')
   assert.equal(base32(Buffer.alloc(5, 255)), '77777777')
-  assert.equal(base32(Buffer.from('00443214c74254b635cf84653a56d7c675be77df', 'hex')), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')
+  assert.equal(
+    base32(Buffer.from('00443214c74254b635cf84653a56d7c675be77df', 'hex')),
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
+  )
 })
 
 test('a stamp is 32 characters of base32, never the same twice', () => {
@@ -19,13 +30,20 @@ test('a stamp is 32 characters of base32, never the same twice', () => {
 
 test('a concurrency stamp is a random UUID, never the same twice', () => {
   const stamps = Array.from({ length: 1000 }, newConcurrencyStamp)
-  for (const stamp of stamps) assert.match(stamp, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  for (const stamp of stamps)
+    assert.match(stamp, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
   assert.equal(new Set(stamps).size, 1000)
 })
 
 test('UUIDv7 gives the example of RFC 9562 appendix A.6', () => {
-  assert.equal(uuidV7(0x017f22e279b0, Buffer.from('0cc318c4dc0c0c07398f', 'hex')), '017f22e2-79b0-7cc3-98c4-dc0c0c07398f')
-  assert.equal(uuidV7(0x017f22e279b0, Buffer.from('fcc3d8c4dc0c0c07398f', 'hex')), '017f22e2-79b0-7cc3-98c4-dc0c0c07398f')
+  assert.equal(
+    uuidV7(0x017f22e279b0, Buffer.from('0cc318c4dc0c0c07398f', 'hex')),
+    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f',
+  )
+  assert.equal(
+    uuidV7(0x017f22e279b0, Buffer.from('fcc3d8c4dc0c0c07398f', 'hex')),
+    '017f22e2-79b0-7cc3-98c4-dc0c0c07398f',
+  )
 })
 
 test('a new id sorts after those of earlier milliseconds and is never the same twice', () => {
@@ -44,5 +62,6 @@ test('the mark of a stamp is the beginning of its SHA-256', () => {
 test('a mark belongs to its own stamp only', () => {
   const stamp = newStamp()
   assert.ok(isMarkOf(stampMark(stamp), stamp))
-  for (const other of ['', `${stampMark(stamp)}=`, stampMark(newStamp()), stamp, '\u0100'.repeat(11)]) assert.ok(!isMarkOf(other, stamp))
+  for (const other of ['', `${stampMark(stamp)}=`, stampMark(newStamp()), stamp, '\u0100'.repeat(11)])
+    assert.ok(!isMarkOf(other, stamp))
 })

@@ -9,7 +9,7 @@ import { bitFlips, respellings, strangers, truncations } from '../support/tamper
 import { vectors } from '../support/vectors.js'
 
 const key = sealingKey(77, Buffer.alloc(32, 4), 'app')
-const find = (id: number) => id === key.id ? key : null
+const find = (id: number) => (id === key.id ? key : null)
 const now = 1_700_000_000
 const ticketPurposes: TicketPurpose[] = ['access', 'refresh', 'cookie']
 
@@ -26,7 +26,11 @@ const ticket: Ticket = {
   validatedAt: now - 7,
   amr: ['pwd', 'mfa'],
   roles: ['admin', 'Prüfer'],
-  claims: [{ type: 'tenant', value: '42' }, { type: '__proto__', value: 'polluted' }, { type: 'tenant', value: '' }],
+  claims: [
+    { type: 'tenant', value: '42' },
+    { type: '__proto__', value: 'polluted' },
+    { type: 'tenant', value: '' },
+  ],
   counter: 0xffffffff,
   persistent: true,
 }
@@ -34,7 +38,11 @@ const ticket: Ticket = {
 test('a ticket comes back as it was sealed, under each of its three purposes', () => {
   const plain: Ticket = { ...ticket, email: null, amr: [], roles: [], claims: [], counter: 0, persistent: false }
   for (const purpose of ticketPurposes) {
-    const odd = [{ ...ticket, email: ticket.userName }, { ...ticket, userName: '', email: '' }, { ...ticket, userName: '\ud800"\u0000' }]
+    const odd = [
+      { ...ticket, email: ticket.userName },
+      { ...ticket, userName: '', email: '' },
+      { ...ticket, userName: '\ud800"\u0000' },
+    ]
     for (const sealed of [ticket, plain, ...odd]) {
       assert.deepEqual(openTicket(find, purpose, sealTicket(key, purpose, sealed), now), sealed)
     }
@@ -42,21 +50,39 @@ test('a ticket comes back as it was sealed, under each of its three purposes', (
 })
 
 test('a ticket recorded with the first version still opens', () => {
-  const { key: { id, root, appName }, ticket: old } = vectors('tokens.json') as {
-    key: { id: number, root: string, appName: string }
-    ticket: { token: string, contents: Ticket }
+  const {
+    key: { id, root, appName },
+    ticket: old,
+  } = vectors('tokens.json') as {
+    key: { id: number; root: string; appName: string }
+    ticket: { token: string; contents: Ticket }
   }
   const oldKey = sealingKey(id, Buffer.from(root, 'hex'), appName)
-  assert.deepEqual(openTicket(() => oldKey, 'refresh', old.token, old.contents.issuedAt), old.contents)
+  assert.deepEqual(
+    openTicket(() => oldKey, 'refresh', old.token, old.contents.issuedAt),
+    old.contents,
+  )
 })
 
 test('a ticket of the common kind stays short', () => {
-  const common: Ticket = { ...ticket, userName: 'alice@example.com', email: 'alice@example.com', amr: ['pwd'], roles: [], claims: [] }
+  const common: Ticket = {
+    ...ticket,
+    userName: 'alice@example.com',
+    email: 'alice@example.com',
+    amr: ['pwd'],
+    roles: [],
+    claims: [],
+  }
   assert.ok(sealTicket(key, 'access', common).length <= 210)
 })
 
 test('ids in upper case come back in lower case', () => {
-  const opened = openTicket(find, 'access', sealTicket(key, 'access', { ...ticket, userId: ticket.userId.toUpperCase() }), now)
+  const opened = openTicket(
+    find,
+    'access',
+    sealTicket(key, 'access', { ...ticket, userId: ticket.userId.toUpperCase() }),
+    now,
+  )
   assert.equal(opened?.userId, ticket.userId)
 })
 
@@ -72,7 +98,8 @@ test('no flipped bit, no part, no other spelling of a ticket opens, for any purp
 test('a ticket opens under no other purpose', () => {
   for (const sealedFor of ticketPurposes) {
     const token = sealTicket(key, sealedFor, ticket)
-    for (const asked of Object.keys(purposes) as Purpose[]) { // the keys of a const object are its key type
+    for (const asked of Object.keys(purposes) as Purpose[]) {
+      // the keys of a const object are its key type
       assert.equal(open(find, asked, token) !== null, asked === sealedFor)
     }
   }
@@ -114,15 +141,32 @@ test('what was sealed in another shape does not open', () => {
   const withNames = (json: string) => seal(key, 'access', Buffer.concat([fixed.subarray(0, 70), Buffer.from(json)]))
   assert.ok(openTicket(find, 'access', withNames(JSON.stringify(good)), now))
   const wrong: unknown[] = [
-    null, {}, 'text', 5, [], good.slice(0, 4), [...good, null], [1, ...good.slice(1)], [null, ...good.slice(1)],
-    ['zoë', 1, ...good.slice(2)], ['zoë', undefined, ...good.slice(2)].slice(0, 4), ['zoë', false, ...good.slice(2)],
-    ['zoë', null, 'pwd', [], []], ['zoë', null, { 0: 'pwd', length: 1 }, [], []], ['zoë', null, [], [1], []], ['zoë', null, [], [], [null, 'x']],
-    ['zoë', null, [], [], ['odd']], ['zoë', null, [], [], [['tenant', '42']]], { 0: 'zoë', 1: null, 2: [], 3: [], 4: [], length: 5 },
+    null,
+    {},
+    'text',
+    5,
+    [],
+    good.slice(0, 4),
+    [...good, null],
+    [1, ...good.slice(1)],
+    [null, ...good.slice(1)],
+    ['zoë', 1, ...good.slice(2)],
+    ['zoë', undefined, ...good.slice(2)].slice(0, 4),
+    ['zoë', false, ...good.slice(2)],
+    ['zoë', null, 'pwd', [], []],
+    ['zoë', null, { 0: 'pwd', length: 1 }, [], []],
+    ['zoë', null, [], [1], []],
+    ['zoë', null, [], [], [null, 'x']],
+    ['zoë', null, [], [], ['odd']],
+    ['zoë', null, [], [], [['tenant', '42']]],
+    { 0: 'zoë', 1: null, 2: [], 3: [], 4: [], length: 5 },
   ]
   for (const names of wrong) assert.equal(openTicket(find, 'access', withNames(JSON.stringify(names)), now), null)
   const whole = JSON.stringify(good)
-  for (const json of ['', '[', `${whole},`, `${whole}[]`, whole.slice(1)]) assert.equal(openTicket(find, 'access', withNames(json), now), null)
-  for (let length = 0; length < 70; length++) assert.equal(openTicket(find, 'access', seal(key, 'access', fixed.subarray(0, length)), now), null)
+  for (const json of ['', '[', `${whole},`, `${whole}[]`, whole.slice(1)])
+    assert.equal(openTicket(find, 'access', withNames(json), now), null)
+  for (let length = 0; length < 70; length++)
+    assert.equal(openTicket(find, 'access', seal(key, 'access', fixed.subarray(0, length)), now), null)
   const flagged = Buffer.concat([fixed, Buffer.from(JSON.stringify(good))])
   flagged.writeUInt8(2, 69)
   assert.equal(openTicket(find, 'access', seal(key, 'access', flagged), now), null)
@@ -131,18 +175,33 @@ test('what was sealed in another shape does not open', () => {
 test('a ticket that could not come back is not sealed, and the error keeps its content to itself', () => {
   const claim = (type: unknown, value: unknown) => ({ type, value }) as Ticket['claims'][number] // what a host without types may pass
   const wrong: Partial<Ticket>[] = [
-    { userId: 'private' }, { sessionId: 'private' }, { sessionId: '' }, { stamp: 'private' }, { stamp: '' },
-    { issuedAt: now + 0.5 }, { expiresAt: NaN }, { authenticatedAt: -1 }, { sessionExpiresAt: Infinity }, { validatedAt: 2 ** 40 },
-    { counter: -1 }, { counter: 0.5 }, { counter: 2 ** 32 },
-    { claims: [claim('private', 5)] }, { claims: [claim(5, 'private')] },
-    { claims: [claim('private', undefined)] }, { claims: [claim('private', ['private'])] },
+    { userId: 'private' },
+    { sessionId: 'private' },
+    { sessionId: '' },
+    { stamp: 'private' },
+    { stamp: '' },
+    { issuedAt: now + 0.5 },
+    { expiresAt: NaN },
+    { authenticatedAt: -1 },
+    { sessionExpiresAt: Infinity },
+    { validatedAt: 2 ** 40 },
+    { counter: -1 },
+    { counter: 0.5 },
+    { counter: 2 ** 32 },
+    { claims: [claim('private', 5)] },
+    { claims: [claim(5, 'private')] },
+    { claims: [claim('private', undefined)] },
+    { claims: [claim('private', ['private'])] },
   ]
   for (const part of wrong) {
-    assert.throws(() => sealTicket(key, 'access', { ...ticket, ...part }), (error: Error) => {
-      assert.equal(error.name, 'TypeError')
-      assert.doesNotMatch(inspect(error), /private/)
-      return true
-    })
+    assert.throws(
+      () => sealTicket(key, 'access', { ...ticket, ...part }),
+      (error: Error) => {
+        assert.equal(error.name, 'TypeError')
+        assert.doesNotMatch(inspect(error), /private/)
+        return true
+      },
+    )
   }
 })
 

@@ -28,7 +28,8 @@ for (const [index, vector] of published.entries()) {
   })
 
   test(`vector ${index}: sealing gives the published ciphertext, again and again`, () => {
-    for (let i = 0; i < 3; i++) assert.equal(xaesSeal(key, nonce, Buffer.from(vector.plaintextAscii), aad).toString('hex'), vector.ciphertext)
+    for (let i = 0; i < 3; i++)
+      assert.equal(xaesSeal(key, nonce, Buffer.from(vector.plaintextAscii), aad).toString('hex'), vector.ciphertext)
   })
 
   test(`vector ${index}: the published ciphertext opens`, () => {
@@ -49,7 +50,10 @@ test('10,000 messages of the published accumulated test give the published hash,
     assert.deepEqual(xaesOpen(key, nonce, sealed, aad), Buffer.from(plaintext))
     output.update(sealed)
   }
-  assert.equal(Buffer.from(output.xof(32)).toString('hex'), 'e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939')
+  assert.equal(
+    Buffer.from(output.xof(32)).toString('hex'),
+    'e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939',
+  )
 })
 
 test('a message of no bytes seals and opens', () => {

@@ -4,7 +4,13 @@ import { decodeBase32, encodeBase32 } from '../../src/two-factor/base32.js'
 
 // RFC 4648 §10, the padding left out.
 const vectors: readonly (readonly [string, string])[] = [
-  ['', ''], ['f', 'MY'], ['fo', 'MZXQ'], ['foo', 'MZXW6'], ['foob', 'MZXW6YQ'], ['fooba', 'MZXW6YTB'], ['foobar', 'MZXW6YTBOI'],
+  ['', ''],
+  ['f', 'MY'],
+  ['fo', 'MZXQ'],
+  ['foo', 'MZXW6'],
+  ['foob', 'MZXW6YQ'],
+  ['fooba', 'MZXW6YTB'],
+  ['foobar', 'MZXW6YTBOI'],
 ]
 
 test('the vectors of RFC 4648 are written without padding', () => {
@@ -35,7 +41,19 @@ test('every byte in every position survives the way there and back', () => {
 })
 
 test('a character outside the alphabet refuses the whole text', () => {
-  for (const text of ['MZXW0', 'MZXW1', 'MZXW8', 'MZXW9', 'MZ XW', 'MZ-XW', 'MZ=XW', '=MZXW', 'MZXW\n', 'MZ\u0000XW', 'MZXW6\u00e9']) {
+  for (const text of [
+    'MZXW0',
+    'MZXW1',
+    'MZXW8',
+    'MZXW9',
+    'MZ XW',
+    'MZ-XW',
+    'MZ=XW',
+    '=MZXW',
+    'MZXW\n',
+    'MZ\u0000XW',
+    'MZXW6\u00e9',
+  ]) {
     assert.equal(decodeBase32(text), null, JSON.stringify(text))
   }
 })

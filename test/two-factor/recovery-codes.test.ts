@@ -34,7 +34,8 @@ test('no codes are wanted, none are made', () => {
 })
 
 test('codes of today and of older imports may be looked up', () => {
-  for (const text of [...generateRecoveryCodes(3), '1a2b3c4d', 'x', 'x'.repeat(64)]) assert.equal(isRecoveryCodeShaped(text), true, text)
+  for (const text of [...generateRecoveryCodes(3), '1a2b3c4d', 'x', 'x'.repeat(64)])
+    assert.equal(isRecoveryCodeShaped(text), true, text)
 })
 
 test('what cannot be a code is not looked up', () => {

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { defaultModifier, emailModifier, phoneModifier, stampKey, stampStepSeconds, stampWindowSteps } from '../../src/two-factor/stamp-totp.js'
+import {
+  defaultModifier,
+  emailModifier,
+  phoneModifier,
+  stampKey,
+  stampStepSeconds,
+  stampWindowSteps,
+} from '../../src/two-factor/stamp-totp.js'
 import { totpCode, totpStep, verifyTotp } from '../../src/two-factor/totp.js'
 
 const stamp = 'VPPG4SKWF7Y2ZGPIQWQT7TSFQVWLTTJH'
@@ -42,7 +49,9 @@ test('another stamp, purpose or address refuses the code', () => {
   const code = totpCode(stampKey(stamp), totpStep(nowMs, stampStepSeconds), modifier)
   assert.equal(verifyTotp(stampKey(`${stamp}x`), code, nowMs, options), null)
   const others = [
-    emailModifier('ResetPassword', 'ann@example.com'), emailModifier('TwoFactor', 'bob@example.com'), phoneModifier('TwoFactor', 'ann@example.com'),
+    emailModifier('ResetPassword', 'ann@example.com'),
+    emailModifier('TwoFactor', 'bob@example.com'),
+    phoneModifier('TwoFactor', 'ann@example.com'),
   ]
   for (const other of others) {
     assert.equal(verifyTotp(stampKey(stamp), code, nowMs, { ...options, modifier: other }), null)

@@ -4,7 +4,11 @@ import { test } from 'node:test'
 import { decodeBase32 } from '../../src/two-factor/base32.js'
 import { otpauthUri, qrSvg, readCode, totpCode, totpStep, verifyTotp } from '../../src/two-factor/totp.js'
 
-interface Vectors { secretAscii: string; secretBase32: string; rows: { time: number; code8: string }[] }
+interface Vectors {
+  secretAscii: string
+  secretBase32: string
+  rows: { time: number; code8: string }[]
+}
 
 // A file of known answers: its shape is stated above and was read by eye.
 const vectors = JSON.parse(readFileSync('test/vectors/totp-rfc6238-sha1.json', 'utf8')) as Vectors
@@ -92,7 +96,8 @@ test('a code that lacks a digit which is no zero is refused', () => {
 })
 
 test('blanks around a code do not count', () => {
-  for (const text of [' 123456', '123456 ', '\t123456\r\n', '\u000b\u000c 123456 ']) assert.equal(readCode(text), 123_456, JSON.stringify(text))
+  for (const text of [' 123456', '123456 ', '\t123456\r\n', '\u000b\u000c 123456 '])
+    assert.equal(readCode(text), 123_456, JSON.stringify(text))
 })
 
 test('leading zeros do not count', () => {
@@ -102,9 +107,28 @@ test('leading zeros do not count', () => {
 
 test('nothing else is read as a code', () => {
   const texts = [
-    '', ' ', '+123456', '-123456', '-0', '123 456', '123-456', '123456a', '0x1e240', '1e5', '123456.0', '1,234', '(123456)',
-    '1234567', '4294967296', '9'.repeat(400), '\u0661\u0662\u0663\u0664\u0665\u0666', '\uff11\uff12\uff13\uff14\uff15\uff16',
-    '\u00a0123456', '123456\u2003', '\ufeff123456', '123456\u0000',
+    '',
+    ' ',
+    '+123456',
+    '-123456',
+    '-0',
+    '123 456',
+    '123-456',
+    '123456a',
+    '0x1e240',
+    '1e5',
+    '123456.0',
+    '1,234',
+    '(123456)',
+    '1234567',
+    '4294967296',
+    '9'.repeat(400),
+    '\u0661\u0662\u0663\u0664\u0665\u0666',
+    '\uff11\uff12\uff13\uff14\uff15\uff16',
+    '\u00a0123456',
+    '123456\u2003',
+    '\ufeff123456',
+    '123456\u0000',
   ]
   for (const text of texts) assert.equal(readCode(text), null, JSON.stringify(text))
 })
@@ -113,8 +137,14 @@ test('a modifier makes another code, and is part of the proof', () => {
   const step = 1000
   const code = totpCode(key, step, 'Email:TwoFactor:a@example.com')
   assert.notEqual(code, totpCode(key, step))
-  assert.equal(verifyTotp(key, code, step * 30_000, { windowSteps: 0, modifier: 'Email:TwoFactor:a@example.com' }), step)
-  assert.equal(verifyTotp(key, code, step * 30_000, { windowSteps: 0, modifier: 'Email:TwoFactor:b@example.com' }), null)
+  assert.equal(
+    verifyTotp(key, code, step * 30_000, { windowSteps: 0, modifier: 'Email:TwoFactor:a@example.com' }),
+    step,
+  )
+  assert.equal(
+    verifyTotp(key, code, step * 30_000, { windowSteps: 0, modifier: 'Email:TwoFactor:b@example.com' }),
+    null,
+  )
 })
 
 test('a key without bytes makes no code and verifies none', () => {
@@ -130,29 +160,46 @@ test('a step that is no whole number from zero makes no code', () => {
 test('an otpauth URI names issuer, account, key and digits', () => {
   assert.equal(
     otpauthUri({ issuer: 'Example', account: 'ann@example.com', secretBase32: vectors.secretBase32 }),
-    'otpauth://totp/Example:ann%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example&digits=6')
+    'otpauth://totp/Example:ann%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Example&digits=6',
+  )
 })
 
 test('an otpauth URI keeps hostile names in their place', () => {
-  const uri = new URL(otpauthUri({ issuer: 'A & B: Sons/Ü', account: 'x?secret=AAAA&issuer=evil#:y', secretBase32: 'MZXW6' }))
+  const uri = new URL(
+    otpauthUri({ issuer: 'A & B: Sons/Ü', account: 'x?secret=AAAA&issuer=evil#:y', secretBase32: 'MZXW6' }),
+  )
   assert.equal(uri.searchParams.get('secret'), 'MZXW6')
   assert.deepEqual(uri.searchParams.getAll('secret').length, 1)
   assert.equal(uri.searchParams.get('issuer'), 'A & B Sons/Ü')
   assert.equal(uri.searchParams.get('digits'), '6')
   assert.equal(uri.hash, '')
-  assert.deepEqual(uri.pathname.slice(1).split(':').map(decodeURIComponent), ['A & B Sons/Ü', 'x?secret=AAAA&issuer=evil#y'])
+  assert.deepEqual(uri.pathname.slice(1).split(':').map(decodeURIComponent), [
+    'A & B Sons/Ü',
+    'x?secret=AAAA&issuer=evil#y',
+  ])
 })
 
 test('an otpauth URI without an issuer names the account alone', () => {
-  assert.equal(otpauthUri({ issuer: '', account: 'ann', secretBase32: 'MZXW6' }), 'otpauth://totp/ann?secret=MZXW6&digits=6')
+  assert.equal(
+    otpauthUri({ issuer: '', account: 'ann', secretBase32: 'MZXW6' }),
+    'otpauth://totp/ann?secret=MZXW6&digits=6',
+  )
 })
 
 test('a QR code is an SVG with three finder patterns inside a quiet zone of four modules', () => {
-  const { size, dark } = modulesOf(qrSvg(otpauthUri({ issuer: 'Example', account: 'ann@example.com', secretBase32: vectors.secretBase32 })))
+  const { size, dark } = modulesOf(
+    qrSvg(otpauthUri({ issuer: 'Example', account: 'ann@example.com', secretBase32: vectors.secretBase32 })),
+  )
   assert.equal((size - 8 - 17) % 4, 0)
   const finder = ['1111111', '1000001', '1011101', '1011101', '1011101', '1000001', '1111111']
-  for (const [left, top] of [[4, 4], [size - 11, 4], [4, size - 11]] as const) {
-    const seen = finder.map((row, y) => Array.from(row, (_, x) => (dark.has(`${left + x},${top + y}`) ? '1' : '0')).join(''))
+  for (const [left, top] of [
+    [4, 4],
+    [size - 11, 4],
+    [4, size - 11],
+  ] as const) {
+    const seen = finder.map((row, y) =>
+      Array.from(row, (_, x) => (dark.has(`${left + x},${top + y}`) ? '1' : '0')).join(''),
+    )
     assert.deepEqual(seen, finder)
   }
   for (const module of dark) {

@@ -1,8 +1,24 @@
 // The client's types: stated once more, and held against the schemas of the routes, which it does not import.
 import type { Static } from '@sinclair/typebox'
 import type {
-  ClientOptions, Confirmation, createIdentityClient, Credentials, IdentityClient, IdentityClientError, Info, InfoChange, LoginFailure, LoginResult, NewAccount,
-  PasswordReset, Session, TokenAnswer, Tokens, TokenStorage, TwoFactor, TwoFactorChange,
+  ClientOptions,
+  Confirmation,
+  createIdentityClient,
+  Credentials,
+  IdentityClient,
+  IdentityClientError,
+  Info,
+  InfoChange,
+  LoginFailure,
+  LoginResult,
+  NewAccount,
+  PasswordReset,
+  Session,
+  TokenAnswer,
+  Tokens,
+  TokenStorage,
+  TwoFactor,
+  TwoFactorChange,
 } from '../../src/client/index.js'
 import type { SignInFailure } from '../../src/index.js'
 import type { AccessTokenResponse, InfoResponse, SessionResponse, TwoFactorResponse } from '../../src/routes/answers.js'
@@ -16,7 +32,11 @@ import type { Equal, Expect } from './equal.js'
 
 /** What can be sent is taken, and all that is taken can be sent. */
 type Sent<Request, Schema> = [Request] extends [Schema] ? Equal<keyof Request, keyof Schema> : false
-type ReadonlyDeep<T> = T extends (infer Item)[] ? readonly ReadonlyDeep<Item>[] : T extends object ? { readonly [Name in keyof T]: ReadonlyDeep<T[Name]> } : T
+type ReadonlyDeep<T> = T extends (infer Item)[]
+  ? readonly ReadonlyDeep<Item>[]
+  : T extends object
+    ? { readonly [Name in keyof T]: ReadonlyDeep<T[Name]> }
+    : T
 
 export type Wire = [
   Expect<Equal<TokenAnswer, ReadonlyDeep<Static<typeof AccessTokenResponse>>>>,
@@ -33,47 +53,82 @@ export type Wire = [
 ]
 
 export type Signatures = [
-  Expect<Equal<typeof createIdentityClient, <Fields extends object = object>(options: ClientOptions) => IdentityClient<Fields>>>,
-  Expect<Equal<ClientOptions, {
-    readonly baseUrl: string | URL
-    readonly fetch?: typeof globalThis.fetch
-    readonly storage?: TokenStorage
-    readonly cookies?: boolean
-  }>>,
-  Expect<Equal<IdentityClient<{ nickname: string }>, {
-    fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
-    register(account: NewAccount & { nickname: string }): Promise<void>
-    login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
-    refresh(): Promise<boolean>
-    logout(scope?: 'others' | 'all'): Promise<void>
-    accessToken(): Promise<string | null>
-    isSignedIn(): Promise<boolean>
-    info(): Promise<Info & { nickname: string }>
-    changeInfo(change: InfoChange & Partial<{ nickname: string }>): Promise<Info & { nickname: string }>
-    twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
-    sessions(): Promise<readonly Session[]>
-    endSession(id: string): Promise<boolean>
-    confirmEmail(confirmation: Confirmation): Promise<void>
-    resendConfirmationEmail(email: string): Promise<void>
-    forgotPassword(email: string): Promise<void>
-    resetPassword(reset: PasswordReset): Promise<void>
-  }>>,
-  Expect<Equal<LoginResult,
-    { readonly succeeded: true } | { readonly succeeded: false, readonly reason: LoginFailure, readonly requiresTwoFactor: boolean }>>,
-  Expect<Equal<Tokens, { readonly accessToken: string, readonly refreshToken: string, readonly renewAt: number }>>,
-  Expect<Equal<TokenStorage, { get(): Tokens | null | Promise<Tokens | null>, set(tokens: Tokens | null): void | Promise<void> }>>,
-  Expect<Equal<Omit<IdentityClientError, keyof Error>, {
-    readonly status: number
-    readonly errors: Readonly<Record<string, readonly string[]>>
-    readonly detail: string | null
-    readonly retryAfterSeconds: number | null
-    readonly codes: readonly string[]
-  }>>,
+  Expect<
+    Equal<
+      typeof createIdentityClient,
+      <Fields extends object = object>(options: ClientOptions) => IdentityClient<Fields>
+    >
+  >,
+  Expect<
+    Equal<
+      ClientOptions,
+      {
+        readonly baseUrl: string | URL
+        readonly fetch?: typeof globalThis.fetch
+        readonly storage?: TokenStorage
+        readonly cookies?: boolean
+      }
+    >
+  >,
+  Expect<
+    Equal<
+      IdentityClient<{ nickname: string }>,
+      {
+        fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+        register(account: NewAccount & { nickname: string }): Promise<void>
+        login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
+        refresh(): Promise<boolean>
+        logout(scope?: 'others' | 'all'): Promise<void>
+        accessToken(): Promise<string | null>
+        isSignedIn(): Promise<boolean>
+        info(): Promise<Info & { nickname: string }>
+        changeInfo(change: InfoChange & Partial<{ nickname: string }>): Promise<Info & { nickname: string }>
+        twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
+        sessions(): Promise<readonly Session[]>
+        endSession(id: string): Promise<boolean>
+        confirmEmail(confirmation: Confirmation): Promise<void>
+        resendConfirmationEmail(email: string): Promise<void>
+        forgotPassword(email: string): Promise<void>
+        resetPassword(reset: PasswordReset): Promise<void>
+      }
+    >
+  >,
+  Expect<
+    Equal<
+      LoginResult,
+      | { readonly succeeded: true }
+      | { readonly succeeded: false; readonly reason: LoginFailure; readonly requiresTwoFactor: boolean }
+    >
+  >,
+  Expect<Equal<Tokens, { readonly accessToken: string; readonly refreshToken: string; readonly renewAt: number }>>,
+  Expect<
+    Equal<
+      TokenStorage,
+      { get(): Tokens | null | Promise<Tokens | null>; set(tokens: Tokens | null): void | Promise<void> }
+    >
+  >,
+  Expect<
+    Equal<
+      Omit<IdentityClientError, keyof Error>,
+      {
+        readonly status: number
+        readonly errors: Readonly<Record<string, readonly string[]>>
+        readonly detail: string | null
+        readonly retryAfterSeconds: number | null
+        readonly codes: readonly string[]
+      }
+    >
+  >,
 ]
 
-export async function uses(client: IdentityClient<{ nickname: string, birthYear?: number }>): Promise<void> {
-  const { nickname, birthYear }: { nickname: string, birthYear?: number } = await client.info()
-  await client.register({ email: 'ann@example.com', password: 'secret', nickname, ...(birthYear === undefined ? {} : { birthYear }) })
+export async function uses(client: IdentityClient<{ nickname: string; birthYear?: number }>): Promise<void> {
+  const { nickname, birthYear }: { nickname: string; birthYear?: number } = await client.info()
+  await client.register({
+    email: 'ann@example.com',
+    password: 'secret',
+    nickname,
+    ...(birthYear === undefined ? {} : { birthYear }),
+  })
   await client.changeInfo({ birthYear: 1990 })
   // @ts-expect-error -- the profile has a field that is needed
   await client.register({ email: 'ann@example.com', password: 'secret' })

@@ -14,7 +14,9 @@ interface Manifest {
 /** The sources of the entry points that package.json names. */
 function entryPoints(): string[] {
   const { exports } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as Manifest // our own
-  return Object.values(exports).flatMap((entry) => typeof entry === 'string' ? [] : [entry.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts')])
+  return Object.values(exports).flatMap((entry) =>
+    typeof entry === 'string' ? [] : [entry.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1.ts')],
+  )
 }
 
 function exportsOf(program: ts.Program, file: string): string[] {
@@ -25,7 +27,11 @@ function exportsOf(program: ts.Program, file: string): string[] {
 
 /** The names that a type test uses: imports alone count for nothing. */
 function namesUsed(file: string): string[] {
-  const source = ts.createSourceFile(file, readFileSync(join(import.meta.dirname.replace('/dist/', '/'), file), 'utf8'), ts.ScriptTarget.Latest)
+  const source = ts.createSourceFile(
+    file,
+    readFileSync(join(import.meta.dirname.replace('/dist/', '/'), file), 'utf8'),
+    ts.ScriptTarget.Latest,
+  )
   const renamed = new Map<string, string>()
   const names: string[] = []
   const visit = (node: ts.Node): void => {
@@ -43,9 +49,18 @@ function namesUsed(file: string): string[] {
 test('every name that the package exports has a type test', () => {
   const files = entryPoints()
   assert.ok(files.includes('src/index.ts'))
-  const program = ts.createProgram(files.map((file) => join(project, file)), { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, skipLibCheck: true })
-  const tests = readdirSync(join(project, 'test/types')).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  const program = ts.createProgram(
+    files.map((file) => join(project, file)),
+    { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, skipLibCheck: true },
+  )
+  const tests = readdirSync(join(project, 'test/types')).filter(
+    (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
+  )
   const used = new Set(tests.flatMap(namesUsed))
-  const untested = files.flatMap((file) => exportsOf(program, file).filter((name) => !used.has(name)).map((name) => `${file}: ${name}`))
+  const untested = files.flatMap((file) =>
+    exportsOf(program, file)
+      .filter((name) => !used.has(name))
+      .map((name) => `${file}: ${name}`),
+  )
   assert.deepEqual(untested, [])
 })

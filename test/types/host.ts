@@ -3,9 +3,26 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback, Fastif
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import plugin, {
-  allowAnonymous, type describeError, type ErrorCode, type errorCodes, type ErrorDescriber, type Guard, type HookEvent, identity, type Identity,
-  type IdentityError, type IdentityOptions, type IdentityResult, identityRoutes, type IdentityRoutesOptions, type Principal, type Profile,
-  requireAuthorization, type Requirements, type SignedIn, type User,
+  allowAnonymous,
+  type describeError,
+  type ErrorCode,
+  type errorCodes,
+  type ErrorDescriber,
+  type Guard,
+  type HookEvent,
+  identity,
+  type Identity,
+  type IdentityError,
+  type IdentityOptions,
+  type IdentityResult,
+  identityRoutes,
+  type IdentityRoutesOptions,
+  type Principal,
+  type Profile,
+  requireAuthorization,
+  type Requirements,
+  type SignedIn,
+  type User,
 } from '../../src/index.js'
 import type { IdentityMigration, migrations } from '../../migrations/index.js'
 import type { Equal, Expect } from './equal.js'
@@ -17,7 +34,9 @@ declare module '../../src/index.js' {
 }
 
 export type Values = [
-  Expect<typeof plugin extends FastifyPluginAsync<IdentityOptions> | FastifyPluginCallback<IdentityOptions> ? true : false>,
+  Expect<
+    typeof plugin extends FastifyPluginAsync<IdentityOptions> | FastifyPluginCallback<IdentityOptions> ? true : false
+  >,
   Expect<Equal<typeof plugin, typeof identity>>,
   Expect<Equal<FastifyInstance['identity'], Identity>>,
   Expect<Equal<FastifyRequest['identity'], Principal | null>>,
@@ -54,14 +73,23 @@ export async function registers(app: FastifyInstance, db: Kysely<{ companies: { 
   await app.register(plugin, { bearer: { accessTokenSeconds: '3600' } })
   // @ts-expect-error -- a sender sends
   await app.register(plugin, { email: {} })
+  const misnamed = { userRenamed: () => undefined }
   // @ts-expect-error -- there is no such hook
-  await app.register(plugin, { hooks: { userRenamed() { return undefined } } })
+  await app.register(plugin, { hooks: { ...misnamed, userRenamed: () => undefined } })
 }
 
 export function guards(app: FastifyInstance): void {
   app.get('/a', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
   app.get('/b', { onRequest: [requireAuthorization('policy'), allowAnonymous({ decorator: 'staff' })] }, () => 'in')
-  app.addHook('onRequest', requireAuthorization({ roles: ['clerk'], claims: { a: true, b: 'one', c: ['one', 'two'] }, amr: ['mfa'], maxAgeSeconds: 60 }))
+  app.addHook(
+    'onRequest',
+    requireAuthorization({
+      roles: ['clerk'],
+      claims: { a: true, b: 'one', c: ['one', 'two'] },
+      amr: ['mfa'],
+      maxAgeSeconds: 60,
+    }),
+  )
   // @ts-expect-error -- misspelled: it would ask for nothing
   requireAuthorization({ role: 'clerk' })
   // @ts-expect-error -- a list, since it means any of
@@ -70,8 +98,10 @@ export function guards(app: FastifyInstance): void {
   requireAuthorization({ claims: { a: false } })
   // @ts-expect-error -- it is null where nobody is signed in
   app.get('/c', (request) => request.identity.userName)
-  // @ts-expect-error -- it says who calls, and is nobody's to change
-  app.get('/d', (request) => { request.identity = null })
+  app.get('/d', (request) => {
+    // @ts-expect-error -- the property is read-only
+    request.identity = null
+  })
 }
 
 export const hooks: IdentityOptions['hooks'] = {
@@ -79,13 +109,17 @@ export const hooks: IdentityOptions['hooks'] = {
     const { userName }: User = user
     return sql`select ${userName}`.execute(trx).then(() => undefined)
   },
-  userDeleting: ({ user }) => { void user.email?.length },
+  userDeleting: ({ user }) => {
+    void user.email?.length
+  },
   // @ts-expect-error -- a hook has no answer
   userUpdated: () => 'done',
 }
 
 export function listens({ events }: Identity): void {
-  events.on('signInSucceeded', ({ userId, sessionId, method }) => [userId, sessionId, method].map((text) => text.length))
+  events.on('signInSucceeded', ({ userId, sessionId, method }) =>
+    [userId, sessionId, method].map((text) => text.length),
+  )
   events.on('signInFailed', ({ userId, reason }) => [userId?.length, reason.length])
   events.on('sessionsEnded', ({ sessionIds }) => sessionIds.map((id) => id.length))
   events.on('userDeleted', ({ userId }) => userId.length)
@@ -93,7 +127,10 @@ export function listens({ events }: Identity): void {
   events.on('sessionsEnded', ({ userId }) => userId)
 }
 
-export async function narrows({ users, signIn, roles }: Identity, user: User): Promise<readonly IdentityError[] | User | SignedIn | string> {
+export async function narrows(
+  { users, signIn, roles }: Identity,
+  user: User,
+): Promise<readonly IdentityError[] | User | SignedIn | string> {
   const result: IdentityResult = await users.update(user)
   // @ts-expect-error -- only a failure has errors
   void result.errors

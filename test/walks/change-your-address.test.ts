@@ -55,8 +55,14 @@ test('who moves to another address keeps the old one until the link is followed,
     await phone.post('/account/forgotPassword', { email: 'ann@old.example' })
     await phone.post('/account/forgotPassword', { email: 'ann@new.example' })
   })
-  assert.deepEqual(letters.map(({ to }) => to), ['ann@new.example'])
-  assert.equal((await phone.post('/account/register', { email: 'ann@old.example', password: 'Winter-2030' })).status, 200)
+  assert.deepEqual(
+    letters.map(({ to }) => to),
+    ['ann@new.example'],
+  )
+  assert.equal(
+    (await phone.post('/account/register', { email: 'ann@old.example', password: 'Winter-2030' })).status,
+    200,
+  )
 
   // The cookie is of the stamp of before: it lasts until it is validated next, and a login after that is needed.
   server.clock.advance(1800)
@@ -74,7 +80,10 @@ test('an address that somebody else takes meanwhile stays theirs', async () => {
   const rival = new Device(origin)
   await rival.post('/account/register', { email: 'Wanted@example.com', password: 'Winter-2030' })
   assert.equal((await new Browser(origin, server.clock).open(letter.content)).status, 401)
-  assert.deepEqual((await device.get('/account/manage/info')).json(), { email: 'bob@old.example', isEmailConfirmed: false })
+  assert.deepEqual((await device.get('/account/manage/info')).json(), {
+    email: 'bob@old.example',
+    isEmailConfirmed: false,
+  })
   assert.equal((await device.refresh()).status, 200)
   assert.equal((await rival.logIn({ email: 'wanted@example.com', password: 'Winter-2030' })).status, 200)
 })

@@ -42,7 +42,9 @@ test('a link that was left for a day is dead, and another one is asked for', asy
   const late = await browser.open(letter.content)
   assert.deepEqual([late.status, late.body, late.headers.get('www-authenticate')], [401, '', null])
   assert.equal(await isConfirmed('bob@example.com'), false)
-  const another = await server.mailOf(() => browser.post('/account/resendConfirmationEmail', { email: 'bob@example.com' }))
+  const another = await server.mailOf(() =>
+    browser.post('/account/resendConfirmationEmail', { email: 'bob@example.com' }),
+  )
   assert.equal((await browser.open(another.content)).body, thanks)
   assert.equal((await browser.open(letter.content)).status, 401)
   assert.equal(await isConfirmed('bob@example.com'), true)

@@ -10,9 +10,11 @@ let origin: string
 before(async () => {
   server = await startApp({
     realTime: true,
-    after: (app) => app.get('/weatherforecast', { onRequest: requireAuthorization() }, (request) => ({
-      for: request.identity?.userName, scheme: request.identity?.scheme,
-    })),
+    after: (app) =>
+      app.get('/weatherforecast', { onRequest: requireAuthorization() }, (request) => ({
+        for: request.identity?.userName,
+        scheme: request.identity?.scheme,
+      })),
   })
   origin = await server.listen()
 })
@@ -54,12 +56,12 @@ test('a person registers, is refused without a token, logs in, is let in, refres
 
   const wrong = await send('POST', '/account/login', { body: { ...credentials, password: 'Winter-2030' } })
   assert.equal(wrong.status, 401)
-  assert.equal((await wrong.json() as { detail: string }).detail, 'Failed')
+  assert.equal(((await wrong.json()) as { detail: string }).detail, 'Failed')
 
   const loggedIn = await send('POST', '/account/login', { body: credentials })
   assert.equal(loggedIn.status, 200)
   assert.equal(loggedIn.headers.get('set-cookie'), null)
-  const first = await loggedIn.json() as Tokens
+  const first = (await loggedIn.json()) as Tokens
   assert.deepEqual(Object.keys(first), ['tokenType', 'accessToken', 'expiresIn', 'refreshToken'])
 
   const forecast = await send('GET', '/weatherforecast', { token: first.accessToken })
@@ -68,7 +70,7 @@ test('a person registers, is refused without a token, logs in, is let in, refres
 
   const refreshed = await send('POST', '/account/refresh', { body: { refreshToken: first.refreshToken } })
   assert.equal(refreshed.status, 200)
-  const second = await refreshed.json() as Tokens
+  const second = (await refreshed.json()) as Tokens
   assert.equal((await send('GET', '/weatherforecast', { token: second.accessToken })).status, 200)
   // The access token of before the refresh is the same session's.
   assert.equal((await send('GET', '/account/manage/info', { token: first.accessToken })).status, 200)
@@ -101,7 +103,10 @@ test('a person does the same with a cookie, and is refused with the cookie of th
   const forecast = await send('GET', '/weatherforecast', { cookie })
   assert.equal(forecast.status, 200)
   assert.deepEqual(await forecast.json(), { for: 'bob@example.com', scheme: 'cookie' })
-  assert.deepEqual(await (await send('GET', '/account/manage/info', { cookie })).json(), { email: 'bob@example.com', isEmailConfirmed: false })
+  assert.deepEqual(await (await send('GET', '/account/manage/info', { cookie })).json(), {
+    email: 'bob@example.com',
+    isEmailConfirmed: false,
+  })
 
   const loggedOut = await send('POST', '/account/logout', { cookie, body: {} })
   assert.equal(loggedOut.status, 200)
@@ -114,7 +119,11 @@ test('a person does the same with a cookie, and is refused with the cookie of th
 
 test('two devices of a person have a session each: logging out on one leaves the other, scope=all ends both', async () => {
   const person = await server.register()
-  const [phone, laptop, browser] = [await server.signIn(person), await server.signIn(person), await server.signInWithCookie(person)]
+  const [phone, laptop, browser] = [
+    await server.signIn(person),
+    await server.signIn(person),
+    await server.signInWithCookie(person),
+  ]
   const lets = async () => [
     (await send('GET', '/weatherforecast', { token: phone.accessToken })).status,
     (await send('GET', '/weatherforecast', { token: laptop.accessToken })).status,

@@ -15,7 +15,7 @@ before(async () => {
 after(() => server.close())
 
 /** Registered, and the link of the mail opened. */
-async function welcome(email: string): Promise<{ readonly email: string, readonly password: string }> {
+async function welcome(email: string): Promise<{ readonly email: string; readonly password: string }> {
   const person = { email, password: 'Summer-2030' }
   const browser = new Browser(origin, server.clock)
   const letter = await server.mailOf(() => browser.post('/account/register', person))
@@ -31,7 +31,8 @@ test('who has forgotten the password resets it by mail; the lock is gone, and ev
   await tablet.post('/account/login?useCookies=true', person)
 
   const laptop = new Device(origin)
-  for (let guess = 1; guess < 5; guess++) assert.equal(reasonOf(await laptop.logIn({ ...person, password: `Autumn-203${guess}` })), 'Failed')
+  for (let guess = 1; guess < 5; guess++)
+    assert.equal(reasonOf(await laptop.logIn({ ...person, password: `Autumn-203${guess}` })), 'Failed')
   assert.equal(reasonOf(await laptop.logIn({ ...person, password: 'Winter-2030' })), 'LockedOut')
   assert.equal(reasonOf(await laptop.logIn(person)), 'LockedOut')
   // Who is signed in already is not locked out by somebody's guesses.
@@ -44,13 +45,18 @@ test('who has forgotten the password resets it by mail; the lock is gone, and ev
     assert.deepEqual([answer.status, answer.body], [200, ''])
   })
   assert.deepEqual([letter.kind, letter.to], ['passwordResetCode', 'ann@example.com'])
-  const reset = (newPassword: string) => laptop.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword })
+  const reset = (newPassword: string) =>
+    laptop.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword })
 
   // Half an hour later, after one attempt at too weak a password.
   server.clock.advance(1800)
   const weak = await reset('autumn')
   assert.equal(weak.status, 400)
-  assert.deepEqual(Object.keys(weak.json<{ errors: object }>().errors), ['PasswordRequiresNonAlphanumeric', 'PasswordRequiresDigit', 'PasswordRequiresUpper'])
+  assert.deepEqual(Object.keys(weak.json<{ errors: object }>().errors), [
+    'PasswordRequiresNonAlphanumeric',
+    'PasswordRequiresDigit',
+    'PasswordRequiresUpper',
+  ])
   const done = await reset('Autumn-2031')
   assert.deepEqual([done.status, done.body], [200, ''])
 
@@ -70,7 +76,16 @@ test('a reset clears a lock that has just begun', async () => {
   for (let guess = 0; guess < 5; guess++) await device.logIn({ ...person, password: 'Autumn-2030' })
   assert.equal(reasonOf(await device.logIn(person)), 'LockedOut')
   const letter = await server.mailOf(() => device.post('/account/forgotPassword', { email: person.email }))
-  assert.equal((await device.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword: 'Autumn-2031' })).status, 200)
+  assert.equal(
+    (
+      await device.post('/account/resetPassword', {
+        email: person.email,
+        resetCode: letter.content,
+        newPassword: 'Autumn-2031',
+      })
+    ).status,
+    200,
+  )
   assert.equal((await device.logIn({ ...person, password: 'Autumn-2031' })).status, 200)
 })
 
@@ -79,7 +94,11 @@ test('repeated locks last longer, the hundredth wrong guess for good, and a rese
   const device = new Device(origin)
   let guesses = 0
   for (let seconds = 300; guesses < 100; seconds = Math.min(seconds * 2, 86_400)) {
-    for (let guess = 1; guess <= 5; guess++) assert.equal(reasonOf(await device.logIn({ ...person, password: 'Autumn-2030' })), guess < 5 ? 'Failed' : 'LockedOut')
+    for (let guess = 1; guess <= 5; guess++)
+      assert.equal(
+        reasonOf(await device.logIn({ ...person, password: 'Autumn-2030' })),
+        guess < 5 ? 'Failed' : 'LockedOut',
+      )
     guesses += 5
     if (guesses === 100) break
     server.clock.advance(seconds - 1)
@@ -89,7 +108,16 @@ test('repeated locks last longer, the hundredth wrong guess for good, and a rese
   server.clock.advance(365 * 86_400)
   assert.equal(reasonOf(await device.logIn(person)), 'LockedOut')
   const letter = await server.mailOf(() => device.post('/account/forgotPassword', { email: person.email }))
-  assert.equal((await device.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword: 'Autumn-2031' })).status, 200)
+  assert.equal(
+    (
+      await device.post('/account/resetPassword', {
+        email: person.email,
+        resetCode: letter.content,
+        newPassword: 'Autumn-2031',
+      })
+    ).status,
+    200,
+  )
   assert.equal((await device.logIn({ ...person, password: 'Autumn-2031' })).status, 200)
 })
 
@@ -99,5 +127,14 @@ test('who remembers the old password after all simply logs in, and the code stay
   const letter = await server.mailOf(() => device.post('/account/forgotPassword', { email: person.email }))
   assert.equal((await device.logIn(person)).status, 200)
   server.clock.advance(3599)
-  assert.equal((await device.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword: 'Autumn-2031' })).status, 200)
+  assert.equal(
+    (
+      await device.post('/account/resetPassword', {
+        email: person.email,
+        resetCode: letter.content,
+        newPassword: 'Autumn-2031',
+      })
+    ).status,
+    200,
+  )
 })

@@ -11,7 +11,11 @@ let origin: string
 
 before(async () => {
   server = await startMailApp({
-    after: (app) => app.get('/who', { onRequest: requireAuthorization() }, ({ identity }) => ({ amr: identity?.amr, claim: identity?.findFirst('amr')?.value })),
+    after: (app) =>
+      app.get('/who', { onRequest: requireAuthorization() }, ({ identity }) => ({
+        amr: identity?.amr,
+        claim: identity?.findFirst('amr')?.value,
+      })),
   })
   origin = await server.listen()
 })
@@ -35,7 +39,9 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   // The app scans the key and shows its first code; the recovery codes go on paper.
   const { sharedKey } = (await device.post('/account/manage/2fa', {})).json<TwoFactor>()
   const phone = authenticatorOf(sharedKey, server.clock)
-  const enabled = (await device.post('/account/manage/2fa', { enable: true, twoFactorCode: phone.code() })).json<TwoFactor>()
+  const enabled = (
+    await device.post('/account/manage/2fa', { enable: true, twoFactorCode: phone.code() })
+  ).json<TwoFactor>()
   assert.equal(enabled.isTwoFactorEnabled, true)
   const paper = [...enabled.recoveryCodes!]
   assert.equal(paper.length, 10)
@@ -60,7 +66,10 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   assert.equal(admitted.body, '')
   assert.equal(reasonOf(await logIn({ twoFactorRecoveryCode: paper[0]! })), 'Failed')
   // It was asked for a cookie that stays, but a recovery code is for an emergency on any machine.
-  assert.deepEqual([...browser.cookies].map(([name, { expiresAt }]) => [name, expiresAt]), [['__Host-identity', null]])
+  assert.deepEqual(
+    [...browser.cookies].map(([name, { expiresAt }]) => [name, expiresAt]),
+    [['__Host-identity', null]],
+  )
   assert.deepEqual((await browser.get('/who')).json(), { amr: ['mfa'], claim: 'mfa' })
 
   // Another phone: the key is reset, which switches off until the new app has shown that it works.
@@ -71,7 +80,13 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   assert.notEqual(reset.sharedKey, sharedKey)
   assert.equal((await browser.post('/account/manage/2fa', { enable: true, twoFactorCode: phone.code() })).status, 400)
   const newPhone = authenticatorOf(reset.sharedKey, server.clock)
-  const again = (await browser.post('/account/manage/2fa', { enable: true, twoFactorCode: newPhone.code(), resetRecoveryCodes: true })).json<TwoFactor>()
+  const again = (
+    await browser.post('/account/manage/2fa', {
+      enable: true,
+      twoFactorCode: newPhone.code(),
+      resetRecoveryCodes: true,
+    })
+  ).json<TwoFactor>()
   assert.deepEqual([again.isTwoFactorEnabled, again.recoveryCodesLeft, again.recoveryCodes?.length], [true, 10, 10])
 
   // Who found the phone, and whoever was signed in before, is out: the old codes and the old paper say nothing any more.
@@ -80,7 +95,10 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   assert.equal(reasonOf(await new Device(origin).logIn({ ...person, twoFactorCode: phone.code() })), 'Failed')
   assert.equal(reasonOf(await new Device(origin).logIn({ ...person, twoFactorRecoveryCode: paper[1]! })), 'Failed')
   assert.equal((await new Device(origin).logIn({ ...person, twoFactorCode: newPhone.code() })).status, 200)
-  assert.equal((await new Device(origin).logIn({ ...person, twoFactorRecoveryCode: again.recoveryCodes![0]! })).status, 200)
+  assert.equal(
+    (await new Device(origin).logIn({ ...person, twoFactorRecoveryCode: again.recoveryCodes![0]! })).status,
+    200,
+  )
 })
 
 test('who no longer wants a second factor switches it off and logs in with the password alone', async () => {
@@ -92,7 +110,10 @@ test('who no longer wants a second factor switches it off and logs in with the p
   const phone = authenticatorOf(sharedKey, server.clock)
   await device.post('/account/manage/2fa', { enable: true, twoFactorCode: phone.code() })
   assert.equal(reasonOf(await new Device(origin).logIn(person)), 'RequiresTwoFactor')
-  assert.equal((await device.post('/account/manage/2fa', { enable: false })).json<TwoFactor>().isTwoFactorEnabled, false)
+  assert.equal(
+    (await device.post('/account/manage/2fa', { enable: false })).json<TwoFactor>().isTwoFactorEnabled,
+    false,
+  )
   const laptop = new Device(origin)
   assert.equal((await laptop.logIn(person)).status, 200)
   assert.deepEqual((await laptop.get('/who')).json(), { amr: ['pwd'], claim: 'pwd' })

@@ -8,7 +8,7 @@ import { vectors } from '../support/vectors.js'
 // The file's shape.
 const { password, valid, invalid } = vectors('aspnet-password-hashes.json') as {
   readonly password: string
-  readonly valid: readonly { readonly hash: string, readonly format: string }[]
+  readonly valid: readonly { readonly hash: string; readonly format: string }[]
   readonly invalid: readonly string[]
 }
 
@@ -24,7 +24,7 @@ before(async () => {
 after(() => server.close())
 
 /** Written as a host's import does: through the manager, with the hash as it is. */
-async function imported(passwordHash: string): Promise<{ readonly email: string, readonly password: string }> {
+async function imported(passwordHash: string): Promise<{ readonly email: string; readonly password: string }> {
   const email = `imported${++people}@example.com`
   const created = await server.app.identity.users.create({ userName: email, email, emailConfirmed: true, passwordHash })
   assert.ok(created.succeeded)
@@ -70,7 +70,11 @@ test('the first login of a migrated person ends what was issued before: a code t
   const device = new Device(origin)
   const letter = await server.mailOf(() => device.post('/account/forgotPassword', { email: person.email }))
   assert.equal((await device.logIn(person)).status, 200)
-  const late = await device.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword: 'Autumn-2031' })
+  const late = await device.post('/account/resetPassword', {
+    email: person.email,
+    resetCode: letter.content,
+    newPassword: 'Autumn-2031',
+  })
   assert.deepEqual(late.json<{ errors: object }>().errors, { InvalidToken: ['Invalid token.'] })
 })
 
@@ -78,17 +82,35 @@ test('twenty first logins at once all get in, and every token they got is good',
   const person = await imported(valid[5]!.hash)
   const devices = Array.from({ length: 20 }, () => new Device(origin))
   const answers = await Promise.all(devices.map((device) => device.logIn(person)))
-  assert.deepEqual(answers.map(({ status }) => status), answers.map(() => 200))
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    answers.map(() => 200),
+  )
   const refreshed = await Promise.all(devices.map((device) => device.refresh()))
-  assert.deepEqual(refreshed.map(({ status }) => status), refreshed.map(() => 200))
+  assert.deepEqual(
+    refreshed.map(({ status }) => status),
+    refreshed.map(() => 200),
+  )
 })
 
 test('a migrated person changes the password with the old one at hand, and resets it without', async () => {
   const person = await imported(valid[0]!.hash)
   const browser = new Browser(origin, server.clock)
   await browser.post('/account/login?useCookies=true', person)
-  assert.equal((await browser.post('/account/manage/info', { oldPassword: password, newPassword: 'Autumn-2031' })).status, 200)
+  assert.equal(
+    (await browser.post('/account/manage/info', { oldPassword: password, newPassword: 'Autumn-2031' })).status,
+    200,
+  )
   const letter = await server.mailOf(() => browser.post('/account/forgotPassword', { email: person.email }))
-  assert.equal((await browser.post('/account/resetPassword', { email: person.email, resetCode: letter.content, newPassword: 'Winter-2032' })).status, 200)
+  assert.equal(
+    (
+      await browser.post('/account/resetPassword', {
+        email: person.email,
+        resetCode: letter.content,
+        newPassword: 'Winter-2032',
+      })
+    ).status,
+    200,
+  )
   assert.equal((await new Device(origin).logIn({ ...person, password: 'Winter-2032' })).status, 200)
 })

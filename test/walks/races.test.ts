@@ -29,7 +29,9 @@ async function race(count: number, request: (app: MailApp, index: number) => Pro
 function tally(answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const answer of answers) {
-    const { detail, errors } = answer.body.startsWith('{') ? answer.json() as { detail?: string, errors?: object } : {}
+    const { detail, errors } = answer.body.startsWith('{')
+      ? (answer.json() as { detail?: string; errors?: object })
+      : {}
     const outcome = [answer.status, detail ?? Object.keys(errors ?? {}).join('+')].join(' ').trim()
     counts[outcome] = (counts[outcome] ?? 0) + 1
   }
@@ -67,10 +69,11 @@ interface Secured extends Person, Tokens {
 
 async function secured(): Promise<Secured> {
   const signedIn = await one.signIn()
-  const ask = async (json: unknown) => (await one.call('POST', '/account/manage/2fa', { token: signedIn.accessToken, json })).json()
-  const { sharedKey } = await ask({}) as { sharedKey: string }
+  const ask = async (json: unknown) =>
+    (await one.call('POST', '/account/manage/2fa', { token: signedIn.accessToken, json })).json()
+  const { sharedKey } = (await ask({})) as { sharedKey: string }
   const phone = authenticatorOf(sharedKey, one.clock)
-  const { recoveryCodes } = await ask({ enable: true, twoFactorCode: phone.code() }) as { recoveryCodes: string[] }
+  const { recoveryCodes } = (await ask({ enable: true, twoFactorCode: phone.code() })) as { recoveryCodes: string[] }
   return { ...signedIn, phone, recoveryCodes }
 }
 
@@ -79,14 +82,20 @@ const login = (app: MailApp, { email, password }: Person, more: Record<string, s
 
 test('of fifty registrations of one name, spelled in many letter cases, one wins, and one mail goes out', async () => {
   const email = 'race@example.com'
-  const spelled = (index: number) => Array.from(email, (letter, at) => (index >> at % 6) & 1 ? letter.toUpperCase() : letter).join('')
-  const answers = await race(parallel, (app, index) => app.call('POST', '/account/register', { json: { email: spelled(index), password: goodPassword } }))
+  const spelled = (index: number) =>
+    Array.from(email, (letter, at) => ((index >> (at % 6)) & 1 ? letter.toUpperCase() : letter)).join('')
+  const answers = await race(parallel, (app, index) =>
+    app.call('POST', '/account/register', { json: { email: spelled(index), password: goodPassword } }),
+  )
   assert.deepEqual(tally(answers), { 200: 1, '400 DuplicateUserName': parallel - 1 })
   const rows = await one.sql('select email from users where normalized_user_name = $1', ['RACE@EXAMPLE.COM'])
   assert.equal(rows.length, 1)
   assert.equal((await lettersTo(rows[0]!.email as string)).length, 1)
   await Promise.all([one.app.identity.mail.flush(), two.app.identity.mail.flush()])
-  assert.equal([...one.mailbox.letters, ...two.mailbox.letters].filter(({ to }) => to.toLowerCase() === email).length, 1)
+  assert.equal(
+    [...one.mailbox.letters, ...two.mailbox.letters].filter(({ to }) => to.toLowerCase() === email).length,
+    1,
+  )
 })
 
 test('of fifty logins with one recovery code one wins', async () => {
@@ -95,13 +104,24 @@ test('of fifty logins with one recovery code one wins', async () => {
   const { 200: won, ...rest } = tally(answers)
   assert.equal(won, 1)
   // The others were wrong, and wrong ones are counted: the name locks after five.
-  assert.deepEqual(Object.keys(rest).filter((outcome) => !['401 Failed', '401 LockedOut'].includes(outcome)), [])
-  assert.deepEqual(await one.sql('select count(*)::integer from recovery_codes where user_id = (select id from users where email = $1)', [person.email]), [{ count: 9 }])
+  assert.deepEqual(
+    Object.keys(rest).filter((outcome) => !['401 Failed', '401 LockedOut'].includes(outcome)),
+    [],
+  )
+  assert.deepEqual(
+    await one.sql(
+      'select count(*)::integer from recovery_codes where user_id = (select id from users where email = $1)',
+      [person.email],
+    ),
+    [{ count: 9 }],
+  )
 })
 
 test('of five logins with five recovery codes all win', async () => {
   const person = await secured()
-  const answers = await race(5, (app, index) => login(app, person, { twoFactorRecoveryCode: person.recoveryCodes[index]! }))
+  const answers = await race(5, (app, index) =>
+    login(app, person, { twoFactorRecoveryCode: person.recoveryCodes[index]! }),
+  )
   assert.deepEqual(tally(answers), { 200: 5 })
 })
 
@@ -110,7 +130,10 @@ test('of fifty logins with one code of the authenticator app one wins', async ()
   const answers = await race(parallel, (app) => login(app, person, { twoFactorCode: person.phone.code() }))
   const { 200: won, ...rest } = tally(answers)
   assert.equal(won, 1)
-  assert.deepEqual(Object.keys(rest).filter((outcome) => !['401 Failed', '401 LockedOut'].includes(outcome)), [])
+  assert.deepEqual(
+    Object.keys(rest).filter((outcome) => !['401 Failed', '401 LockedOut'].includes(outcome)),
+    [],
+  )
 })
 
 test('the codes of three steps at once: each wins at most once, and none after a later one', async () => {
@@ -128,24 +151,28 @@ test('fifty wrong codes of the authenticator app: five are looked at, the rest f
   const before = await countedFailures()
   const answers = await race(parallel, (app) => login(app, person, { twoFactorCode: wrong }))
   assert.deepEqual(tally(answers), { '401 Failed': 4, '401 LockedOut': parallel - 4 })
-  assert.equal(await countedFailures() - before, 5)
+  assert.equal((await countedFailures()) - before, 5)
   assert.deepEqual(tally([await login(two, person, { twoFactorCode: person.phone.code() })]), { '401 LockedOut': 1 })
 })
 
 test('fifty wrong recovery codes: five are looked at, the rest finds a lock', async () => {
   const person = await secured()
-  const answers = await race(parallel, (app, index) => login(app, person, { twoFactorRecoveryCode: `BBBBB-BBB${String(index).padStart(2, '2')}` }))
+  const answers = await race(parallel, (app, index) =>
+    login(app, person, { twoFactorRecoveryCode: `BBBBB-BBB${String(index).padStart(2, '2')}` }),
+  )
   assert.deepEqual(tally(answers), { '401 Failed': 4, '401 LockedOut': parallel - 4 })
 })
 
 test('passwords, codes and recovery codes are counted together', async () => {
   const person = await secured()
   const wrong = wrongCode(person.phone)
-  const answers = await race(parallel, (app, index) => [
-    () => login(app, { ...person, password: 'Wrong-Horse-7' }),
-    () => login(app, person, { twoFactorCode: wrong }),
-    () => login(app, person, { twoFactorRecoveryCode: 'BBBBB-BBBBB' }),
-  ][index % 3]!())
+  const answers = await race(parallel, (app, index) =>
+    [
+      () => login(app, { ...person, password: 'Wrong-Horse-7' }),
+      () => login(app, person, { twoFactorCode: wrong }),
+      () => login(app, person, { twoFactorRecoveryCode: 'BBBBB-BBBBB' }),
+    ][index % 3]!(),
+  )
   assert.deepEqual(tally(answers), { '401 Failed': 4, '401 LockedOut': parallel - 4 })
 })
 
@@ -153,9 +180,11 @@ test('of fifty resets with one code one wins, and its password is the one that c
   const person = await confirmed()
   const resetCode = await resetCodeOf(person)
   const passwordOf = (index: number) => `Reset-Horse-${index}`
-  const answers = await race(parallel, (app, index) => app.call('POST', '/account/resetPassword', {
-    json: { email: person.email, resetCode, newPassword: passwordOf(index) },
-  }))
+  const answers = await race(parallel, (app, index) =>
+    app.call('POST', '/account/resetPassword', {
+      json: { email: person.email, resetCode, newPassword: passwordOf(index) },
+    }),
+  )
   assert.deepEqual(tally(answers), { 200: 1, '400 InvalidToken': parallel - 1 })
   const winner = answers.findIndex(({ status }) => status === 200)
   assert.equal((await login(one, { ...person, password: passwordOf(winner) })).status, 200)
@@ -181,7 +210,9 @@ test('two changes of address asked for at once: each link sets only its own addr
     const person = await confirmed()
     const { accessToken } = await one.signIn(person)
     const [mine, theirs] = [`mine${round}@example.com`, `theirs${round}@example.com`]
-    await race(2, (app, index) => app.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: index === 0 ? mine : theirs } }))
+    await race(2, (app, index) =>
+      app.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: index === 0 ? mine : theirs } }),
+    )
     const [[first], [second]] = [await lettersTo(mine), await lettersTo(theirs)]
     // The mailbox of one never confirms the address of the other.
     const crossed = first!.path.replace(encodeURIComponent(mine), encodeURIComponent(theirs))
@@ -189,7 +220,9 @@ test('two changes of address asked for at once: each link sets only its own addr
     assert.equal((await one.call('GET', crossed)).status, 401)
     const answers = await race(2, (app, index) => app.call('GET', (index === 0 ? first! : second!).path))
     assert.deepEqual(tally(answers), { 200: 1, 401: 1 })
-    const [user] = await one.sql('select user_name, email, email_confirmed from users where id = $1', [parameterOf(first!, 'userId')])
+    const [user] = await one.sql('select user_name, email, email_confirmed from users where id = $1', [
+      parameterOf(first!, 'userId'),
+    ])
     const won = answers[0]!.status === 200 ? mine : theirs
     assert.deepEqual(user, { user_name: won, email: won, email_confirmed: true })
   }
@@ -201,20 +234,25 @@ test('fifty links to one address, each of another person: one gets it', async ()
     const { accessToken } = await one.signIn(await one.register())
     await one.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail: 'wanted@example.com' } })
   }
-  letters.push(...await lettersTo('wanted@example.com'))
+  letters.push(...(await lettersTo('wanted@example.com')))
   assert.equal(letters.length, 10)
   const answers = await race(parallel, (app, index) => app.call('GET', letters[index % 10]!.path))
   assert.deepEqual(tally(answers), { 200: 1, 401: parallel - 1 })
-  assert.deepEqual(await one.sql("select count(*)::integer from users where normalized_email = 'WANTED@EXAMPLE.COM'"), [{ count: 1 }])
+  assert.deepEqual(await one.sql("select count(*)::integer from users where normalized_email = 'WANTED@EXAMPLE.COM'"), [
+    { count: 1 },
+  ])
 })
 
 test('of fifty changes of the password with the old one, one wins', async () => {
   const person = await one.register()
   const { accessToken } = await one.signIn(person)
-  const answers = await race(parallel, (app, index) => app.call('POST', '/account/manage/info', {
-    token: accessToken, json: { oldPassword: person.password, newPassword: `Change-Horse-${index}` },
-  }))
-  const winners = answers.flatMap(({ status }, index) => status === 200 ? [index] : [])
+  const answers = await race(parallel, (app, index) =>
+    app.call('POST', '/account/manage/info', {
+      token: accessToken,
+      json: { oldPassword: person.password, newPassword: `Change-Horse-${index}` },
+    }),
+  )
+  const winners = answers.flatMap(({ status }, index) => (status === 200 ? [index] : []))
   assert.equal(winners.length, 1)
   assert.equal((await login(two, { ...person, password: `Change-Horse-${winners[0]!}` })).status, 200)
 })
@@ -223,37 +261,62 @@ test('fifty wrong old passwords: five are looked at, then the name is locked', a
   const person = await one.register()
   const { accessToken } = await one.signIn(person)
   const before = await countedFailures()
-  const answers = await race(parallel, (app) => app.call('POST', '/account/manage/info', {
-    token: accessToken, json: { oldPassword: 'Wrong-Horse-7', newPassword: 'Change-Horse-1' },
-  }))
+  const answers = await race(parallel, (app) =>
+    app.call('POST', '/account/manage/info', {
+      token: accessToken,
+      json: { oldPassword: 'Wrong-Horse-7', newPassword: 'Change-Horse-1' },
+    }),
+  )
   assert.deepEqual(tally(answers), { '400 PasswordMismatch': parallel })
   assert.deepEqual(tally([await login(one, person)]), { '401 LockedOut': 1 })
-  assert.equal(await countedFailures() - before, 5)
+  assert.equal((await countedFailures()) - before, 5)
 })
 
 test('a right old password is not called wrong because others are being looked at', async () => {
   const person = await one.register()
   const { accessToken } = await one.signIn(person)
-  const answers = await race(parallel, (app, index) => index % 10 === 9
-    ? app.call('POST', '/account/manage/info', { token: accessToken, json: { oldPassword: person.password, newPassword: 'short' } })
-    : login(app, person))
-  assert.deepEqual(tally(answers), { 200: parallel - 5, '400 PasswordTooShort+PasswordRequiresNonAlphanumeric+PasswordRequiresDigit+PasswordRequiresUpper': 5 })
+  const answers = await race(parallel, (app, index) =>
+    index % 10 === 9
+      ? app.call('POST', '/account/manage/info', {
+          token: accessToken,
+          json: { oldPassword: person.password, newPassword: 'short' },
+        })
+      : login(app, person),
+  )
+  assert.deepEqual(tally(answers), {
+    200: parallel - 5,
+    '400 PasswordTooShort+PasswordRequiresNonAlphanumeric+PasswordRequiresDigit+PasswordRequiresUpper': 5,
+  })
 })
 
 test('new recovery codes asked for by fifty at once leave ten, all of one answer', async () => {
   const person = await secured()
-  const answers = await race(parallel, (app) => app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetRecoveryCodes: true } }))
+  const answers = await race(parallel, (app) =>
+    app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetRecoveryCodes: true } }),
+  )
   assert.deepEqual(tally(answers), { 200: parallel })
-  assert.deepEqual(await one.sql('select count(*)::integer from recovery_codes where user_id = (select id from users where email = $1)', [person.email]), [{ count: 10 }])
+  assert.deepEqual(
+    await one.sql(
+      'select count(*)::integer from recovery_codes where user_id = (select id from users where email = $1)',
+      [person.email],
+    ),
+    [{ count: 10 }],
+  )
 })
 
 test('a key that is reset by fifty at once is the one that the last answer told', async () => {
   const person = await secured()
-  const answers = await race(parallel, (app) => app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetSharedKey: true } }))
+  const answers = await race(parallel, (app) =>
+    app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetSharedKey: true } }),
+  )
   const { 200: won = 0, '400 ConcurrencyFailure': lost = 0, ...rest } = tally(answers)
   assert.deepEqual(rest, {})
   assert.ok(won >= 1)
   assert.equal(won + lost, parallel)
-  const { sharedKey } = (await one.call('POST', '/account/manage/2fa', { token: person.accessToken, json: {} })).json() as { sharedKey: string }
-  assert.ok(answers.some((answer) => answer.status === 200 && (answer.json() as { sharedKey: string }).sharedKey === sharedKey))
+  const { sharedKey } = (
+    await one.call('POST', '/account/manage/2fa', { token: person.accessToken, json: {} })
+  ).json() as { sharedKey: string }
+  assert.ok(
+    answers.some((answer) => answer.status === 200 && (answer.json() as { sharedKey: string }).sharedKey === sharedKey),
+  )
 })

@@ -11,7 +11,11 @@ let origin: string
 
 before(async () => {
   server = await startMailApp({
-    after: (app) => app.get('/who', { onRequest: requireAuthorization() }, ({ identity }) => ({ name: identity?.userName, amr: identity?.amr })),
+    after: (app) =>
+      app.get('/who', { onRequest: requireAuthorization() }, ({ identity }) => ({
+        name: identity?.userName,
+        amr: identity?.amr,
+      })),
   })
   origin = await server.listen()
 })
@@ -23,7 +27,7 @@ const session = '__Host-identity'
 const machine = '__Host-identity-machine'
 
 interface Secured {
-  readonly person: { readonly email: string, readonly password: string }
+  readonly person: { readonly email: string; readonly password: string }
   readonly phone: Authenticator
 }
 
@@ -47,7 +51,10 @@ test('a machine is remembered by a lasting login with a code, and asks for none 
   const home = new Browser(origin, server.clock)
   assert.equal(reasonOf(await home.post('/account/login?useCookies=true', person)), 'RequiresTwoFactor')
   assert.equal(home.cookies.size, 0)
-  assert.equal((await home.post('/account/login?useCookies=true', { ...person, twoFactorCode: phone.code() })).status, 200)
+  assert.equal(
+    (await home.post('/account/login?useCookies=true', { ...person, twoFactorCode: phone.code() })).status,
+    200,
+  )
   assert.deepEqual([...home.cookies.keys()].sort(), [session, machine])
   assert.equal(home.cookies.get(machine)!.expiresAt, server.clock() + 14 * day * 1000)
   assert.deepEqual((await home.get('/who')).json(), { name: 'ann@example.com', amr: ['mfa'] })
@@ -80,7 +87,10 @@ test('session cookies remember nothing, and end with the browser', async () => {
   for (const query of ['useSessionCookies=true', 'useCookies=true&useSessionCookies=true']) {
     server.clock.advance(60)
     const library = new Browser(origin, server.clock)
-    assert.equal((await library.post(`/account/login?${query}`, { ...person, twoFactorCode: phone.code() })).status, 200)
+    assert.equal(
+      (await library.post(`/account/login?${query}`, { ...person, twoFactorCode: phone.code() })).status,
+      200,
+    )
     assert.deepEqual([...library.cookies], [[session, { ...library.cookies.get(session)!, expiresAt: null }]])
     assert.equal((await library.get('/who')).status, 200)
     library.close()
@@ -92,7 +102,10 @@ test('session cookies remember nothing, and end with the browser', async () => {
 test('a bearer login remembers nothing', async () => {
   const { person, phone } = await secured('cyd@example.com')
   const browser = new Browser(origin, server.clock)
-  assert.equal((await browser.post('/account/login', { ...person, twoFactorCode: phone.code() })).headers.get('set-cookie'), null)
+  assert.equal(
+    (await browser.post('/account/login', { ...person, twoFactorCode: phone.code() })).headers.get('set-cookie'),
+    null,
+  )
   assert.equal(reasonOf(await browser.post('/account/login', person)), 'RequiresTwoFactor')
 })
 
@@ -100,10 +113,19 @@ test('a recovery code gives a cookie for the session only and remembers nothing'
   const { person, phone } = await secured('dan@example.com')
   const device = new Device(origin)
   await device.logIn({ ...person, twoFactorCode: phone.code() })
-  const { recoveryCodes } = (await device.post('/account/manage/2fa', { resetRecoveryCodes: true })).json<{ recoveryCodes: string[] }>()
+  const { recoveryCodes } = (await device.post('/account/manage/2fa', { resetRecoveryCodes: true })).json<{
+    recoveryCodes: string[]
+  }>()
   const browser = new Browser(origin, server.clock)
-  assert.equal((await browser.post('/account/login?useCookies=true', { ...person, twoFactorRecoveryCode: recoveryCodes[0]! })).status, 200)
-  assert.deepEqual([...browser.cookies].map(([name, { expiresAt }]) => [name, expiresAt]), [[session, null]])
+  assert.equal(
+    (await browser.post('/account/login?useCookies=true', { ...person, twoFactorRecoveryCode: recoveryCodes[0]! }))
+      .status,
+    200,
+  )
+  assert.deepEqual(
+    [...browser.cookies].map(([name, { expiresAt }]) => [name, expiresAt]),
+    [[session, null]],
+  )
 })
 
 test('a machine is remembered for fourteen days, to the second', async () => {
@@ -150,7 +172,10 @@ test('another password, and another second factor, make every machine a stranger
 
 test('two people in two browsers never see each other', async () => {
   const [one, two] = [new Browser(origin, server.clock), new Browser(origin, server.clock)]
-  const [ida, jon] = [{ email: 'ida@example.com', password: 'Summer-2030' }, { email: 'jon@example.com', password: 'Summer-2031' }]
+  const [ida, jon] = [
+    { email: 'ida@example.com', password: 'Summer-2030' },
+    { email: 'jon@example.com', password: 'Summer-2031' },
+  ]
   for (const person of [ida, jon]) assert.equal((await one.post('/account/register', person)).status, 200)
   await one.post('/account/login?useCookies=true', ida)
   await two.post('/account/login?useCookies=true', jon)

@@ -1,16 +1,16 @@
 // POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted. With
 // preset 'hardened' a change needs a fresh proof, and the key is not shown once the second factor is on (ASVS 5.0 7.5.1).
 import { type Static, Type } from '@sinclair/typebox'
-import { isGiven } from '../../accounts/given.js'
-import type { User } from '../../accounts/user.js'
+import { isGiven } from '../../absent.js'
+import type { User } from '../../accounts/users/user.js'
 import type { ErrorCode } from '../../errors.js'
 import { requireAuthorization } from '../../http/authorize.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/realm.js'
+import { callerOf, type Realm } from '../../http/context.js'
 import { forgetMachine, isRememberedMachine } from '../../http/remembered-machine.js'
 import { crossOrigin, Empty, invalid, staleSignIn, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
-import type { Door } from '../route.js'
+import type { RouteDefinition } from '../route.js'
 
 export const TwoFactorRequest = Type.Object({
   enable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: 'true needs twoFactorCode' })),
@@ -23,7 +23,7 @@ export const TwoFactorRequest = Type.Object({
 // As the reference gives out.
 const recoveryCodes = 10
 
-export function twoFactor(realm: Realm): Door {
+export function twoFactor(realm: Realm): RouteDefinition {
   const isKeyHidden = (user: User) => realm.reauthentication !== null && user.twoFactorEnabled
   return {
     method: 'POST',
@@ -42,41 +42,47 @@ export function twoFactor(realm: Realm): Door {
       503: unavailable,
     },
     async handler(request, reply) {
-      const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body as Static<typeof TwoFactorRequest> // checked by the route's schema
+      const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body as Static<
+        typeof TwoFactorRequest
+      > // checked by the route's schema
       const { users, reauthentication } = realm
       const { userId, sessionId } = callerOf(realm, request)
-      const refuse = (code: ErrorCode) => sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
+      const refuse = (code: ErrorCode) =>
+        sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
       const user = await users.findById(userId)
       if (user === null) return sendEmpty(reply, 404)
       const isMachineRemembered = isRememberedMachine(realm, request, user)
       const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
       if (isChange && reauthentication !== null && !isFresh(realm, request)) {
         if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
-        if (!await reauthentication.byCode(user, twoFactorCode)) return refuse('InvalidTwoFactorCode')
+        if (!(await reauthentication.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
       }
 
       if (enable === true) {
         if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
         if (!isGiven(twoFactorCode)) return refuse('RequiresTwoFactor')
-        if (!await users.verifyAuthenticatorCode(user, twoFactorCode)) return refuse('InvalidTwoFactorCode')
+        if (!(await users.verifyAuthenticatorCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
         const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       } else if (enable === false || resetSharedKey === true) {
         const result = await users.setTwoFactorEnabled(user, false, { keepSessionId: sessionId })
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
       }
-      if (resetSharedKey === true || await users.getAuthenticatorKey(user) === null) {
+      if (resetSharedKey === true || (await users.getAuthenticatorKey(user)) === null) {
         const result = await users.resetAuthenticatorKey(user)
         // Of two first requests at once the other one may have made the key.
-        const isMade = !result.succeeded && resetSharedKey !== true && await users.getAuthenticatorKey(user) !== null
+        const isMade = !result.succeeded && resetSharedKey !== true && (await users.getAuthenticatorKey(user)) !== null
         if (!result.succeeded && !isMade) return sendValidationProblem(reply, result.errors)
       }
-      const isFirst = enable === true && await users.countRecoveryCodes(user) === 0
-      const codes = resetRecoveryCodes === true || isFirst ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes) : null
+      const isFirst = enable === true && (await users.countRecoveryCodes(user)) === 0
+      const codes =
+        resetRecoveryCodes === true || isFirst
+          ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes)
+          : null
       if (more.forgetMachine === true) forgetMachine(realm, request, reply)
       return {
-        sharedKey: isKeyHidden(user) ? '' : await users.getAuthenticatorKey(user) ?? '',
-        recoveryCodesLeft: codes?.length ?? await users.countRecoveryCodes(user),
+        sharedKey: isKeyHidden(user) ? '' : ((await users.getAuthenticatorKey(user)) ?? ''),
+        recoveryCodesLeft: codes?.length ?? (await users.countRecoveryCodes(user)),
         recoveryCodes: codes,
         isTwoFactorEnabled: user.twoFactorEnabled,
         isMachineRemembered,

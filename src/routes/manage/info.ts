@@ -1,22 +1,22 @@
 // GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
 // old one; and the mail that changes the address once its link is followed, with preset 'hardened' after a fresh proof (ASVS 5.0 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
-import { isGiven } from '../../accounts/given.js'
-import type { User } from '../../accounts/user.js'
+import { isGiven } from '../../absent.js'
+import type { User } from '../../accounts/users/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
 import { requireAuthorization } from '../../http/authorize.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { confirmEmailUrl } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/realm.js'
+import { callerOf, type Realm } from '../../http/context.js'
 import { crossOrigin, Empty, InfoResponse, invalid, staleSignIn, unavailable, unreadable } from '../answers.js'
 import { type ProfileFields, profileFields } from '../profile.js'
-import type { Door } from '../route.js'
+import type { RouteDefinition } from '../route.js'
 
 const nobody = Empty('Nobody is signed in')
 const gone = Empty('The user no longer exists')
 
-export function getInfo(realm: Realm): Door {
+export function getInfo(realm: Realm): RouteDefinition {
   const fields = profileFields(realm)
   return {
     method: 'GET',
@@ -38,14 +38,15 @@ export const InfoRequest = Type.Object({
   oldPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 })
 
-export function postInfo(realm: Realm): Door {
+export function postInfo(realm: Realm): RouteDefinition {
   const fields = profileFields(realm)
   return {
     method: 'POST',
     url: '/manage/info',
     operationId: 'identityChangeInfo',
     summary: 'Change the password, or ask for a change of the e-mail address',
-    description: 'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
+    description:
+      'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
     body: Type.Object({ ...InfoRequest.properties, ...fields.request }),
     response: {
@@ -63,7 +64,9 @@ export function postInfo(realm: Realm): Door {
       const user = await realm.users.findById(userId)
       if (user === null) return sendEmpty(reply, 404)
       if (isGiven(newEmail) && !(isEmail(newEmail) && isDeliverable(newEmail))) {
-        return sendValidationProblem(reply, [{ code: 'InvalidEmail', description: realm.describe('InvalidEmail', [newEmail]) }])
+        return sendValidationProblem(reply, [
+          { code: 'InvalidEmail', description: realm.describe('InvalidEmail', [newEmail]) },
+        ])
       }
       const read = fields.read(request.body as object, false)
       if ('errors' in read) return sendValidationProblem(reply, read.errors)
@@ -71,13 +74,17 @@ export function postInfo(realm: Realm): Door {
       if (isMoving && realm.reauthentication !== null && !isFresh(realm, request)) {
         if (!isGiven(oldPassword)) return sendStale(reply)
         // Beside a new password the change of that proves the old one.
-        if (!isGiven(newPassword) && !await realm.reauthentication.byPassword(user, oldPassword)) {
-          return sendValidationProblem(reply, [{ code: 'PasswordMismatch', description: realm.describe('PasswordMismatch', []) }])
+        if (!isGiven(newPassword) && !(await realm.reauthentication.byPassword(user, oldPassword))) {
+          return sendValidationProblem(reply, [
+            { code: 'PasswordMismatch', description: realm.describe('PasswordMismatch', []) },
+          ])
         }
       }
       if (isGiven(newPassword)) {
         if (!isGiven(oldPassword)) {
-          return sendValidationProblem(reply, [{ code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) }])
+          return sendValidationProblem(reply, [
+            { code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) },
+          ])
         }
         const result = await realm.users.changePassword(user, oldPassword, newPassword, { keepSessionId: sessionId })
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
@@ -89,8 +96,15 @@ export function postInfo(realm: Realm): Door {
       }
       if (isMoving) {
         await realm.mailLater((db, mail) => {
-          const confirm = () => mail.confirmationLink(
-            db, user, newEmail, confirmEmailUrl(realm, request), realm.users.generateChangeEmailToken(user, newEmail), newEmail)
+          const confirm = () =>
+            mail.confirmationLink(
+              db,
+              user,
+              newEmail,
+              confirmEmailUrl(realm, request),
+              realm.users.generateChangeEmailToken(user, newEmail),
+              newEmail,
+            )
           const next = { email: newEmail, userName: realm.options.user.userNameIsEmail ? newEmail : user.userName }
           return realm.hidden === null ? confirm() : realm.hidden.mailNewAddress(user, next, confirm)
         })

@@ -2,14 +2,14 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { requireAuthorization } from '../../http/authorize.js'
 import { sendEmpty } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/realm.js'
-import { clearCookie } from '../../http/session.js'
+import { callerOf, type Realm } from '../../http/context.js'
+import { clearCookie } from '../../http/cookie.js'
 import { crossOrigin, Empty, SessionResponse, unavailable } from '../answers.js'
-import type { Door } from '../route.js'
+import type { RouteDefinition } from '../route.js'
 
 const nobody = Empty('Nobody is signed in')
 
-export function listSessions(realm: Realm): Door {
+export function listSessions(realm: Realm): RouteDefinition {
   return {
     method: 'GET',
     url: '/manage/sessions',
@@ -34,7 +34,7 @@ export function listSessions(realm: Realm): Door {
 
 const SessionParams = Type.Object({ id: Type.String() })
 
-export function deleteSession(realm: Realm): Door {
+export function deleteSession(realm: Realm): RouteDefinition {
   return {
     method: 'DELETE',
     url: '/manage/sessions/:id',
@@ -42,11 +42,17 @@ export function deleteSession(realm: Realm): Door {
     summary: 'End a session of the caller',
     guard: requireAuthorization({ decorator: realm.options.decorator }),
     params: SessionParams,
-    response: { 200: Empty('The session has ended'), 401: nobody, 403: crossOrigin, 404: Empty('The caller has no such session'), 503: unavailable },
+    response: {
+      200: Empty('The session has ended'),
+      401: nobody,
+      403: crossOrigin,
+      404: Empty('The caller has no such session'),
+      503: unavailable,
+    },
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(realm, request)
       const { id } = request.params as Static<typeof SessionParams> // checked by the route's schema
-      if (!await realm.sessions.revoke(id, { userId })) return sendEmpty(reply, 404)
+      if (!(await realm.sessions.revoke(id, { userId }))) return sendEmpty(reply, 404)
       if (scheme === 'cookie' && id.toLowerCase() === sessionId) clearCookie(realm, request, reply)
       return sendEmpty(reply, 200)
     },

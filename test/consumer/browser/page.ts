@@ -5,7 +5,9 @@ export const client = createIdentityClient<{ nickname: string }>({
   baseUrl: '/account',
   storage: {
     get: () => JSON.parse(localStorage.getItem('tokens') ?? 'null') as Tokens | null,
-    set: (tokens) => { localStorage.setItem('tokens', JSON.stringify(tokens)) },
+    set: (tokens) => {
+      localStorage.setItem('tokens', JSON.stringify(tokens))
+    },
   },
 })
 

@@ -4,7 +4,9 @@ import { emptyHeaders, expectChallenge, expectEmpty, headersOf, startApp, type T
 
 let server: TestApp
 
-before(async () => { server = await startApp() })
+before(async () => {
+  server = await startApp()
+})
 after(() => server.close())
 
 test('who is not signed in is challenged', async () => {
@@ -21,9 +23,16 @@ test('the caller sees the address as the database has it now, with cookie and to
     const body = '{"email":"Info@Example.com","isEmailConfirmed":false}'
     assert.equal(answer.body, body)
     assert.equal(answer.status, 200)
-    assert.deepEqual(headersOf(answer), { ...emptyHeaders, 'content-type': 'application/json; charset=utf-8', 'content-length': String(body.length) })
+    assert.deepEqual(headersOf(answer), {
+      ...emptyHeaders,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(body.length),
+    })
   }
-  await server.sql("update users set email = 'new@example.com', normalized_email = 'NEW@EXAMPLE.COM', email_confirmed = true where user_name = $1", [person.email])
+  await server.sql(
+    "update users set email = 'new@example.com', normalized_email = 'NEW@EXAMPLE.COM', email_confirmed = true where user_name = $1",
+    [person.email],
+  )
   const answer = await server.call('GET', '/account/manage/info', { token: accessToken })
   assert.equal(answer.body, '{"email":"new@example.com","isEmailConfirmed":true}')
 })
@@ -44,13 +53,18 @@ test('a user that was deleted by the manager is refused at once', async () => {
 test('a user without an address has an empty one', async () => {
   const { email, accessToken } = await server.signIn()
   await server.sql('update users set email = null, normalized_email = null where user_name = $1', [email])
-  assert.equal((await server.call('GET', '/account/manage/info', { token: accessToken })).body, '{"email":"","isEmailConfirmed":false}')
+  assert.equal(
+    (await server.call('GET', '/account/manage/info', { token: accessToken })).body,
+    '{"email":"","isEmailConfirmed":false}',
+  )
 })
 
 test('a body and a query that nobody asked for do not matter', async () => {
   const { accessToken } = await server.signIn()
   const answer = await server.call('GET', '/account/manage/info?userId=1&access_token=x', {
-    token: accessToken, payload: '{broken', headers: { 'content-type': 'text/plain' },
+    token: accessToken,
+    payload: '{broken',
+    headers: { 'content-type': 'text/plain' },
   })
   assert.equal(answer.status, 200)
 })

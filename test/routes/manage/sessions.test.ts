@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { type Answer, emptyHeaders, expectChallenge, expectEmpty, expectProblem, headersOf, startApp, type TestApp, withApp } from '../../support/app.js'
+import {
+  type Answer,
+  emptyHeaders,
+  expectChallenge,
+  expectEmpty,
+  expectProblem,
+  headersOf,
+  startApp,
+  type TestApp,
+  withApp,
+} from '../../support/app.js'
 
 interface Listed {
   readonly id: string
@@ -13,11 +23,15 @@ interface Listed {
 
 let server: TestApp
 
-before(async () => { server = await startApp() })
+before(async () => {
+  server = await startApp()
+})
 after(() => server.close())
 
-const list = (by: { token: string } | { cookie: string }, from = server) => from.call('GET', '/account/manage/sessions', by)
-const end = (id: string, by: { token: string } | { cookie: string }, from = server) => from.call('DELETE', `/account/manage/sessions/${id}`, by)
+const list = (by: { token: string } | { cookie: string }, from = server) =>
+  from.call('GET', '/account/manage/sessions', by)
+const end = (id: string, by: { token: string } | { cookie: string }, from = server) =>
+  from.call('DELETE', `/account/manage/sessions/${id}`, by)
 const listed = (answer: Answer) => answer.json() as Listed[]
 const info = (by: { token: string } | { cookie: string }) => server.call('GET', '/account/manage/info', by)
 
@@ -35,53 +49,71 @@ test('who is not signed in is challenged, whatever is asked for', async () => {
   expectChallenge(await server.call('DELETE', '/account/manage/sessions/nonsense', { token: 'nonsense' }))
 })
 
-test('the caller\'s sessions are listed newest first, to the byte', () => withApp({}, async (app) => {
-  const began = new Date(app.clock()).toISOString()
-  const person = await app.register()
-  const login = (client?: string) => app.call('POST', '/account/login', { json: person, headers: client === undefined ? {} : { 'user-agent': client } })
-  const first = (await login('Firefox "on" Linux')).json() as { accessToken: string, refreshToken: string }
-  await app.signIn()
-  app.clock.advance(60)
-  await app.signInWithCookie(person)
-  app.clock.advance(60)
-  await app.call('POST', '/account/refresh', { json: { refreshToken: first.refreshToken } })
-  const answer = await list({ token: first.accessToken }, app)
-  const [second, own] = listed(answer)
-  const at = (seconds: number) => new Date(Date.parse(began) + seconds * 1000).toISOString()
-  assert.equal(answer.status, 200)
-  assert.equal(answer.body, `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false},`
-    + `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true}]`)
-  assert.deepEqual(headersOf(answer), {
-    ...emptyHeaders, 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(answer.body)),
-  })
-  assert.match(own!.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-}))
+test("the caller's sessions are listed newest first, to the byte", () =>
+  withApp({}, async (app) => {
+    const began = new Date(app.clock()).toISOString()
+    const person = await app.register()
+    const login = (client?: string) =>
+      app.call('POST', '/account/login', {
+        json: person,
+        headers: client === undefined ? {} : { 'user-agent': client },
+      })
+    const first = (await login('Firefox "on" Linux')).json() as { accessToken: string; refreshToken: string }
+    await app.signIn()
+    app.clock.advance(60)
+    await app.signInWithCookie(person)
+    app.clock.advance(60)
+    await app.call('POST', '/account/refresh', { json: { refreshToken: first.refreshToken } })
+    const answer = await list({ token: first.accessToken }, app)
+    const [second, own] = listed(answer)
+    const at = (seconds: number) => new Date(Date.parse(began) + seconds * 1000).toISOString()
+    assert.equal(answer.status, 200)
+    assert.equal(
+      answer.body,
+      `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false},` +
+        `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true}]`,
+    )
+    assert.deepEqual(headersOf(answer), {
+      ...emptyHeaders,
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(answer.body)),
+    })
+    assert.match(own!.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  }))
 
 test('each credential finds the session that it belongs to as the current one', async () => {
   const person = await server.register()
   const [one, other] = [await server.signIn(person), await server.signInWithCookie(person)]
   const [byToken, byCookie] = [listed(await list({ token: one.accessToken })), listed(await list(other))]
-  assert.deepEqual(byToken.map(({ id }) => id), byCookie.map(({ id }) => id))
+  assert.deepEqual(
+    byToken.map(({ id }) => id),
+    byCookie.map(({ id }) => id),
+  )
   const current = (sessions: readonly Listed[]) => sessions.filter((session) => session.current).map(({ id }) => id)
   assert.equal(current(byToken).length, 1)
   assert.equal(current(byCookie).length, 1)
   assert.notDeepEqual(current(byToken), current(byCookie))
 })
 
-test('a session that has ended or is over is listed no more', () => withApp({ identity: { sessions: { absoluteSeconds: 1000 } } }, async (app) => {
-  const old = await app.signIn()
-  app.clock.advance(999)
-  const young = await app.signIn(old)
-  const gone = await app.signIn(old)
-  await app.call('POST', '/account/logout', { token: gone.accessToken })
-  assert.equal(listed(await list({ token: young.accessToken }, app)).length, 2)
-  app.clock.advance(1)
-  assert.equal(listed(await list({ token: young.accessToken }, app)).length, 1)
-}))
+test('a session that has ended or is over is listed no more', () =>
+  withApp({ identity: { sessions: { absoluteSeconds: 1000 } } }, async (app) => {
+    const old = await app.signIn()
+    app.clock.advance(999)
+    const young = await app.signIn(old)
+    const gone = await app.signIn(old)
+    await app.call('POST', '/account/logout', { token: gone.accessToken })
+    assert.equal(listed(await list({ token: young.accessToken }, app)).length, 2)
+    app.clock.advance(1)
+    assert.equal(listed(await list({ token: young.accessToken }, app)).length, 1)
+  }))
 
-test('another session ends at once, with everything it was given, and the caller\'s goes on', async () => {
+test("another session ends at once, with everything it was given, and the caller's goes on", async () => {
   const person = await server.register()
-  const [own, other, cookie] = [await server.signIn(person), await server.signIn(person), await server.signInWithCookie(person)]
+  const [own, other, cookie] = [
+    await server.signIn(person),
+    await server.signIn(person),
+    await server.signInWithCookie(person),
+  ]
   for (const { id } of listed(await list({ token: own.accessToken })).filter(({ current }) => !current)) {
     expectEmpty(await end(id.toUpperCase(), { token: own.accessToken }), 200)
   }
@@ -92,10 +124,11 @@ test('another session ends at once, with everything it was given, and the caller
   assert.equal(listed(await list({ token: own.accessToken })).length, 1)
 })
 
-test('the caller\'s own session ends too, and a cookie is cleared as it was set', async () => {
+test("the caller's own session ends too, and a cookie is cleared as it was set", async () => {
   const person = await server.register()
   const [byToken, byCookie] = [await server.signIn(person), await server.signInWithCookie(person)]
-  const own = async (by: { token: string } | { cookie: string }) => listed(await list(by)).find(({ current }) => current)!.id
+  const own = async (by: { token: string } | { cookie: string }) =>
+    listed(await list(by)).find(({ current }) => current)!.id
   expectEmpty(await end((await own(byCookie)).toUpperCase(), byCookie), 200, cleared)
   expectEmpty(await end(await own({ token: byToken.accessToken }), { token: byToken.accessToken }), 200)
   expectChallenge(await info({ token: byToken.accessToken }))
@@ -118,7 +151,17 @@ test('a session of somebody else, one that has ended and what is no id are the s
   const { id } = listed(await list({ token: ended.accessToken })).find(({ current }) => current)!
   expectEmpty(await end(id, { token: own.accessToken }), 200)
   const ids = [
-    theirs!.id, id, '00000000-0000-7000-8000-000000000000', 'nonsense', '%00', '%F0%9F%99%82', "'%20or%201=1--", `${theirs!.id}0`, 'x'.repeat(100), '__proto__', '%2e%2e',
+    theirs!.id,
+    id,
+    '00000000-0000-7000-8000-000000000000',
+    'nonsense',
+    '%00',
+    '%F0%9F%99%82',
+    "'%20or%201=1--",
+    `${theirs!.id}0`,
+    'x'.repeat(100),
+    '__proto__',
+    '%2e%2e',
   ]
   for (const text of ids) expectEmpty(await end(text, { token: own.accessToken }), 404)
   assert.equal((await info({ token: stranger.accessToken })).status, 200)
@@ -128,9 +171,11 @@ test('a session of somebody else, one that has ended and what is no id are the s
 test('a session is ended by a page of the same origin only', async () => {
   const { cookie } = await server.signInWithCookie()
   const [own] = listed(await list({ cookie }))
-  const from = (headers: Record<string, string>) => server.call('DELETE', `/account/manage/sessions/${own!.id}`, { cookie, headers })
-  const refused = '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.4","title":"Forbidden","status":403,'
-    + '"detail":"A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins"}'
+  const from = (headers: Record<string, string>) =>
+    server.call('DELETE', `/account/manage/sessions/${own!.id}`, { cookie, headers })
+  const refused =
+    '{"type":"https://tools.ietf.org/html/rfc9110#section-15.5.4","title":"Forbidden","status":403,' +
+    '"detail":"A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins"}'
   expectProblem(await from({ 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }), 403, refused)
   expectProblem(await from({ 'sec-fetch-site': 'same-site' }), 403, refused)
   assert.equal((await info({ cookie })).status, 200)
@@ -147,7 +192,10 @@ test('a body that nobody asked for does not matter, and other verbs are 405', as
     expectEmpty(await server.call(method, `/account/manage/sessions/${own!.id}`, { token }), 405, { allow: 'DELETE' })
   }
   assert.equal((await server.call('HEAD', '/account/manage/sessions', { token })).status, 404)
-  expectEmpty(await server.call('DELETE', `/account/manage/sessions/${own!.id}`, { token, json: { id: 'another' } }), 200)
+  expectEmpty(
+    await server.call('DELETE', `/account/manage/sessions/${own!.id}`, { token, json: { id: 'another' } }),
+    200,
+  )
 })
 
 test('a session with a second factor says so', async () => {
@@ -158,19 +206,23 @@ test('a session with a second factor says so', async () => {
   assert.deepEqual([own!.amr, own!.client], [['mfa'], null])
 })
 
-test('with jsonNaming snake_case the answer names its members so', () => withApp({ identity: { jsonNaming: 'snake_case' } }, async (app) => {
-  const person = await app.register()
-  const { access_token: token } = (await app.call('POST', '/account/login', { json: person })).json() as { access_token: string }
-  const [own] = (await list({ token }, app)).json() as object[]
-  assert.deepEqual(Object.keys(own!), ['id', 'created_at', 'last_seen_at', 'client', 'amr', 'current'])
-}))
+test('with jsonNaming snake_case the answer names its members so', () =>
+  withApp({ identity: { jsonNaming: 'snake_case' } }, async (app) => {
+    const person = await app.register()
+    const { access_token: token } = (await app.call('POST', '/account/login', { json: person })).json() as {
+      access_token: string
+    }
+    const [own] = (await list({ token }, app)).json() as object[]
+    assert.deepEqual(Object.keys(own!), ['id', 'created_at', 'last_seen_at', 'client', 'amr', 'current'])
+  }))
 
-test('without the endpoint both paths are unknown, and the host ends sessions all the same', () => withApp({ identity: { endpoints: { sessions: false } } }, async (app) => {
-  const { accessToken: token, email } = await app.signIn()
-  const user = await app.app.identity.users.findByName(email)
-  const [session] = await app.app.identity.sessions.list(user!.id)
-  assert.equal((await list({ token }, app)).status, 404)
-  assert.equal((await end(session!.id, { token }, app)).status, 404)
-  assert.equal(await app.app.identity.sessions.revoke(session!.id), true)
-  assert.equal((await app.call('GET', '/account/manage/info', { token })).status, 401)
-}))
+test('without the endpoint both paths are unknown, and the host ends sessions all the same', () =>
+  withApp({ identity: { endpoints: { sessions: false } } }, async (app) => {
+    const { accessToken: token, email } = await app.signIn()
+    const user = await app.app.identity.users.findByName(email)
+    const [session] = await app.app.identity.sessions.list(user!.id)
+    assert.equal((await list({ token }, app)).status, 404)
+    assert.equal((await end(session!.id, { token }, app)).status, 404)
+    assert.equal(await app.app.identity.sessions.revoke(session!.id), true)
+    assert.equal((await app.call('GET', '/account/manage/info', { token })).status, 401)
+  }))

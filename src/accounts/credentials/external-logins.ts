@@ -1,0 +1,71 @@
+// Logins of other systems that belong to a user. Whether somebody really is who they are there, the host has found out.
+import { failed, type IdentityResult } from '../../errors.js'
+import { deleteLogin, findUserByLogin, insertLogin, listLogins, type UserLogin } from '../../store/logins.js'
+import { type AccountContext, changeUser, ChangeRefused } from '../users/change-user.js'
+import { isStorable } from '../users/storable.js'
+import type { User } from '../users/user.js'
+
+/** A login to add; without a display name there is none. */
+export type NewUserLogin = Pick<UserLogin, 'loginProvider' | 'providerKey'> & {
+  readonly providerDisplayName?: string | null | undefined
+}
+
+export interface LoginManager {
+  /**
+   * Gives the user a login. Of any number of additions at once, to whichever users, one succeeds. Rotates no stamp and ends no session.
+   *
+   * @returns LoginAlreadyAssociated when any user has it; DefaultError when provider or key are empty, longer than 128 characters or hold a
+   * NUL; ConcurrencyFailure
+   */
+  addLogin(user: User, login: NewUserLogin): Promise<IdentityResult>
+  /** Takes a login away; one that the user does not have, too, is no failure. Rotates the stamp; sessions go on until their tokens are renewed. @returns ConcurrencyFailure */
+  removeLogin(user: User, loginProvider: string, providerKey: string): Promise<IdentityResult>
+  /** By provider, then key. */
+  getLogins(user: User): Promise<readonly UserLogin[]>
+  /** The user with this login, compared exactly; null for nobody. */
+  findByLogin(loginProvider: string, providerKey: string): Promise<User | null>
+}
+
+const maxKeyLength = 128
+
+export function createLoginManager(context: AccountContext): LoginManager {
+  const { db, describe } = context
+  return {
+    async addLogin(user, { loginProvider, providerKey, providerDisplayName = null }) {
+      const isGood =
+        isLogin(loginProvider, providerKey) && (providerDisplayName === null || isStorable(providerDisplayName, 256))
+      if (!isGood) return failed(describe, [{ code: 'DefaultError' }])
+      const login = { loginProvider, providerKey, providerDisplayName }
+      return changeUser(
+        context,
+        user,
+        {},
+        {
+          async also(trx) {
+            if (!(await insertLogin(trx, user.id, login))) throw new ChangeRefused([{ code: 'LoginAlreadyAssociated' }])
+          },
+        },
+      )
+    },
+    removeLogin: (user, loginProvider, providerKey) =>
+      changeUser(
+        context,
+        user,
+        {},
+        {
+          rotateStamp: true,
+          async also(trx) {
+            if (isLogin(loginProvider, providerKey)) await deleteLogin(trx, user.id, loginProvider, providerKey)
+          },
+        },
+      ),
+    getLogins: (user) => listLogins(db, user.id),
+    findByLogin: async (loginProvider, providerKey) =>
+      isLogin(loginProvider, providerKey) ? findUserByLogin(db, loginProvider, providerKey) : null,
+  }
+}
+
+/** Whether such a login can be stored. */
+export function isLogin(loginProvider: string, providerKey: string): boolean {
+  return [loginProvider, providerKey].every((text) => text !== '' && isStorable(text, maxKeyLength))
+}

@@ -1,0 +1,60 @@
+// Tokens that other systems gave for a user, such as an access token of an external login. They lie in the database as they are.
+import { failed, type IdentityResult } from '../../errors.js'
+import {
+  authenticatorKeyPlace,
+  deleteUserToken,
+  findUserToken,
+  putUserToken,
+  usedCodesProvider,
+} from '../../store/second-factors.js'
+import { type AccountContext, changeUser } from '../users/change-user.js'
+import { isStorable } from '../users/storable.js'
+import type { User } from '../users/user.js'
+
+/**
+ * Tokens by login provider and name. The providers `[AspNetUserStore]` and `[Identity]` hold what is ours, sealed: here they are empty and take
+ * nothing. No method of it rotates the stamp or ends a session.
+ */
+export interface AuthenticationTokenManager {
+  getAuthenticationToken(user: User, loginProvider: string, name: string): Promise<string | null>
+  /**
+   * Writes a token, or another value of one; null keeps the row without a value.
+   *
+   * @returns DefaultError when provider or name are longer than 128 characters, or a text holds a NUL; ConcurrencyFailure
+   */
+  setAuthenticationToken(user: User, loginProvider: string, name: string, value: string | null): Promise<IdentityResult>
+  /** Takes a token away; one that is not there, too, is no failure. @returns DefaultError for a provider of ours; ConcurrencyFailure */
+  removeAuthenticationToken(user: User, loginProvider: string, name: string): Promise<IdentityResult>
+}
+
+const maxKeyLength = 128
+const ours: ReadonlySet<string> = new Set([authenticatorKeyPlace.loginProvider, usedCodesProvider])
+
+export function createAuthenticationTokenManager(context: AccountContext): AuthenticationTokenManager {
+  const { db, describe } = context
+  const refused = failed(describe, [{ code: 'DefaultError' }])
+  const isPlace = (loginProvider: string, name: string) =>
+    !ours.has(loginProvider) && isStorable(loginProvider, maxKeyLength) && isStorable(name, maxKeyLength)
+
+  return {
+    getAuthenticationToken: async (user, loginProvider, name) =>
+      isPlace(loginProvider, name) ? findUserToken(db, user.id, loginProvider, name) : null,
+    async setAuthenticationToken(user, loginProvider, name, value) {
+      if (!isPlace(loginProvider, name) || (value !== null && !isStorable(value, Infinity))) return refused
+      return changeUser(context, user, {}, { also: (trx) => putUserToken(trx, user.id, loginProvider, name, value) })
+    },
+    async removeAuthenticationToken(user, loginProvider, name) {
+      if (ours.has(loginProvider)) return refused
+      return changeUser(
+        context,
+        user,
+        {},
+        {
+          async also(trx) {
+            if (isPlace(loginProvider, name)) await deleteUserToken(trx, user.id, loginProvider, name)
+          },
+        },
+      )
+    },
+  }
+}

@@ -1,0 +1,218 @@
+// What proves who somebody is, but for second factors: the password, the confirmed address, and the codes that mails carry.
+// Codes are opaque, bound to purpose, user, security stamp and, for a change, the new address; why one is refused is never told.
+import { failed, type IdentityResult, success } from '../../errors.js'
+import { clearAttempts, type LockoutLimits } from '../../store/attempts.js'
+import { inTransaction } from '../../store/transaction.js'
+import { confirmUserEmail, findUserById } from '../../store/users.js'
+import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
+import { isMarkOf } from '../../tokens/stamp.js'
+import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
+import { attemptKeyOf, provesUnderThrottle } from '../throttle/throttle.js'
+import type { User } from '../users/user.js'
+
+export interface CodeLifetimes {
+  readonly confirmEmailSeconds: number
+  readonly resetPasswordSeconds: number
+}
+
+/** Passwords, addresses and the codes that change them. */
+export interface CredentialManager {
+  /** Whether the password is the user's. Counts nothing and locks nothing. */
+  checkPassword(user: User, password: string): Promise<boolean>
+  hasPassword(user: User): boolean
+  /** Gives a password to a user who has none. Rotates the stamp. @returns UserAlreadyHasPassword, PasswordTooShort and its like */
+  addPassword(user: User, password: string): Promise<IdentityResult>
+  /**
+   * Changes the password of who knows the current one; a wrong one counts as a failed sign-in. Rotates the stamp and ends the user's
+   * sessions, but for `keepSessionId`.
+   *
+   * @returns PasswordMismatch, PasswordTooShort and its like
+   */
+  changePassword(
+    user: User,
+    currentPassword: string,
+    newPassword: string,
+    options?: { keepSessionId?: string },
+  ): Promise<IdentityResult>
+  /** Takes the password away. Rotates the stamp and ends the user's sessions. */
+  removePassword(user: User): Promise<IdentityResult>
+  /** A code for `resetPassword`, good for `codes.resetPasswordSeconds` and until the security stamp changes. */
+  generatePasswordResetToken(user: User): string
+  /**
+   * Sets a password by a code. Of any number of uses one succeeds; it rotates the stamp, ends all sessions and forgets failed sign-ins.
+   *
+   * @returns InvalidToken before anything is said about the password; then PasswordTooShort and its like
+   */
+  resetPassword(user: User, token: string, newPassword: string): Promise<IdentityResult>
+  /** Sets another address, not confirmed. Rotates the stamp. */
+  setEmail(user: User, email: string | null): Promise<IdentityResult>
+  /** A code for `confirmEmail`, good for `codes.confirmEmailSeconds` and until the security stamp changes. */
+  generateEmailConfirmationToken(user: User): string
+  /** Confirms the address; again and again within the code's life, since it rotates no stamp (as in the reference). @returns InvalidToken */
+  confirmEmail(user: User, token: string): Promise<IdentityResult>
+  /** A code for `changeEmail`; the new address is sealed inside it. */
+  generateChangeEmailToken(user: User, newEmail: string): string
+  /**
+   * Sets and confirms the new address that the code carries, and with `setUserName` the user name to the same, in one transaction.
+   * Rotates the stamp, so that the code works once.
+   *
+   * @returns InvalidToken, InvalidUserName, DuplicateUserName, DuplicateEmail
+   */
+  changeEmail(user: User, newEmail: string, token: string, options?: { setUserName?: boolean }): Promise<IdentityResult>
+}
+
+export function createCredentialManager(
+  context: AccountContext,
+  lifetimes: CodeLifetimes,
+  limits: LockoutLimits,
+): CredentialManager {
+  const { db, clock, hasher, describe, keys, notifier } = context
+  const seconds = () => Math.floor(clock() / 1000)
+
+  function code(purpose: CodePurpose, user: User, data?: string): string {
+    return sealCode(
+      keys.sealing(),
+      purpose,
+      { userId: user.id, stamp: user.securityStamp, ...(data === undefined ? {} : { data }) },
+      seconds(),
+    )
+  }
+
+  function accepts(purpose: CodePurpose, user: User, token: string, data: string, lifetimeSeconds: number): boolean {
+    const opened = openCode((id) => keys.find(id), purpose, token, seconds(), lifetimeSeconds)
+    return (
+      opened !== null &&
+      opened.userId === user.id &&
+      opened.data === data &&
+      isMarkOf(opened.stampMark, user.securityStamp)
+    )
+  }
+
+  async function setPassword(
+    user: User,
+    password: string,
+    options: Parameters<typeof changeUser>[3],
+  ): Promise<IdentityResult> {
+    const errors = await passwordErrors(context, password, user)
+    if (errors.length > 0) return { succeeded: false, errors }
+    return changeUser(
+      context,
+      user,
+      { passwordHash: await hasher.hash(password) },
+      {
+        rotateStamp: true,
+        event: 'passwordChanged',
+        notice: 'passwordChanged',
+        ...options,
+      },
+    )
+  }
+
+  return {
+    checkPassword: async (user, password) => (await hasher.verify(user.passwordHash, password)) !== 'no',
+    hasPassword: (user) => user.passwordHash !== null,
+
+    async addPassword(user, password) {
+      if (user.passwordHash !== null) return failed(describe, [{ code: 'UserAlreadyHasPassword' }])
+      return setPassword(user, password, {})
+    },
+
+    async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
+      const isRight = () => hasher.verify(user.passwordHash, currentPassword).then((verdict) => verdict !== 'no')
+      if (!(await provesUnderThrottle(db, keys.vault(), limits, user, isRight)))
+        return failed(describe, [{ code: 'PasswordMismatch' }])
+      return setPassword(user, newPassword, {
+        endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+      })
+    },
+
+    removePassword: (user) =>
+      changeUser(
+        context,
+        user,
+        { passwordHash: null },
+        {
+          rotateStamp: true,
+          endSessions: 'all',
+          event: 'passwordChanged',
+          notice: 'passwordChanged',
+        },
+      ),
+
+    generatePasswordResetToken: (user) => code('resetPassword', user),
+
+    async resetPassword(user, token, newPassword) {
+      const invalid = failed(describe, [{ code: 'InvalidToken' }])
+      if (!accepts('resetPassword', user, token, '', lifetimes.resetPasswordSeconds)) return invalid
+      const key = attemptKeyOf(keys.vault(), user.userName)
+      const stamp = user.securityStamp
+      let result = await setPassword(user, newPassword, {
+        endSessions: 'all',
+        event: 'passwordReset',
+        also: (trx) => clearAttempts(trx, key),
+      })
+      // Something else of the user changed meanwhile: the code is still good if the stamp is the same.
+      for (let again = 0; again < 3 && isConcurrencyFailure(result); again++) {
+        const current = await findUserById(db, user.id)
+        if (current?.securityStamp !== stamp) return invalid
+        Object.assign(user, current)
+        result = await setPassword(user, newPassword, {
+          endSessions: 'all',
+          event: 'passwordReset',
+          also: (trx) => clearAttempts(trx, key),
+        })
+      }
+      return result
+    },
+
+    setEmail: (user, email) =>
+      changeUser(
+        context,
+        user,
+        { email, emailConfirmed: false },
+        {
+          rotateStamp: true,
+          event: 'emailChanged',
+          notice: email === user.email ? undefined : 'emailChanged',
+        },
+      ),
+    generateEmailConfirmationToken: (user) => code('confirmEmail', user),
+
+    async confirmEmail(user, token) {
+      if (!accepts('confirmEmail', user, token, '', lifetimes.confirmEmailSeconds))
+        return failed(describe, [{ code: 'InvalidToken' }])
+      const confirmed = await (notifier.has('emailConfirmed')
+        ? inTransaction(db, async (trx) => {
+            const written = await confirmUserEmail(trx, user.id, user.securityStamp)
+            if (written !== null) await notifier.hook('emailConfirmed', trx, { ...user, ...written })
+            return written
+          })
+        : confirmUserEmail(db, user.id, user.securityStamp))
+      if (confirmed === null) return failed(describe, [{ code: 'InvalidToken' }])
+      Object.assign(user, confirmed)
+      notifier.emit('emailConfirmed', { userId: user.id })
+      return success
+    },
+
+    generateChangeEmailToken: (user, newEmail) => code('changeEmail', user, newEmail),
+
+    async changeEmail(user, newEmail, token, { setUserName = false } = {}) {
+      if (!accepts('changeEmail', user, token, newEmail, lifetimes.confirmEmailSeconds))
+        return failed(describe, [{ code: 'InvalidToken' }])
+      return changeUser(
+        context,
+        user,
+        {
+          email: newEmail,
+          emailConfirmed: true,
+          ...(setUserName ? { userName: newEmail } : {}),
+        },
+        { rotateStamp: true, event: 'emailChanged', notice: newEmail === user.email ? undefined : 'emailChanged' },
+      )
+    },
+  }
+}
+
+function isConcurrencyFailure(result: IdentityResult): boolean {
+  return !result.succeeded && result.errors.some(({ code }) => code === 'ConcurrencyFailure')
+}

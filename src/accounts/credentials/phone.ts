@@ -1,0 +1,58 @@
+// Phone numbers. Sending is the host's: it gets six digits and takes them back. No number is checked for its form; a host that wants one
+// form brings it there first.
+import { failed, type IdentityResult } from '../../errors.js'
+import type { LockoutLimits } from '../../store/attempts.js'
+import { type AccountContext, changeUser } from '../users/change-user.js'
+import { stampCode, stampCodeStep } from '../second-factor/stamp-code.js'
+import { isStorable } from '../users/storable.js'
+import { provesUnderThrottle } from '../throttle/throttle.js'
+import type { User } from '../users/user.js'
+
+export interface PhoneManager {
+  getPhoneNumber(user: User): string | null
+  isPhoneNumberConfirmed(user: User): boolean
+  /**
+   * Sets another number, not confirmed. Rotates the stamp; sessions go on until their tokens are renewed.
+   *
+   * @returns DefaultError for more than 256 characters or a NUL; ConcurrencyFailure
+   */
+  setPhoneNumber(user: User, phoneNumber: string | null): Promise<IdentityResult>
+  /** Six digits for `changePhoneNumber`, good for six to nine minutes and until the security stamp changes. Rotates no stamp. */
+  generateChangePhoneNumberToken(user: User, phoneNumber: string): string
+  /** Whether the code was made for this user and number and is still good. Counts nothing: `changePhoneNumber` does. */
+  verifyChangePhoneNumberToken(user: User, token: string, phoneNumber: string): boolean
+  /**
+   * Sets and confirms a number by its code; a wrong one counts as a failed sign-in, and while the user is locked out none is right.
+   * Rotates the stamp, so that the code works once; sessions go on until their tokens are renewed.
+   *
+   * @returns InvalidToken, ConcurrencyFailure
+   */
+  changePhoneNumber(user: User, phoneNumber: string, token: string): Promise<IdentityResult>
+}
+
+const maxLength = 256
+
+export function createPhoneManager(context: AccountContext, limits: LockoutLimits): PhoneManager {
+  const { db, clock, describe, keys } = context
+  const purposeOf = (phoneNumber: string) => `ChangePhoneNumber:${phoneNumber}`
+  const verify: PhoneManager['verifyChangePhoneNumberToken'] = (user, token, phoneNumber) =>
+    isStorable(phoneNumber, maxLength) && stampCodeStep('Phone', user, purposeOf(phoneNumber), token, clock()) !== null
+
+  return {
+    getPhoneNumber: (user) => user.phoneNumber,
+    isPhoneNumberConfirmed: (user) => user.phoneNumberConfirmed,
+    async setPhoneNumber(user, phoneNumber) {
+      if (phoneNumber !== null && !isStorable(phoneNumber, maxLength))
+        return failed(describe, [{ code: 'DefaultError' }])
+      return changeUser(context, user, { phoneNumber, phoneNumberConfirmed: false }, { rotateStamp: true })
+    },
+    generateChangePhoneNumberToken: (user, phoneNumber) => stampCode('Phone', user, purposeOf(phoneNumber), clock()),
+    verifyChangePhoneNumberToken: verify,
+    async changePhoneNumber(user, phoneNumber, token) {
+      const isRight = () => Promise.resolve(verify(user, token, phoneNumber))
+      if (!(await provesUnderThrottle(db, keys.vault(), limits, user, isRight)))
+        return failed(describe, [{ code: 'InvalidToken' }])
+      return changeUser(context, user, { phoneNumber, phoneNumberConfirmed: true }, { rotateStamp: true })
+    },
+  }
+}

@@ -1,0 +1,278 @@
+// The keys of this realm: loads them from Postgres, makes the first ones, turns them by the clock, and reads them again when a token
+// names an unknown key. Whichever instance comes first makes a key; the others find it before it seals. The vault key seals what stays
+// in the database and never turns.
+import type { Clock } from '../../clock.js'
+import { KeysAreStatic, SecretWrong } from '../../errors.js'
+import { type Db, inTransaction } from '../../store/transaction.js'
+import {
+  insertKey,
+  type KeyPurpose,
+  type KeyRecord,
+  loadKeys,
+  retireKey,
+  revokeKeys,
+  rewrapKey,
+} from '../../store/keys.js'
+import {
+  createKeyRing,
+  newRootKey,
+  nextKey,
+  type RingKey,
+  staticKey,
+  unwrapRoot,
+  wrapRoot,
+} from '../../tokens/key-ring.js'
+import type { SealingKey } from '../../tokens/seal.js'
+
+/** A key as an administrator sees it; never its bytes. Times are milliseconds since the epoch. */
+export interface KeyInfo {
+  /** Eight hexadecimal digits, as in the head of each token. */
+  readonly id: string
+  readonly createdAt: number
+  readonly activatesAt: number
+  readonly retiresAt: number | null
+  readonly revokedAt: number | null
+}
+
+/** `app.identity.keys`. */
+export interface KeyManager {
+  /** The keys of tokens and codes, oldest first. Those of option `keys` in the order given, since 1970. */
+  list(): Promise<readonly KeyInfo[]>
+  /**
+   * Makes a new key, which seals after `activateAfterSeconds` (default 15: every instance has read it five times by then). Tokens of older
+   * keys stay good until they expire. Answers the key that is on its way, a new one or one that was already.
+   */
+  rotate(options?: { activateAfterSeconds?: number }): Promise<KeyInfo>
+  /** Refuses every token and code that this key sealed: here at once, on other instances within 2 s. @returns false for an unknown or revoked one */
+  revoke(id: string): Promise<boolean>
+  /** Signs everybody out: revokes every key and makes a new one. For use after a leak of keys. */
+  revokeAll(): Promise<void>
+}
+
+/** What the rooms ask of keys. */
+export interface Keys {
+  /** The key that seals tickets and codes now. */
+  sealing(): SealingKey
+  /** The key that a token names; null when unknown, revoked or past its time. */
+  find(id: number): SealingKey | null
+  /** The key of what stays in the database: the throttle's names, second factors, mails that wait. */
+  vault(): SealingKey
+  /** Reads the ring again, at most once a second however many ask; resolves when the newest reading is in place. */
+  reload(): Promise<void>
+  /** Changes with each reading that found another ring; tickets opened before it must be opened again. */
+  readonly version: number
+}
+
+export interface KeyOptions {
+  /** Root secrets, newest first. */
+  readonly secrets: readonly string[]
+  /** A ring that is managed elsewhere; the vault's key is wrapped under its secrets where there is no root secret. */
+  readonly ring: readonly { readonly id: string; readonly secret: string }[] | null
+  /** Realms of one database do not open each other's tokens. */
+  readonly appName: string
+  /** The longest life of any token or code: so long a key opens after its successor seals. Null for who does not know it. */
+  readonly openForSeconds: number | null
+  readonly onError: (error: unknown) => void
+}
+
+const reloadMilliseconds = 1_000
+const lookMilliseconds = 2_000
+const activationDelaySeconds = 60
+const manualDelaySeconds = 15
+
+/**
+ * Loads the ring, making its first keys when there are none, and keeps it up to date until `close`.
+ *
+ * @throws FST_IDENTITY_SECRET_WRONG when a key is wrapped under a secret that is not among `secrets`
+ */
+export async function openKeys(
+  db: Db,
+  options: KeyOptions,
+  clock: Clock,
+): Promise<Keys & { manager: KeyManager; close(): void }> {
+  const { appName } = options
+  const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
+  const given = options.ring?.map(({ id, secret }, position) => staticKey(id, secret, position)) ?? null
+  const fixed = given === null ? null : createKeyRing(given, appName)
+  let loaded: readonly KeyRecord[] = []
+  let token = fixed ?? createKeyRing([])
+  let vault = createKeyRing([])
+  const roots = new Map<string, Uint8Array>()
+  let version = -1
+  let last: Promise<unknown> = Promise.resolve()
+  let reading: Promise<void> | null = null
+  let readAt = -Infinity
+
+  // One reading after the other: what an older one has found never replaces what a newer one has.
+  function read(): Promise<void> {
+    const following = last.then(readNow)
+    last = following.catch(() => undefined)
+    return following
+  }
+
+  async function readNow(): Promise<void> {
+    let records = await loadKeys(db)
+    for (const purpose of ['token', 'vault'] as const) {
+      if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && fixed !== null)) continue
+      const now = clock()
+      await addKey(db, purpose, 1, now, now)
+      records = await loadKeys(db)
+    }
+    if (isSame(records, loaded)) return
+    const keys: { purpose: KeyPurpose; key: RingKey }[] = []
+    for (const record of records) {
+      // An instance that knows a newer secret may have wrapped anew what this one has read before.
+      const root = (await unwrap(db, record, secrets)) ?? roots.get(record.id)
+      if (root === undefined) {
+        // At the start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
+        if (loaded.length === 0) throw new SecretWrong()
+        options.onError(new SecretWrong())
+        continue
+      }
+      roots.set(record.id, root)
+      keys.push({ purpose: record.purpose, key: { ...asRingKey(record), root } })
+    }
+    const of = (purpose: KeyPurpose) => keys.filter((one) => one.purpose === purpose).map(({ key }) => key)
+    token = fixed ?? createKeyRing(of('token'), appName, token)
+    vault = createKeyRing(of('vault'), appName, vault)
+    loaded = records
+    version++
+  }
+
+  // Of two instances with the same number in mind one wins; the other finds its key.
+  function addKey(
+    place: Db,
+    purpose: KeyPurpose,
+    generation: number,
+    createdAt: number,
+    activatesAt: number,
+  ): Promise<boolean> {
+    const { id, root } = newRootKey()
+    const [secret] = secrets
+    return insertKey(place, {
+      id: hex(id),
+      purpose,
+      generation,
+      root: secret === undefined ? Buffer.from(root) : wrapRoot(secret, id, root),
+      wrapped: secret !== undefined,
+      createdAt,
+      activatesAt,
+      retiresAt: null,
+      revokedAt: null,
+    })
+  }
+
+  function tokenKeys(): KeyRecord[] {
+    return loaded.filter(({ purpose }) => purpose === 'token')
+  }
+
+  /** Makes the key that is due, if one is. */
+  async function turn(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
+    if (fixed !== null) return
+    const records = tokenKeys()
+    const now = clock()
+    const next = nextKey(records.map(asRingKey), now, {
+      ...(rotationSeconds === undefined ? {} : { rotationSeconds }),
+      ...(options.openForSeconds === null ? {} : { openForSeconds: options.openForSeconds }),
+      activationDelaySeconds: delaySeconds,
+    })
+    if (next === null) return
+    const generation = Math.max(0, ...records.map((record) => record.generation)) + 1
+    await inTransaction(db, async (trx) => {
+      if (!(await addKey(trx, 'token', generation, now, next.activatesAt))) return
+      for (const { id, retiresAt } of next.retirements) await retireKey(trx, hex(id), retiresAt)
+    })
+    await read()
+  }
+
+  await read()
+  const timer = setInterval(() => {
+    void keys
+      .reload()
+      .then(() => turn(undefined, activationDelaySeconds))
+      .catch(options.onError)
+  }, lookMilliseconds)
+  timer.unref()
+
+  const manager: KeyManager = {
+    async list() {
+      if (given !== null) return given.map((key) => infoOf({ ...key, id: hex(key.id), activatesAt: 0 }))
+      await read()
+      return tokenKeys().map(infoOf)
+    },
+    async rotate({ activateAfterSeconds = manualDelaySeconds } = {}) {
+      if (fixed !== null) throw new KeysAreStatic()
+      await read()
+      await turn(0, activateAfterSeconds)
+      const newest = tokenKeys()
+        .filter(({ revokedAt }) => revokedAt === null)
+        .sort((a, b) => b.activatesAt - a.activatesAt)[0]
+      if (newest === undefined) throw new Error('A ring without a key was turned')
+      return infoOf(newest)
+    },
+    async revoke(id) {
+      if (fixed !== null) throw new KeysAreStatic()
+      const revoked = await revokeKeys(db, id)
+      await read()
+      // Nothing may be sealed any more: the next key seals at once.
+      await turn(undefined, activationDelaySeconds)
+      return revoked > 0
+    },
+    async revokeAll() {
+      if (fixed !== null) throw new KeysAreStatic()
+      await revokeKeys(db, null)
+      await read()
+      await turn(undefined, activationDelaySeconds)
+    },
+  }
+  const keys = {
+    sealing: () => token.sealing(clock()),
+    find: (id: number) => token.find(id, clock()),
+    vault: () => vault.sealing(clock()),
+    async reload() {
+      if (reading === null && performance.now() - readAt < reloadMilliseconds) return
+      reading ??= read().finally(() => {
+        reading = null
+        readAt = performance.now()
+      })
+      await reading
+    },
+    get version() {
+      return version
+    },
+    manager,
+    close: () => clearInterval(timer),
+  }
+  return keys
+}
+
+// A key that was made without a secret, or under an older one, is wrapped under the newest as soon as it is read. Null: under another one.
+async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Promise<Uint8Array | null> {
+  const id = Number.parseInt(record.id, 16)
+  const opened = record.wrapped
+    ? unwrapRoot(secrets, id, record.root)
+    : { root: Uint8Array.from(record.root), secretIndex: -1 }
+  const [newest] = secrets
+  if (opened !== null && newest !== undefined && opened.secretIndex !== 0) {
+    await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
+  }
+  return opened?.root ?? null
+}
+
+function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): RingKey {
+  return { id: Number.parseInt(id, 16), root, createdAt, activatesAt, retiresAt, revokedAt }
+}
+
+function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo): KeyInfo {
+  return { id, createdAt, activatesAt, retiresAt, revokedAt }
+}
+
+function isSame(records: readonly KeyRecord[], others: readonly KeyRecord[]): boolean {
+  const told = (list: readonly KeyRecord[]) =>
+    JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose })))
+  return told(records) === told(others)
+}
+
+function hex(id: number): string {
+  return id.toString(16).padStart(8, '0')
+}

@@ -1,0 +1,277 @@
+// Mail from the change that causes it to the one who sends it. A mail is written with the change, in one transaction, and delivered
+// after commit, at once; one that cannot be delivered waits and is tried again, here or by another instance. No request waits for it.
+import { confirmEmailLink, resetPasswordLink } from '../../email/messages.js'
+import { nextAttemptSeconds } from '../../email/backoff.js'
+import { DeliveryFailed } from '../../email/delivery-failed.js'
+import type { ClosableSender, MailUser, Notice } from '../../email/sender.js'
+import type { Db } from '../../store/transaction.js'
+import {
+  type ClaimedMail,
+  claimMails,
+  deleteMail,
+  failMail,
+  insertMail,
+  nextDueSeconds,
+  postponeMail,
+} from '../../store/outbox.js'
+import type { UserRecord } from '../../store/users.js'
+import { open, seal, type SealingKey } from '../../tokens/seal.js'
+import { newUuidV7 } from '../../tokens/stamp.js'
+
+/** `app.identity.mail`. */
+export interface MailManager {
+  /** Resolves when nothing waits to be sent any more, on any instance; rejects when the database does not answer. */
+  flush(): Promise<void>
+}
+
+/** What the doors write. Every method is to be called inside the transaction of its change, and `delivered` after it. */
+export interface MailWriter {
+  /** Whether option `email` is set; without it nothing is written. */
+  readonly isOn: boolean
+  confirmationLink(
+    db: Db,
+    user: UserRecord,
+    email: string,
+    base: string,
+    code: string,
+    changedEmail?: string,
+  ): Promise<void>
+  /** A link where option `links.resetPassword` names a page, else the code. */
+  passwordReset(db: Db, user: UserRecord, code: string): Promise<void>
+  /** To the address that `user` has. */
+  securityNotice(db: Db, user: UserRecord, notice: Notice): Promise<void>
+  /** As much work as a mail, and none: an address without a user must not answer faster (security EN-02). */
+  nothing(db: Db): Promise<void>
+  /** Something was written and committed: deliver it now. */
+  written(): void
+}
+
+export interface MailDependencies {
+  readonly db: Db
+  readonly vault: () => SealingKey
+  readonly sender: ClosableSender | null
+  readonly links: { readonly confirmEmail: string | null; readonly resetPassword: string | null }
+  readonly log: { warn(details: object, message: string): void }
+}
+
+type Kind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'securityNotice' | 'nothing'
+
+/** What is sealed in a row. */
+interface Letter {
+  readonly user: MailUser
+  readonly to: string
+  /** The link, the code, or the name of a notice. */
+  readonly content: string
+}
+
+// A claimed mail belongs to its worker for a minute, longer than a delivery by SMTP can take (50 s), and again while it still runs.
+const leaseSeconds = 60
+const renewMilliseconds = 20_000
+const abandonedMilliseconds = 5 * 60_000
+const parallel = 5
+const lookMilliseconds = 2_000
+const closingMilliseconds = 10_000
+
+export function createMail(dependencies: MailDependencies): MailManager & MailWriter & { close(): Promise<void> } {
+  const { db, sender, links, log } = dependencies
+  const running = new Set<Promise<void>>()
+  let stopped = sender === null
+  let looking: Promise<number> | null = null
+  const timer = setInterval(() => wake(), lookMilliseconds)
+  timer.unref()
+
+  async function write(place: Db, kind: Kind, letter: Letter, userId: string | null): Promise<void> {
+    if (sender === null) return
+    const id = newUuidV7(Date.now())
+    await insertMail(place, {
+      id,
+      userId,
+      kind,
+      sealed: seal(dependencies.vault(), 'outbox', JSON.stringify(letter), id),
+    })
+  }
+
+  function letterOf(mail: ClaimedMail): Letter | null {
+    const vault = dependencies.vault()
+    const text = open((id) => (id === vault.id ? vault : null), 'outbox', mail.sealed, mail.id)?.toString()
+    return text === undefined ? null : (JSON.parse(text) as Letter) // sealed by write() above
+  }
+
+  /** Claims what is due and starts its delivery; answers how many were started. */
+  async function look(): Promise<number> {
+    if (stopped || running.size >= parallel) return 0
+    const claimed = await claimMails(db, parallel - running.size, leaseSeconds)
+    for (const mail of claimed) {
+      const delivery: Promise<void> = deliver(mail)
+        .catch((error: unknown) => log.warn({ err: error }, 'a mail stays in the outbox'))
+        .finally(() => {
+          running.delete(delivery)
+          wake()
+        })
+      running.add(delivery)
+    }
+    return claimed.length
+  }
+
+  // One look at a time; one that was asked for during another follows it.
+  let again = false
+  function wake(): void {
+    if (stopped) return
+    if (looking !== null) {
+      again = true
+      return
+    }
+    looking = look()
+      .catch(() => 0)
+      .finally(() => {
+        looking = null
+        if (again) {
+          again = false
+          wake()
+        }
+      })
+  }
+
+  async function deliver(mail: ClaimedMail): Promise<void> {
+    const letter = letterOf(mail)
+    if (letter === null || mail.kind === 'nothing') {
+      if (letter === null) log.warn({ mail: mail.id }, 'a mail of another key ring was dropped')
+      await noted(() => deleteMail(db, mail.id))
+      return
+    }
+    try {
+      await whileHeld(mail.id, send(mail.kind as Kind, letter))
+    } catch (error) {
+      const waitSeconds =
+        error instanceof DeliveryFailed && error.permanent ? null : nextAttemptSeconds(mail.attempts, mail.ageSeconds)
+      log.warn(
+        { mail: mail.id, kind: mail.kind, attempts: mail.attempts, reason: reasonOf(error), again: waitSeconds },
+        'a mail was not delivered',
+      )
+      await noted(() => (waitSeconds === null ? failMail(db, mail.id) : postponeMail(db, mail.id, waitSeconds)))
+      return
+    }
+    await noted(() => deleteMail(db, mail.id))
+  }
+
+  // What became of a mail is written down whatever it takes: one that was sent must not go out again because the database was away.
+  async function noted(write: () => Promise<void>): Promise<void> {
+    for (let pause = 100; ; pause = Math.min(pause * 2, lookMilliseconds)) {
+      try {
+        await write()
+        return
+      } catch (error) {
+        if (stopped) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause).unref())
+    }
+  }
+
+  async function send(kind: Kind, { user, to, content }: Letter): Promise<void> {
+    if (sender === null) return
+    if (kind === 'confirmationLink') await sender.sendConfirmationLink(user, to, content)
+    else if (kind === 'passwordResetLink') await sender.sendPasswordResetLink(user, to, content)
+    else if (kind === 'securityNotice')
+      await sender.sendSecurityNotice(user, to, content as Notice) // written by securityNotice() below
+    else await sender.sendPasswordResetCode(user, to, content)
+  }
+
+  // A sender that takes long keeps its mail, so that nobody sends it beside it; one that never answers is given up.
+  async function whileHeld(id: string, sending: Promise<void>): Promise<void> {
+    const hold = setInterval(() => void postponeMail(db, id, leaseSeconds).catch(() => undefined), renewMilliseconds)
+    hold.unref()
+    let giveUp: NodeJS.Timeout | undefined
+    const never = new Promise<never>((_resolve, reject) => {
+      giveUp = setTimeout(() => reject(new Error('the sender did not answer')), abandonedMilliseconds)
+      giveUp.unref()
+    })
+    try {
+      await Promise.race([sending, never])
+    } finally {
+      clearInterval(hold)
+      clearTimeout(giveUp)
+    }
+  }
+
+  return {
+    isOn: sender !== null,
+    confirmationLink: (place, user, email, base, code, changedEmail) =>
+      write(
+        place,
+        'confirmationLink',
+        {
+          user: mailUser(user),
+          to: email,
+          content: confirmEmailLink(links.confirmEmail ?? base, {
+            userId: user.id,
+            code,
+            ...(changedEmail === undefined ? {} : { changedEmail }),
+          }),
+        },
+        user.id,
+      ),
+    passwordReset: (place, user, code) =>
+      links.resetPassword === null
+        ? write(place, 'passwordResetCode', { user: mailUser(user), to: user.email ?? '', content: code }, user.id)
+        : write(
+            place,
+            'passwordResetLink',
+            {
+              user: mailUser(user),
+              to: user.email ?? '',
+              content: resetPasswordLink(links.resetPassword, { email: user.email ?? '', code }),
+            },
+            user.id,
+          ),
+    securityNotice: (place, user, notice) =>
+      write(place, 'securityNotice', { user: mailUser(user), to: user.email ?? '', content: notice }, user.id),
+    nothing: (place) =>
+      write(place, 'nothing', { user: { id: '', userName: '', email: '' }, to: '', content: '-'.repeat(100) }, null),
+    written: wake,
+
+    async flush() {
+      while (!stopped) {
+        wake()
+        await looking
+        const seconds = await nextDueSeconds(db)
+        if (seconds === null) return
+        // Being sent here or by another instance, or not due yet.
+        const pause = running.size > 0 ? 250 : Math.min(Math.max(seconds * 1000, 10), 250)
+        let waiting: NodeJS.Timeout | undefined
+        await Promise.race([
+          ...running,
+          new Promise((resolve) => {
+            waiting = setTimeout(resolve, pause)
+          }),
+        ])
+        clearTimeout(waiting)
+      }
+    },
+
+    async close() {
+      stopped = true
+      clearInterval(timer)
+      await looking
+      let late: NodeJS.Timeout | undefined
+      await Promise.race([
+        Promise.all(running),
+        new Promise((resolve) => {
+          late = setTimeout(resolve, closingMilliseconds)
+        }),
+      ])
+      clearTimeout(late)
+      sender?.close?.()
+    },
+  }
+}
+
+function mailUser({ id, userName, email }: UserRecord): MailUser {
+  return { id, userName, email }
+}
+
+// A sender's error may quote the mail: only what says who failed is logged.
+function reasonOf(error: unknown): string {
+  if (error instanceof DeliveryFailed) return error.code
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return code ?? (error instanceof Error ? error.name : 'unknown')
+}

@@ -1,0 +1,240 @@
+// Users as things that are created, found and changed. Names follow the reference's UserManager; expected failures are values.
+// A changing method writes the user's row where nobody else has changed it since it was read, and brings the object up to date.
+import { failed, type IdentityError, type IdentityResult, success } from '../../errors.js'
+import type { LockoutLimits } from '../../store/attempts.js'
+import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
+import {
+  deleteUser,
+  findUserByEmail,
+  findUserById,
+  findUserByName,
+  findUsersByEmail,
+  insertUser,
+  lockUser,
+} from '../../store/users.js'
+import {
+  type AccountContext,
+  changeUser,
+  describeAll,
+  duplicatesOf,
+  passwordErrors,
+  takenOf,
+  uniqueEmailOf,
+} from '../users/change-user.js'
+import { type AuthenticationTokenManager, createAuthenticationTokenManager } from '../credentials/external-tokens.js'
+import { type ClaimManager, createClaimManager } from '../roles/user-claims.js'
+import {
+  type CodeLifetimes,
+  createCredentialManager,
+  type CredentialManager,
+} from '../credentials/password-and-email.js'
+import { createDirectory, type Directory } from '../users/list-users.js'
+import { createLockoutManager, type LockoutManager } from '../credentials/lockout.js'
+import { createLoginManager, type LoginManager } from '../credentials/external-logins.js'
+import { createMembershipManager, type MembershipManager } from '../roles/user-roles.js'
+import { createNameManager, type NameManager } from '../users/name-manager.js'
+import { normalizeName } from '../users/names.js'
+import { prepareUser } from '../users/new-user.js'
+import { createPasskeyManager, type PasskeyManager } from '../credentials/passkeys.js'
+import { createPhoneManager, type PhoneManager } from '../credentials/phone.js'
+import type { TwoFactorSettings } from '../second-factor/verify.js'
+import { isUuid } from '../../ids.js'
+import type { TokenProviders } from '../second-factor/token-providers.js'
+import { createTokenProviderManager, type TokenProviderManager } from '../second-factor/user-tokens.js'
+import { createTwoFactorManager, type TwoFactorManager } from '../second-factor/two-factor-manager.js'
+import type { NewUser, User } from '../users/user.js'
+
+export type CreateResult =
+  | { readonly succeeded: true; readonly user: User }
+  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+
+/** Creating, finding, changing and deleting users. */
+export interface UserBasics {
+  /**
+   * Writes a new user with a new security stamp. With a password, its rules are asked first and alone, as in the reference.
+   *
+   * @returns PasswordTooShort and its like · InvalidUserName · InvalidEmail · DuplicateUserName · DuplicateEmail
+   */
+  create(user: NewUser, password?: string): Promise<CreateResult>
+  /**
+   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now keeps the user out.
+   *
+   * @returns ConcurrencyFailure when the row was changed by someone else
+   */
+  update(user: User): Promise<IdentityResult>
+  /** Deletes the user with all that belongs to them; their sessions end at once. */
+  delete(user: User): Promise<IdentityResult>
+  findById(id: string): Promise<User | null>
+  /** By user name, in any letter case of ASCII. */
+  findByName(userName: string): Promise<User | null>
+  /** By e-mail address, in any letter case of ASCII. @throws Error when several users share it */
+  findByEmail(email: string): Promise<User | null>
+  /** The users who share an address: those who have confirmed it first, then the oldest; ten at most. */
+  findAllByEmail(email: string): Promise<readonly User[]>
+  /** The user name of the one user with this address, or of several the one who has confirmed it; null for nobody, or where that leaves several. */
+  findNameByEmail(email: string): Promise<string | null>
+  /** What is wrong with a password for this user; empty when it may be used. */
+  validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
+}
+
+/** For our own doors. */
+export interface Registration {
+  /** @param also what else belongs to the registration, in the same transaction */
+  create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
+}
+
+/** `app.identity.users`. */
+export interface UserManager
+  extends
+    UserBasics,
+    NameManager,
+    CredentialManager,
+    PhoneManager,
+    TwoFactorManager,
+    TokenProviderManager,
+    LockoutManager,
+    LoginManager,
+    ClaimManager,
+    MembershipManager,
+    AuthenticationTokenManager,
+    PasskeyManager,
+    Directory {
+  /**
+   * The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. Hooks are called in it; events
+   * are not told, since nobody here knows whether the host commits. Sessions that end are refused within a second after it has.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  withTransaction(trx: Transaction<any>): UserManager
+}
+
+export interface UserSettings {
+  readonly lockout: LockoutLimits & { readonly allowedForNewUsers: boolean }
+  readonly codes: CodeLifetimes
+  readonly twoFactor: TwoFactorSettings
+}
+
+/** @param providers the host's own token providers; what is registered later counts too */
+export function createUserManager(
+  context: AccountContext,
+  settings: UserSettings,
+  providers: TokenProviders,
+): UserManager & Registration {
+  const { lockout, codes, twoFactor } = settings
+  return {
+    ...createUserBasics(context, lockout.allowedForNewUsers),
+    ...createNameManager(context),
+    ...createCredentialManager(context, codes, lockout),
+    ...createPhoneManager(context, lockout),
+    ...createTwoFactorManager(context, twoFactor),
+    ...createTokenProviderManager(
+      context,
+      { windowSteps: twoFactor.windowSteps, tokenSeconds: codes.confirmEmailSeconds },
+      providers,
+    ),
+    ...createLockoutManager(context, lockout),
+    ...createLoginManager(context),
+    ...createClaimManager(context),
+    ...createMembershipManager(context),
+    ...createAuthenticationTokenManager(context),
+    ...createPasskeyManager(context),
+    ...createDirectory(context),
+    withTransaction: (trx) =>
+      createUserManager(
+        {
+          ...context,
+          db: within(context.db, trx),
+          // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
+          sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
+          notifier: { ...context.notifier, emit: () => undefined },
+        },
+        settings,
+        providers,
+      ),
+  }
+}
+
+export function createUserBasics(context: AccountContext, lockoutForNewUsers: boolean): UserBasics & Registration {
+  const { db, describe, sessions, notifier } = context
+
+  return {
+    async create(given: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>) {
+      const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
+      if (!prepared.succeeded) return prepared
+      const { user } = prepared
+      // An address that was taken before addresses had to be unique is in no index.
+      const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
+      if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
+      // The indexes decide, not a look-up: of any number of registrations at once one row is written.
+      const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
+      const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
+      const written = isAlone
+        ? await write(db)
+        : ((await unlessRefused(
+            inTransaction(db, async (trx) => {
+              await notifier.hook('userCreating', trx, user)
+              if (!(await write(trx))) throw new ConcurrentChange()
+              await also?.(trx, user)
+              await notifier.hook('userCreated', trx, user)
+              return true
+            }),
+          )) ?? false)
+      if (written) {
+        notifier.emit('userCreated', { userId: user.id })
+        return { succeeded: true, user: Object.assign(given, user) }
+      }
+      return { succeeded: false, errors: describeAll(describe, await duplicatesOf(context, user)) }
+    },
+
+    update: (user) => changeUser(context, user, {}),
+
+    async delete(user) {
+      if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
+      const ended = await unlessRefused(
+        inTransaction(db, async (trx) => {
+          if (!(await lockUser(trx, user.id, user.concurrencyStamp))) throw new ConcurrentChange()
+          await notifier.hook('userDeleting', trx, user)
+          const ids = await sessions.end(trx, { userId: user.id })
+          await deleteUser(trx, user.id)
+          return ids
+        }),
+      )
+      if (ended === null) return failed(describe, [{ code: 'ConcurrencyFailure' }])
+      sessions.ended(ended)
+      notifier.emit('userDeleted', { userId: user.id })
+      return success
+    },
+
+    findById: async (id) => (isUuid(id) ? findUserById(db, id.toLowerCase()) : null),
+    findByName: async (userName) => byKey(userName, (key) => findUserByName(db, key)),
+    findByEmail: async (email) => byKey(email, (key) => findUserByEmail(db, key)),
+    findAllByEmail: (email) => {
+      const key = normalizeName(email)
+      return key === null || key === '' ? Promise.resolve([]) : findUsersByEmail(db, key, mostOfOneAddress)
+    },
+    async findNameByEmail(email) {
+      const key = normalizeName(email)
+      const [user, another] = key === null || key === '' ? [] : await findUsersByEmail(db, key, 2)
+      const isTheOne = another === undefined || (user?.emailConfirmed === true && !another.emailConfirmed)
+      return isTheOne ? (user?.userName ?? null) : null
+    },
+    validatePassword: (password, user) => passwordErrors(context, password, user),
+  }
+}
+
+// A shared address is a family's, or one that strangers register again and again: each mail to it goes out at most so often.
+const mostOfOneAddress = 10
+
+/** Rolls a transaction back, with what hooks wrote in it, where a name was taken or the row was changed by someone else meanwhile. */
+class ConcurrentChange extends Error {}
+
+async function unlessRefused<T>(work: Promise<T>): Promise<T | null> {
+  return work.catch((error: unknown) => {
+    if (error instanceof ConcurrentChange) return null
+    throw error
+  })
+}
+
+function byKey(text: string, find: (key: string) => Promise<User | null>): Promise<User | null> {
+  const key = normalizeName(text)
+  return key === null || key === '' ? Promise.resolve(null) : find(key)
+}

@@ -1,0 +1,142 @@
+// Roles and their claims. Who is in them is the business of users. A change of a role is told by tickets from the next sign-in, refresh or
+// validation of a cookie on; no stamp rotates and no session ends (as in the reference).
+import { failed, type Failure, type IdentityError, type IdentityResult, success } from '../../errors.js'
+import { deleteClaims, listClaims } from '../../store/claims.js'
+import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
+import { violatedConstraint } from '../../store/sql-errors.js'
+import {
+  deleteRole,
+  findRoleById,
+  findRoleByName,
+  insertRole,
+  listRoles,
+  type RoleRecord as Role,
+  updateRole,
+} from '../../store/roles.js'
+import type { Claim } from '../../store/users.js'
+import { newConcurrencyStamp, newUuidV7 } from '../../tokens/stamp.js'
+import { type AccountContext, describeAll, ChangeRefused } from '../users/change-user.js'
+import { isCarriable, writeClaims } from './user-claims.js'
+import { normalizeName } from '../users/names.js'
+import { pageById, type PageOptions } from '../users/page.js'
+import { isUuid } from '../../ids.js'
+
+// Not an alias: a host's declarations name the type by the symbol that the package exports.
+/** A role of the application. Methods that change one bring the object they were given up to date. */
+export type { RoleRecord as Role } from '../../store/roles.js'
+
+export type CreateRoleResult =
+  | { readonly succeeded: true; readonly role: Role }
+  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+
+export interface RolePage {
+  readonly roles: readonly Role[]
+  /** What to pass as `after` for the page behind this one; null where this is the last. */
+  readonly next: string | null
+}
+
+/** `app.identity.roles`. Names are found in any letter case of ASCII. */
+export interface RoleManager {
+  /** Writes a new role; of any number of creations at once one succeeds. @returns InvalidRoleName, DuplicateRoleName */
+  create(role: string | { readonly name: string }): Promise<CreateRoleResult>
+  /** Writes the name of `role`. @returns InvalidRoleName, DuplicateRoleName, ConcurrencyFailure when the row was changed by someone else */
+  update(role: Role): Promise<IdentityResult>
+  /** Deletes the role with its claims; nobody is in it any more. @returns ConcurrencyFailure */
+  delete(role: Role): Promise<IdentityResult>
+  roleExists(name: string): Promise<boolean>
+  findById(id: string): Promise<Role | null>
+  findByName(name: string): Promise<Role | null>
+  getRoleName(role: Role): string
+  /** Sets another name and writes it; the reference leaves the writing to `update`. @returns InvalidRoleName, DuplicateRoleName, ConcurrencyFailure */
+  setRoleName(role: Role, name: string): Promise<IdentityResult>
+  /** The form under which names are unique; null for a text that no row can hold. */
+  normalizeKey(name: string): string | null
+  /** Adds a claim that everybody in the role shall have. @returns DefaultError for one that cannot be carried, as `users.addClaims`; ConcurrencyFailure */
+  addClaim(role: Role, claim: Claim): Promise<IdentityResult>
+  /** Takes a claim away, however often the role has it. @returns ConcurrencyFailure */
+  removeClaim(role: Role, claim: Claim): Promise<IdentityResult>
+  /** In the order in which they were added, to the millisecond. */
+  getClaims(role: Role): Promise<readonly Claim[]>
+  /** All roles, in the order of creation. */
+  list(options?: PageOptions): Promise<RolePage>
+  /** The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  withTransaction(trx: Transaction<any>): RoleManager
+}
+
+export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' | 'describe'>): RoleManager {
+  const { db, clock, describe } = context
+
+  /** Writes a role where nobody else has changed it since it was read, and what else belongs to the change. */
+  async function change(role: Role, name: string, also?: (trx: Trx) => Promise<void>): Promise<IdentityResult> {
+    const normalizedName = keyOf(name)
+    if (normalizedName === null) return failed(describe, [{ code: 'InvalidRoleName', args: [name] }])
+    if (!isUuid(role.id) || !isUuid(role.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
+    const next = { ...role, name, normalizedName, concurrencyStamp: newConcurrencyStamp() }
+    const taken: Failure = { code: 'DuplicateRoleName', args: [name] }
+    try {
+      await inTransaction(db, async (trx) => {
+        const outcome = await updateRole(trx, next, role.concurrencyStamp)
+        if (outcome !== 'written')
+          throw new ChangeRefused([outcome === 'taken' ? taken : { code: 'ConcurrencyFailure' }])
+        await also?.(trx)
+      })
+    } catch (error) {
+      if (error instanceof ChangeRefused) return failed(describe, error.failures)
+      // The name was free when it was looked for: another one was faster.
+      if (violatedConstraint(error) !== 'roles_normalized_name') throw error
+      return failed(describe, [taken])
+    }
+    Object.assign(role, next)
+    return success
+  }
+
+  async function findByName(name: string): Promise<Role | null> {
+    const key = keyOf(name)
+    return key === null ? null : findRoleByName(db, key)
+  }
+
+  return {
+    async create(given) {
+      const name = typeof given === 'string' ? given : given.name
+      const refuse = (failure: Failure) => ({ succeeded: false as const, errors: describeAll(describe, [failure]) })
+      const normalizedName = keyOf(name)
+      if (normalizedName === null) return refuse({ code: 'InvalidRoleName', args: [name] })
+      const role = { id: newUuidV7(clock()), name, normalizedName, concurrencyStamp: newConcurrencyStamp() }
+      return (await insertRole(db, role))
+        ? { succeeded: true, role }
+        : refuse({ code: 'DuplicateRoleName', args: [name] })
+    },
+    update: (role) => change(role, role.name),
+    async delete(role) {
+      const deleted =
+        isUuid(role.id) && isUuid(role.concurrencyStamp) && (await deleteRole(db, role.id, role.concurrencyStamp))
+      return deleted ? success : failed(describe, [{ code: 'ConcurrencyFailure' }])
+    },
+    roleExists: async (name) => (await findByName(name)) !== null,
+    findById: async (id) => (isUuid(id) ? findRoleById(db, id.toLowerCase()) : null),
+    findByName,
+    getRoleName: (role) => role.name,
+    setRoleName: (role, name) => change(role, name),
+    normalizeKey: normalizeName,
+    addClaim: async (role, claim) =>
+      isCarriable(claim)
+        ? change(role, role.name, (trx) => writeClaims(trx, { roleId: role.id }, [claim], clock()))
+        : failed(describe, [{ code: 'DefaultError' }]),
+    removeClaim: (role, claim) =>
+      change(role, role.name, async (trx) => {
+        if (isCarriable(claim)) await deleteClaims(trx, { roleId: role.id }, [claim])
+      }),
+    getClaims: (role) => listClaims(db, { roleId: role.id }),
+    async list(options = {}) {
+      const { rows: roles, next } = await pageById(options, (after, limit) => listRoles(db, after, limit))
+      return { roles, next }
+    },
+    withTransaction: (trx) => createRoleManager({ ...context, db: within(db, trx) }),
+  }
+}
+
+/** The normalised form of a name that a role can have. */
+function keyOf(name: string): string | null {
+  return name.trim() === '' ? null : normalizeName(name)
+}

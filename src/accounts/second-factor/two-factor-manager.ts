@@ -1,0 +1,134 @@
+// Second factors: the authenticator app's key, its codes, and recovery codes. Keys are sealed and recovery codes hashed before they
+// reach the database; a code that opened a login opens no other.
+import { failed, type IdentityResult, success } from '../../errors.js'
+import { inTransaction, type Trx } from '../../store/transaction.js'
+import {
+  authenticatorKeyPlace,
+  countRecoveryCodes,
+  deleteSecondFactors,
+  findUserToken,
+  forgetTotpSteps,
+  putUserToken,
+  replaceRecoveryCodes,
+} from '../../store/second-factors.js'
+import { newStamp } from '../../tokens/stamp.js'
+import { generateRecoveryCodes } from '../../two-factor/recovery-codes.js'
+import { otpauthUri, qrSvg } from '../../two-factor/totp.js'
+import { type AccountContext, changeUser } from '../users/change-user.js'
+import { authenticatorStep, openAuthenticatorKey, recoveryHash, sealAuthenticatorKey } from './authenticator-key.js'
+import { type TwoFactorSettings, useRecoveryCode } from './verify.js'
+import type { User } from '../users/user.js'
+
+/** The authenticator app and recovery codes of a user. */
+export interface TwoFactorManager {
+  getTwoFactorEnabled(user: User): boolean
+  /** Switches the second factor on or off. Rotates the stamp and ends the user's sessions, but for `keepSessionId`. */
+  setTwoFactorEnabled(user: User, enabled: boolean, options?: { keepSessionId?: string }): Promise<IdentityResult>
+  /** The key as the authenticator app takes it: 32 characters of base32; null when there is none. */
+  getAuthenticatorKey(user: User): Promise<string | null>
+  /** What `resetAuthenticatorKey` would give: 32 characters of base32, stored nowhere. */
+  generateNewAuthenticatorKey(): string
+  /** Gives the user a new key; codes of the old one are refused at once. Rotates the stamp. */
+  resetAuthenticatorKey(user: User): Promise<IdentityResult>
+  /** Whether the code is the app's right now. Setting up: does not count as a use. */
+  verifyAuthenticatorCode(user: User, code: string): Promise<boolean>
+  /** What an authenticator app scans: `otpauth://totp/…`; null when the user has no key. */
+  getAuthenticatorUri(user: User): Promise<string | null>
+  /** The same as a QR code, an SVG document; null when the user has no key. */
+  getAuthenticatorQrCode(user: User): Promise<string | null>
+  /** Replaces all recovery codes; the new ones are told this once. Rotates no stamp. */
+  generateNewTwoFactorRecoveryCodes(user: User, count: number): Promise<readonly string[]>
+  /** Uses a recovery code up; of any number of uses one succeeds. @returns RecoveryCodeRedemptionFailed */
+  redeemTwoFactorRecoveryCode(user: User, code: string): Promise<IdentityResult>
+  countRecoveryCodes(user: User): Promise<number>
+  /**
+   * For who has lost all factors: switches the second factor off and takes the authenticator key and the recovery codes away. Rotates the
+   * stamp and ends all sessions. @returns ConcurrencyFailure
+   */
+  resetSecondFactor(user: User): Promise<IdentityResult>
+}
+
+export function createTwoFactorManager(context: AccountContext, settings: TwoFactorSettings): TwoFactorManager {
+  const { db, clock, describe, keys } = context
+  const place = [authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name] as const
+  const sealedKeyOf = (user: User) => findUserToken(db, user.id, ...place)
+
+  async function getAuthenticatorKey(user: User): Promise<string | null> {
+    return openAuthenticatorKey(keys.vault(), user.id, await sealedKeyOf(user))
+  }
+
+  async function getAuthenticatorUri(user: User): Promise<string | null> {
+    const key = await getAuthenticatorKey(user)
+    return key === null
+      ? null
+      : otpauthUri({ issuer: settings.issuer, account: user.email ?? user.userName, secretBase32: key })
+  }
+
+  return {
+    getTwoFactorEnabled: (user) => user.twoFactorEnabled,
+    setTwoFactorEnabled: (user, enabled, { keepSessionId } = {}) =>
+      changeUser(
+        context,
+        user,
+        { twoFactorEnabled: enabled },
+        {
+          rotateStamp: true,
+          endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+          event: enabled ? 'twoFactorEnabled' : 'twoFactorDisabled',
+          // POST /manage/2fa switches off with every new key, also what was never on.
+          notice: enabled === user.twoFactorEnabled ? undefined : 'twoFactorChanged',
+        },
+      ),
+    getAuthenticatorKey,
+    generateNewAuthenticatorKey: newStamp,
+    resetAuthenticatorKey: (user) =>
+      changeUser(
+        context,
+        user,
+        {},
+        {
+          rotateStamp: true,
+          async also(trx: Trx) {
+            await putUserToken(trx, user.id, ...place, sealAuthenticatorKey(keys.vault(), user.id, newStamp()))
+            await forgetTotpSteps(trx, user.id)
+          },
+        },
+      ),
+    verifyAuthenticatorCode: async (user, code) =>
+      authenticatorStep(keys.vault(), clock, settings.windowSteps, user.id, await sealedKeyOf(user), code) !== null,
+    getAuthenticatorUri,
+    async getAuthenticatorQrCode(user) {
+      const uri = await getAuthenticatorUri(user)
+      return uri === null ? null : qrSvg(uri)
+    },
+    async generateNewTwoFactorRecoveryCodes(user, count) {
+      const codes = generateRecoveryCodes(count)
+      await inTransaction(db, (trx) =>
+        replaceRecoveryCodes(
+          trx,
+          user.id,
+          codes.map((code) => recoveryHash(keys.vault(), user.id, code)),
+        ),
+      )
+      return codes
+    },
+    async redeemTwoFactorRecoveryCode(user, code) {
+      return (await useRecoveryCode(context, user, code))
+        ? success
+        : failed(describe, [{ code: 'RecoveryCodeRedemptionFailed' }])
+    },
+    countRecoveryCodes: (user) => countRecoveryCodes(db, user.id),
+    resetSecondFactor: (user) =>
+      changeUser(
+        context,
+        user,
+        { twoFactorEnabled: false },
+        {
+          rotateStamp: true,
+          endSessions: 'all',
+          notice: user.twoFactorEnabled ? 'twoFactorChanged' : undefined,
+          also: (trx) => deleteSecondFactors(trx, user.id),
+        },
+      ),
+  }
+}

@@ -1,0 +1,34 @@
+// Proving once more, within a session, who is calling (preset 'hardened'; ASVS 5.0 7.5.1): by the password, or by a code of the authenticator
+// app. Both count like a sign-in: wrong ones lock the name, and a code is used up.
+import type { LockoutLimits } from '../../store/attempts.js'
+import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
+import type { AccountContext } from '../users/change-user.js'
+import type { SecondFactors } from '../second-factor/verify.js'
+import { provesUnderThrottle } from '../throttle/throttle.js'
+import type { User } from '../users/user.js'
+
+export interface Reauthentication {
+  byPassword(user: User, password: string): Promise<boolean>
+  /** Only for who has switched the second factor on: a key that is only set up proves nothing. */
+  byCode(user: User, code: string): Promise<boolean>
+}
+
+export function createReauthentication(
+  context: AccountContext,
+  secondFactors: SecondFactors,
+  limits: LockoutLimits,
+): Reauthentication {
+  const { db, hasher, keys } = context
+  const { loginProvider, name } = authenticatorKeyPlace
+  const proves = (user: User, verify: () => Promise<boolean>) =>
+    provesUnderThrottle(db, keys.vault(), limits, user, verify)
+
+  return {
+    byPassword: (user, password) =>
+      proves(user, async () => (await hasher.verify(user.passwordHash, password)) !== 'no'),
+    byCode: (user, code) =>
+      proves(user, async () =>
+        secondFactors.useAuthenticatorCode(user.id, await findUserToken(db, user.id, loginProvider, name), code),
+      ),
+  }
+}

@@ -1,0 +1,257 @@
+// Who may come in: password sign-in, and the refresh of a session. The order of checks is the reference's, with its two leaks closed:
+// an unknown user costs what a known one costs, and NotAllowed is told only to who knows the password.
+import type { Clock } from '../../clock.js'
+import type { QueuedHasher } from '../../passwords/hasher.js'
+import type { FoundUser, LockoutLimits } from '../../store/attempts.js'
+import type { Db } from '../../store/transaction.js'
+import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
+import { findUserWithGrants, replacePasswordHash, type UserRecord, type UserWithGrants } from '../../store/users.js'
+import type { SealingKey } from '../../tokens/seal.js'
+import { isMarkOf, newConcurrencyStamp, newStamp, newUuidV7 } from '../../tokens/stamp.js'
+import type { Ticket } from '../../tokens/ticket.js'
+import { gatherRotations } from '../sessions/rotation-batcher.js'
+import { isGiven } from '../../absent.js'
+import type { Notifier } from '../users/hooks.js'
+import { createHostSignIn, type HostSignIn, type Opening } from './sign-in-steps.js'
+import { isLockedByHand } from '../users/locked-by-hand.js'
+import type { Notices } from '../mail/notices.js'
+import type { SecondFactors } from '../second-factor/verify.js'
+import type { SessionEnder } from '../sessions/session-manager.js'
+import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
+import { createThrottle, type Verdict } from '../throttle/throttle.js'
+
+export type { SignedIn, SignInFailure, SignInMethod, SignInResult } from './sign-in-result.js'
+
+export interface SignInRules {
+  readonly requireConfirmedEmail: boolean
+  readonly requireConfirmedPhoneNumber: boolean
+  readonly requireConfirmedAccount: boolean
+}
+
+export interface SignInDependencies {
+  readonly db: Db
+  readonly clock: Clock
+  readonly hasher: QueuedHasher
+  readonly vault: () => SealingKey
+  readonly limits: LockoutLimits
+  /** Whether names without a user are throttled as those of new users would be. */
+  readonly lockoutForNewUsers: boolean
+  readonly rules: SignInRules
+  /**
+   * Whether the right password of an address that still has to be confirmed is answered, and counted, as a wrong one: who registers an address
+   * could ask here whether it was free.
+   */
+  readonly hidesUnconfirmed: boolean
+  readonly absoluteSeconds: number
+  readonly rotateRefreshTokens: boolean
+  readonly reuseGraceSeconds: number
+  readonly sessions: SessionEnder
+  readonly secondFactors: SecondFactors
+  /** Tells of sign-ins, and of a refresh token that came back after its successor was used and its time of grace was over. */
+  readonly notifier: Notifier
+  readonly notices: Notices
+}
+
+export interface SignInOptions {
+  /** What the session's owner will know it by, for example the User-Agent. */
+  readonly client?: string | null | undefined
+  /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
+  readonly twoFactorCode?: string | null | undefined
+  readonly twoFactorRecoveryCode?: string | null | undefined
+  /** Whether this machine has shown the user's second factor before. Default: no. */
+  readonly isRemembered?: (user: UserRecord) => boolean
+}
+
+/** `app.identity.signIn`. */
+export interface SignInManager extends HostSignIn {
+  /**
+   * Signs in by user name and password, and the second factor of users who have one, and opens a session. Wrong passwords and codes
+   * are counted together and lock the name for a while.
+   *
+   * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_DATABASE_UNAVAILABLE
+   */
+  passwordSignIn(userName: string, password: string, options?: SignInOptions): Promise<SignInResult>
+  /** Whether options `signIn` let this user in. */
+  canSignIn(user: UserRecord): boolean
+}
+
+/** The same with what only our own doors ask. */
+export interface TicketSignIn extends SignInManager {
+  /** The session that a refresh token continues; null when it must not, whatever the reason. */
+  refresh(ticket: Ticket): Promise<SignedIn | null>
+  /** Whether this manager opened it, and not that of another realm. */
+  isOwn(signedIn: SignedIn): boolean
+  /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp has changed. */
+  validate(ticket: Ticket): Promise<SignedIn | null>
+}
+
+export function createSignInManager(dependencies: SignInDependencies): TicketSignIn {
+  const { db, clock, hasher, rules, sessions } = dependencies
+  const throttle = createThrottle(dependencies)
+  const rotate = gatherRotations(db)
+  const opened = new WeakSet<SignedIn>()
+
+  function canSignIn(user: UserRecord): boolean {
+    return (
+      (!rules.requireConfirmedEmail || user.emailConfirmed) &&
+      (!rules.requireConfirmedPhoneNumber || user.phoneNumberConfirmed) &&
+      (!rules.requireConfirmedAccount || user.emailConfirmed)
+    )
+  }
+
+  const isUnconfirmed = (user: UserRecord) =>
+    !user.emailConfirmed && (rules.requireConfirmedEmail || rules.requireConfirmedAccount)
+
+  async function open(found: UserWithGrants, { method, amr, client, key }: Opening): Promise<SignInResult> {
+    const now = clock()
+    const session = {
+      id: newUuidV7(now),
+      userId: found.user.id,
+      securityStamp: found.user.securityStamp,
+      createdAt: now,
+      expiresAt: now + dependencies.absoluteSeconds * 1000,
+      amr,
+      client: client === null || client === undefined ? null : printable(client),
+    }
+    // The stamp has changed since the password was checked: it may no longer be the right one.
+    if (!(await openSession(db, session, key))) return refused('Failed')
+    const signedIn = {
+      ...found,
+      sessionId: session.id,
+      counter: 0,
+      authenticatedAt: now,
+      sessionExpiresAt: session.expiresAt,
+      amr,
+    }
+    opened.add(signedIn)
+    return { succeeded: true, signedIn, method }
+  }
+
+  /** Stores the password under today's parameters; as in the reference this rotates the security stamp. */
+  async function rehash(found: UserWithGrants, password: string): Promise<UserWithGrants | null> {
+    const { user } = found
+    const passwordHash = await hasher.hash(password)
+    const next = { passwordHash, securityStamp: newStamp(), concurrencyStamp: newConcurrencyStamp() }
+    if (user.passwordHash !== null && (await replacePasswordHash(db, user.id, user.passwordHash, next)))
+      return { ...found, user: { ...user, ...next } }
+    // A sign-in beside this one was first, or the password was changed: what stands there now decides.
+    const current = await findUserWithGrants(db, user.id)
+    return current !== null && (await hasher.verify(current.user.passwordHash, password)) !== 'no' ? current : null
+  }
+
+  /** The second factor, where one is needed: switched on, and by whatever provider possible. Used up here, once the password was right. */
+  async function secondFactor(
+    { user, authenticatorKey }: FoundUser,
+    options: SignInOptions,
+  ): Promise<SignInMethod | 'wrong' | 'missing'> {
+    if (!(await dependencies.secondFactors.isRequired(user, authenticatorKey)) || options.isRemembered?.(user) === true)
+      return 'password'
+    const { twoFactorCode, twoFactorRecoveryCode } = options
+    if (isGiven(twoFactorCode)) {
+      return (await dependencies.secondFactors.useAuthenticatorCode(user.id, authenticatorKey, twoFactorCode))
+        ? 'authenticator'
+        : 'wrong'
+    }
+    if (isGiven(twoFactorRecoveryCode)) {
+      return (await dependencies.secondFactors.useRecoveryCode(user, twoFactorRecoveryCode)) ? 'recoveryCode' : 'wrong'
+    }
+    return 'missing'
+  }
+
+  function tell(user: UserRecord | null, result: SignInResult | PasswordCheck): void {
+    if (!result.succeeded)
+      dependencies.notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
+    else if ('signedIn' in result) {
+      const { signedIn, method } = result
+      dependencies.notifier.emit('signInSucceeded', { userId: signedIn.user.id, sessionId: signedIn.sessionId, method })
+    }
+  }
+
+  return {
+    ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, tell }),
+    canSignIn,
+    isOwn: (signedIn) => opened.has(signedIn),
+
+    async passwordSignIn(userName, password, options = {}) {
+      const { found: known, answer } = await throttle.attempt(
+        userName,
+        async (found, key): Promise<Verdict<SignInResult>> => {
+          const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
+          if (found === null || verdict === 'no') return 'wrong'
+          if (dependencies.hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
+          if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
+          if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
+          const current = verdict === 'yes' ? found : await rehash(found, password)
+          if (current === null) return { answer: refused('Failed'), isSettled: false }
+          const method = await secondFactor(found, options)
+          if (method === 'wrong') return 'wrong'
+          if (method === 'missing') return { answer: refused('RequiresTwoFactor'), isSettled: false }
+          const result = await open(current, {
+            method,
+            amr: [method === 'password' ? 'pwd' : 'mfa'],
+            client: options.client,
+            key,
+          })
+          return { answer: result, isSettled: result.succeeded }
+        },
+      )
+      const result = typeof answer === 'string' ? refused(answer) : answer
+      tell(known?.user ?? null, result)
+      return result
+    },
+
+    async refresh(ticket) {
+      const { sessionId, counter } = ticket
+      const moved = dependencies.rotateRefreshTokens
+        ? await rotate(sessionId, counter)
+        : await touchSession(db, sessionId)
+      return continued(ticket, moved ?? (await healed(ticket)))
+    },
+
+    async validate(ticket) {
+      return continued(ticket, await touchSession(db, ticket.sessionId))
+    },
+  }
+
+  function continued({ sessionId, stamp }: Ticket, session: LiveSession | null): SignedIn | null {
+    if (session === null || !isMarkOf(stamp, session.user.securityStamp) || isLockedByHand(session.user, clock()))
+      return null
+    return asSignedIn(sessionId, session)
+  }
+
+  // The counter was not where the token says. One behind within the time of grace: an answer was lost, or a second tab was faster, and
+  // gets the successor that there is. Ahead: the database was restored from a backup. Anything else is a token used twice, and
+  // nobody can tell the owner from the thief, so both must sign in again (RFC 9700 §4.14.2).
+  async function healed({ sessionId, counter }: Ticket): Promise<LiveSession | null> {
+    if (!dependencies.rotateRefreshTokens) return null
+    const session = await touchSession(db, sessionId)
+    if (session === null || counter > session.counter) return null
+    const withinGrace =
+      session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
+    if (counter === session.counter - 1 && withinGrace) return session
+    // Of replays at the same moment, here or on other instances, one ends the session, and tells.
+    const isFirst = await dependencies.notices.telling(
+      db,
+      'refreshTokenReused',
+      session.user,
+      async (place) => (await sessions.end(place, { id: sessionId })).length > 0,
+    )
+    if (!isFirst) return null
+    sessions.ended([sessionId])
+    dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
+    return null
+  }
+}
+
+function asSignedIn(sessionId: string, session: LiveSession): SignedIn {
+  const { user, roles, claims, counter, createdAt, expiresAt, amr } = session
+  return { user, roles, claims, sessionId, counter, authenticatedAt: createdAt, sessionExpiresAt: expiresAt, amr }
+}
+
+/** A client's own words about itself, without control characters, cut to what the column is read for. */
+function printable(client: string): string {
+  return client
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, ' ')
+    .slice(0, 256)
+}

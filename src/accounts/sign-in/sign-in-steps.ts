@@ -1,0 +1,206 @@
+// Sign-in in steps of a host's own: the password alone, the second factor alone, a login of another system, or the host's word. Each step
+// that verifies something counts what is wrong in the one throttle of the name, and is refused while the name is locked.
+import type { Clock } from '../../clock.js'
+import { readAttempts, succeedAttempt, type FoundUser } from '../../store/attempts.js'
+import type { Db } from '../../store/transaction.js'
+import { findUserByLogin } from '../../store/logins.js'
+import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
+import { findUserWithGrants, type UserRecord, type UserWithGrants } from '../../store/users.js'
+import type { QueuedHasher } from '../../passwords/hasher.js'
+import type { SealingKey } from '../../tokens/seal.js'
+import { isLockedByHand } from '../users/locked-by-hand.js'
+import { isLogin } from '../credentials/external-logins.js'
+import type { SecondFactors } from '../second-factor/verify.js'
+import { isUuid } from '../../ids.js'
+import type { SessionEnder } from '../sessions/session-manager.js'
+import {
+  type PasswordCheck,
+  refused,
+  type SignInFailure,
+  type SignInMethod,
+  type SignInResult,
+} from './sign-in-result.js'
+import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.js'
+import type { User } from '../users/user.js'
+
+export interface SessionOptions {
+  /** What the session's owner will know it by, for example the User-Agent. */
+  readonly client?: string | null | undefined
+}
+
+/** The steps. `user` is looked up again by each: one who has changed their name or stamp since they were read is `Failed`. */
+export interface HostSignIn {
+  /**
+   * Checks a password and opens no session. A right one forgets failed attempts unless a second factor is still to come, so that it buys
+   * no further guesses at that. Brings `user` up to date where the password was hashed anew, which rotates the stamp.
+   *
+   * @returns LockedOut, NotAllowed (only for the right password), Failed
+   * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_SIGN_INS_CROWDED
+   */
+  checkPasswordSignIn(user: User, password: string): Promise<PasswordCheck>
+  /**
+   * Opens a session by a code of the authenticator app. Only for who has proved the first factor: call it after `checkPasswordSignIn`.
+   * The code is used up; `amr` is `mfa`.
+   *
+   * @returns LockedOut, NotAllowed, Failed
+   */
+  twoFactorAuthenticatorSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
+  /** The same by a recovery code; a wrong one counts too, which the reference leaves out. */
+  twoFactorRecoveryCodeSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
+  /**
+   * The same by the code of a provider that `users.getValidTwoFactorProviders` names. One of Email or Phone is used up: as codes of three
+   * minutes are equal, whoever signs in twice within them waits for the next, unless `twoFactor.allowCodeReuse`.
+   *
+   * @throws Error when there is no such provider
+   */
+  twoFactorSignIn(user: User, provider: string, code: string, options?: SessionOptions): Promise<SignInResult>
+  /**
+   * Opens a session for a login of another system that the host has verified; `amr` is the provider's name. `bypassTwoFactor` (default
+   * false) is for providers that ask for a second factor themselves.
+   *
+   * @returns Failed when nobody has this login; NotAllowed, LockedOut, RequiresTwoFactor
+   */
+  externalLoginSignIn(
+    loginProvider: string,
+    providerKey: string,
+    options?: SessionOptions & { readonly bypassTwoFactor?: boolean },
+  ): Promise<SignInResult>
+  /**
+   * Opens a session on the host's word alone, with the `amr` it says; by default none. Failed attempts of others do not stand in its way.
+   *
+   * @returns NotAllowed, LockedOut (by an administrator), Failed
+   */
+  signIn(user: User, options?: SessionOptions & { readonly amr?: readonly string[] }): Promise<SignInResult>
+  /** Ends a session; its tokens and cookies are refused at once. False when it had ended already. */
+  signOut(sessionId: string): Promise<boolean>
+}
+
+/** How a session is opened. */
+export interface Opening extends SessionOptions {
+  readonly method: SignInMethod
+  readonly amr: readonly string[]
+  /** The reserved attempt that it completes. */
+  readonly key: Buffer | null
+}
+
+export interface HostSignInDependencies {
+  readonly db: Db
+  readonly clock: Clock
+  readonly hasher: QueuedHasher
+  readonly vault: () => SealingKey
+  readonly sessions: SessionEnder
+  readonly secondFactors: SecondFactors
+  readonly throttle: Throttle
+  readonly canSignIn: (user: UserRecord) => boolean
+  readonly open: (found: UserWithGrants, opening: Opening) => Promise<SignInResult>
+  readonly rehash: (found: UserWithGrants, password: string) => Promise<UserWithGrants | null>
+  /** Tells listeners of what became of a sign-in. */
+  readonly tell: (user: UserRecord | null, result: SignInResult | PasswordCheck) => void
+}
+
+export function createHostSignIn(dependencies: HostSignInDependencies): HostSignIn {
+  const { db, clock, hasher, vault, sessions, secondFactors, throttle, canSignIn, open, tell } = dependencies
+
+  function told<T extends SignInResult | PasswordCheck>(user: UserRecord | null, result: T): T {
+    tell(user, result)
+    return result
+  }
+
+  /** What keeps a user out, whatever they prove. */
+  function barrier(user: UserRecord): 'NotAllowed' | 'LockedOut' | null {
+    if (!canSignIn(user)) return 'NotAllowed'
+    return isLockedByHand(user, clock()) ? 'LockedOut' : null
+  }
+
+  async function byCode(
+    given: User,
+    method: SignInMethod,
+    { client }: SessionOptions,
+    verify: (found: FoundUser) => Promise<boolean>,
+  ): Promise<SignInResult> {
+    const { answer } = await throttle.attempt(given.userName, async (found, key): Promise<Verdict<SignInResult>> => {
+      // The first factor was proved under this stamp: under another one it may no longer hold.
+      if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
+        return unsettled(refused('Failed'))
+      const reason = barrier(found.user)
+      if (reason !== null) return unsettled(refused(reason))
+      if (!(await verify(found))) return 'wrong'
+      const opened = await open(found, { method, amr: ['mfa'], client, key })
+      return { answer: opened, isSettled: opened.succeeded }
+    })
+    return told(given, typeof answer === 'string' ? refused(answer) : answer)
+  }
+
+  return {
+    async checkPasswordSignIn(given, password) {
+      const { answer } = await throttle.attempt(given.userName, async (found, key): Promise<Verdict<PasswordCheck>> => {
+        const isSame = found?.user.id === given.id
+        const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
+        if (!isSame || verdict === 'no') return 'wrong'
+        const reason = barrier(found.user)
+        if (reason !== null) return unsettled(refused(reason))
+        const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
+        if (current === null) return unsettled(refused('Failed'))
+        Object.assign(given, current.user)
+        const requiresTwoFactor = await secondFactors.isRequired(current.user, found.authenticatorKey)
+        if (!requiresTwoFactor && key !== null) await succeedAttempt(db, key)
+        return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
+      })
+      return told(given, typeof answer === 'string' ? refused(answer) : answer)
+    },
+
+    twoFactorAuthenticatorSignIn: (user, code, options = {}) =>
+      byCode(user, 'authenticator', options, ({ authenticatorKey }) =>
+        secondFactors.useAuthenticatorCode(user.id, authenticatorKey, code),
+      ),
+    twoFactorRecoveryCodeSignIn: (user, code, options = {}) =>
+      byCode(user, 'recoveryCode', options, (found) => secondFactors.useRecoveryCode(found.user, code)),
+    async twoFactorSignIn(user, provider, code, options = {}) {
+      secondFactors.requireProvider(provider)
+      return byCode(user, 'provider', options, (found) =>
+        secondFactors.useProviderCode(found.user, found.authenticatorKey, provider, code),
+      )
+    },
+
+    async externalLoginSignIn(loginProvider, providerKey, { client, bypassTwoFactor = false } = {}) {
+      const user = isLogin(loginProvider, providerKey) ? await findUserByLogin(db, loginProvider, providerKey) : null
+      if (user === null) return told(null, refused('Failed'))
+      const reason = await externalRefusal(user, bypassTwoFactor)
+      if (reason !== null) return told(user, refused(reason))
+      return openFor(user, { method: 'external', amr: [loginProvider], client, key: null })
+    },
+
+    async signIn(user, { client, amr = [] } = {}) {
+      return openFor(user, { method: 'host', amr, client, key: null })
+    },
+
+    async signOut(sessionId) {
+      if (!isUuid(sessionId)) return false
+      const ended = await sessions.end(db, { id: sessionId.toLowerCase() })
+      sessions.ended(ended)
+      return ended.length === 1
+    },
+  }
+
+  /** Unlike the host's own word, a login of another system is refused by failed attempts too (as in the reference). */
+  async function externalRefusal(user: UserRecord, bypassTwoFactor: boolean): Promise<SignInFailure | null> {
+    const reason = barrier(user)
+    if (reason !== null) return reason
+    if (user.lockoutEnabled && (await readAttempts(db, attemptKeyOf(vault(), user.userName))).locked) return 'LockedOut'
+    if (!user.twoFactorEnabled || bypassTwoFactor) return null
+    const sealedKey = await findUserToken(db, user.id, authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name)
+    return (await secondFactors.isRequired(user, sealedKey)) ? 'RequiresTwoFactor' : null
+  }
+
+  /** Opens a session for a user as of now. */
+  async function openFor(given: User, opening: Opening): Promise<SignInResult> {
+    const found = await findUserWithGrants(db, given.id)
+    if (found?.user.securityStamp !== given.securityStamp) return told(given, refused('Failed'))
+    const reason = barrier(found.user)
+    return told(given, reason === null ? await open(found, opening) : refused(reason))
+  }
+}
+
+function unsettled<T>(answer: T): { answer: T; isSettled: false } {
+  return { answer, isSettled: false }
+}

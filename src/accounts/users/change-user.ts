@@ -1,0 +1,192 @@
+// What the managers of users share: where they write, what they check, and how a user's row is written back.
+import type { Clock } from '../../clock.js'
+import {
+  type ErrorDescriber,
+  failed,
+  type Failure,
+  type IdentityError,
+  type IdentityResult,
+  success,
+} from '../../errors.js'
+import type { QueuedHasher } from '../../passwords/hasher.js'
+import { checkPassword, type PasswordRules } from '../../passwords/policy.js'
+import { type Db, inTransaction, type Trx } from '../../store/transaction.js'
+import { violatedConstraint } from '../../store/sql-errors.js'
+import { findTaken, updateUser, type UserRecord } from '../../store/users.js'
+import type { SecurityNotice } from '../../email/messages.js'
+import type { SealingKey } from '../../tokens/seal.js'
+import { newConcurrencyStamp, newStamp } from '../../tokens/stamp.js'
+import type { ChangeName, Notifier } from './hooks.js'
+import { isLockedByHand } from './locked-by-hand.js'
+import { normalizeName } from './names.js'
+import type { Notices } from '../mail/notices.js'
+import { isUuid } from '../../ids.js'
+import type { SessionEnder } from '../sessions/session-manager.js'
+import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
+
+export interface AccountContext {
+  readonly db: Db
+  readonly clock: Clock
+  readonly hasher: QueuedHasher
+  readonly passwordRules: PasswordRules
+  readonly passwordValidators: readonly PasswordValidator[]
+  readonly userRules: UserRules
+  readonly describe: ErrorDescriber
+  readonly sessions: SessionEnder
+  readonly keys: AccountKeys
+  readonly notifier: Notifier
+  readonly notices: Notices
+}
+
+/** The keys that seal codes, and what stays in the database. */
+export interface AccountKeys {
+  sealing(): SealingKey
+  find(id: number): SealingKey | null
+  vault(): SealingKey
+}
+
+export interface ChangeOptions {
+  /** Ends what was issued before: refresh tokens, codes, remembered machines; cookies when they are validated next. */
+  readonly rotateStamp?: boolean
+  /** Sessions that end with this change: all of them, or all but the one that makes it. */
+  readonly endSessions?: 'all' | { readonly except: string }
+  /** The hook and the event of the change. Default: `userUpdated`. */
+  readonly event?: ChangeName
+  /** What the user is told by mail, at the address from before the change. */
+  readonly notice?: SecurityNotice | undefined
+  /** What else belongs to the change, in the same transaction; throws `Refused` where it must not be. */
+  readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
+}
+
+/** Rolls a transaction back with expected failures. */
+export class ChangeRefused extends Error {
+  constructor(readonly failures: readonly Failure[]) {
+    super('refused')
+  }
+}
+
+/**
+ * Writes changed members of a user where nobody else has changed the row since it was read, and brings the object up to date. The
+ * user is validated as a whole, as in the reference. Whom `lockoutEnd` keeps out gets another stamp and loses every session.
+ */
+export async function changeUser(
+  context: AccountContext,
+  user: UserRecord,
+  changes: Partial<UserRecord>,
+  options: ChangeOptions = {},
+): Promise<IdentityResult> {
+  const { db, describe, sessions } = context
+  const changed = { ...user, ...changes }
+  const isLocked = isLockedByHand(changed, context.clock())
+  const endSessions = isLocked ? 'all' : options.endSessions
+  const next = {
+    ...changed,
+    ...normalized(changed),
+    concurrencyStamp: newConcurrencyStamp(),
+    securityStamp: isLocked || options.rotateStamp === true ? newStamp() : user.securityStamp,
+  }
+  const errors = await userErrors(context, next, user)
+  if (errors.length > 0) return { succeeded: false, errors }
+  if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
+  const event = options.event ?? 'userUpdated'
+  let outcome: { readonly ended: readonly string[]; readonly isMailed: boolean }
+  try {
+    outcome = await inTransaction(db, async (trx) => {
+      // An address that was taken before addresses had to be unique is in no index.
+      const isNew = uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
+      const taken = isNew ? await takenOf({ ...context, db: trx }, next) : []
+      if (taken.length > 0) throw new ChangeRefused(taken)
+      const uniqueEmail =
+        context.userRules.requireUniqueEmail === 'as stored' ? undefined : uniqueEmailOf(context, next)
+      if (!(await updateUser(trx, next, user.concurrencyStamp, uniqueEmail)))
+        throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
+      await options.also?.(trx, next)
+      await context.notifier.hook(event, trx, next)
+      const isMailed = options.notice !== undefined && (await context.notices.write(trx, options.notice, user))
+      const ended =
+        endSessions === undefined
+          ? []
+          : await sessions.end(
+              trx,
+              endSessions === 'all' ? { userId: user.id } : { userId: user.id, except: endSessions.except },
+            )
+      return { ended, isMailed }
+    })
+  } catch (error) {
+    if (error instanceof ChangeRefused) return failed(describe, error.failures)
+    // A hook's own rows have indexes too.
+    if (!userIndexes.has(violatedConstraint(error) ?? '')) throw error
+    return failed(describe, await duplicatesOf(context, next))
+  }
+  sessions.ended(outcome.ended)
+  if (outcome.isMailed) context.notices.written()
+  Object.assign(user, next)
+  context.notifier.emit(event, { userId: user.id })
+  return success
+}
+
+const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 'users_unique_email'])
+
+/** Which of a user's names stand in the way; an index said that one does. */
+export async function duplicatesOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
+  const found = await takenOf(context, user)
+  // Whoever had the name has gone meanwhile.
+  return found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }]
+}
+
+/** Which of a user's names somebody else has. */
+export async function takenOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
+  const taken = await findTaken(context.db, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
+  return [
+    ...(taken.name ? [{ code: 'DuplicateUserName', args: [user.userName] } as const] : []),
+    ...(taken.email ? [{ code: 'DuplicateEmail', args: [user.email ?? ''] } as const] : []),
+  ]
+}
+
+/** What the unique index of addresses shall hold for this user: nothing unless option user.requireUniqueEmail is set. */
+export function uniqueEmailOf({ userRules }: AccountContext, user: UserRecord): string | null {
+  return userRules.requireUniqueEmail === true ? user.normalizedEmail : null
+}
+
+export function normalized(
+  user: Pick<UserRecord, 'userName' | 'email'>,
+): Pick<UserRecord, 'normalizedUserName' | 'normalizedEmail'> {
+  return {
+    // A name that cannot be normalised is refused by checkUser before anything is written.
+    normalizedUserName: normalizeName(user.userName) ?? '',
+    normalizedEmail: user.email === null ? null : normalizeName(user.email),
+  }
+}
+
+/** What is wrong with a user, in words; the host's own rules are asked when ours are content. */
+export async function userErrors(
+  context: AccountContext,
+  user: UserRecord,
+  before?: UserRecord,
+): Promise<readonly IdentityError[]> {
+  const failures = checkUser(context.userRules, user)
+  const errors = describeAll(
+    context.describe,
+    failures.length === 0 && user.email !== before?.email ? checkAddress(user) : failures,
+  )
+  if (errors.length > 0) return errors
+  for (const validator of context.userRules.validators) errors.push(...(await validator(user)))
+  return errors
+}
+
+/** What is wrong with a password for this user, in words; empty when it may be used. */
+export async function passwordErrors(
+  context: AccountContext,
+  password: string,
+  user: UserRecord,
+): Promise<readonly IdentityError[]> {
+  const errors = describeAll(context.describe, checkPassword(context.passwordRules, password))
+  // Too long is told alone and before any rule of the host's reads it.
+  if (errors.some(({ code }) => code === 'PasswordTooLong')) return errors
+  for (const validator of context.passwordValidators) errors.push(...(await validator(password, user)))
+  return errors
+}
+
+export function describeAll(describe: ErrorDescriber, failures: readonly Failure[]): IdentityError[] {
+  return failures.map(({ code, args = [] }) => ({ code, description: describe(code, args) }))
+}

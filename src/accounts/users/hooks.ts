@@ -1,0 +1,83 @@
+// What a host is told of changes: hooks inside the transaction, whose failure undoes the change, and events after commit, whose failure
+// changes nothing.
+import type { EventEmitter } from 'node:events'
+import type { Db, Transaction, Trx } from '../../store/transaction.js'
+import type { User } from './user.js'
+
+/** The changes that hooks and events are named after. */
+export const hookNames = [
+  'userCreating',
+  'userCreated',
+  'userUpdated',
+  'userDeleting',
+  'passwordChanged',
+  'passwordReset',
+  'emailConfirmed',
+  'emailChanged',
+  'twoFactorEnabled',
+  'twoFactorDisabled',
+] as const
+
+export type HookName = (typeof hookNames)[number]
+
+export interface HookEvent {
+  /** The user as it will be; as it is, in `userDeleting`. A copy: changing it changes nothing. */
+  readonly user: User
+  /** The open transaction, for rows of your own that shall commit or roll back together with ours. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  readonly trx: Transaction<any>
+}
+
+/**
+ * Awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500 reaches the client with its
+ * message, any other one as a 500. `userCreating` comes before the row is written, the others after it.
+ */
+export type Hooks = { readonly [Name in HookName]?: (event: HookEvent) => void | Promise<void> }
+
+/** The changes that have an event of the hook's name. */
+export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
+
+/** What `app.identity.events` tells, after commit, with the ids of those concerned. */
+export interface IdentityEvents extends Record<ChangeName, { readonly userId: string }> {
+  readonly userDeleted: { readonly userId: string }
+  readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: string }
+  /** `userId` is null where there is no such user; what was typed as a name is not told. */
+  readonly signInFailed: { readonly userId: string | null; readonly reason: string }
+  /** A used refresh token came back after its time of grace: the session was ended. */
+  readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
+  /** Ended before their time on this instance: by a logout, an administrator, or a change of what proved who signed in. */
+  readonly sessionsEnded: { readonly sessionIds: readonly string[] }
+}
+
+/** `app.identity.events`. A listener that throws or rejects is logged and harms nobody. */
+export type IdentityEmitter = EventEmitter<{ [Name in keyof IdentityEvents]: [event: IdentityEvents[Name]] }>
+
+export interface Notifier {
+  /** Calls a hook inside the transaction of its change. */
+  hook(name: HookName, db: Db, user: User): Promise<void>
+  /** Whether there is such a hook, so that a change without one needs no transaction. */
+  has(name: HookName): boolean
+  /** Tells the listeners, after commit. */
+  emit<Name extends keyof IdentityEvents>(name: Name, event: IdentityEvents[Name]): void
+}
+
+export function createNotifier(hooks: Hooks, events: IdentityEmitter, onError: (error: unknown) => void): Notifier {
+  return {
+    has: (name) => hooks[name] !== undefined,
+    async hook(name, db, user) {
+      const { kysely } = db as Trx // asked for inside a transaction only
+      await hooks[name]?.({ user: { ...user }, trx: kysely.withoutPlugins() })
+    },
+    emit(name, event) {
+      // A listener is no part of what happened: neither what it throws nor what it rejects later reaches anybody but the log.
+      for (const listener of events.rawListeners(name)) {
+        try {
+          const answer: unknown = Reflect.apply(listener, events, [event])
+          if (answer instanceof Promise) answer.catch(onError)
+        } catch (error) {
+          onError(error)
+        }
+      }
+    },
+  }
+}

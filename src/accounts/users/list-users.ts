@@ -1,0 +1,60 @@
+// All users, listed and searched page by page, for those who administer them. Nothing here counts users: that would grow with the table.
+import { listUsers, type Match, searchUsers } from '../../store/directory.js'
+import type { AccountContext } from './change-user.js'
+import { normalizeName } from './names.js'
+import { limitOf, type PageOptions, type UserPage, userPage } from './page.js'
+import { isUuid } from '../../ids.js'
+
+export interface ListOptions extends PageOptions {
+  /** What the user name or the e-mail address begins with, in any letter case of ASCII. Default: all users. */
+  readonly search?: string | null | undefined
+}
+
+export interface Directory {
+  /**
+   * Users in the order of their ids, which is the order of creation; with `search` in the alphabetical order of what was found. A page
+   * may hold fewer than `limit`; the last one is that without `next`.
+   */
+  list(options?: ListOptions): Promise<UserPage>
+}
+
+const nobody: UserPage = { users: [], next: null }
+
+export function createDirectory({ db }: AccountContext): Directory {
+  async function search(prefix: string, options: ListOptions): Promise<UserPage> {
+    const after = options.after === undefined || options.after === null ? null : readPlace(options.after)
+    if (after !== null && !after.key.startsWith(prefix)) return nobody
+    const limit = limitOf(options)
+    const matches = await searchUsers(db, prefix, after, limit + 1)
+    const page = matches.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      // Who was found by name and by address is told where they come first.
+      users: page.filter(({ isRepeated }) => !isRepeated).map(({ user }) => user),
+      next: matches.length > limit && last !== undefined ? writePlace(last) : null,
+    }
+  }
+
+  return {
+    async list(options = {}) {
+      if (options.search === undefined || options.search === null || options.search === '') {
+        return userPage(options, (after, limit) => listUsers(db, after, limit))
+      }
+      const prefix = normalizeName(options.search)
+      return prefix === null ? nobody : search(prefix, options)
+    },
+  }
+}
+
+const nowhere: Match = { id: '', key: '' }
+
+// A place is the id and what was found, so that the list goes on there whatever becomes of that user.
+function writePlace({ id, key }: Match): string {
+  return Buffer.from(id + key).toString('base64url')
+}
+
+function readPlace(text: string): Match {
+  const place = Buffer.from(text, 'base64url').toString()
+  const [id, key] = [place.slice(0, 36), place.slice(36)]
+  return isUuid(id) && normalizeName(key) === key ? { id, key } : nowhere
+}

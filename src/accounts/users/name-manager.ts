@@ -1,0 +1,84 @@
+// What a user is called and known by: names, addresses, the security stamp; and the user whom a principal speaks of.
+import type { IdentityResult } from '../../errors.js'
+import { findUserById } from '../../store/users.js'
+import { stampKey } from '../../two-factor/stamp-totp.js'
+import { type AccountContext, changeUser, normalized } from './change-user.js'
+import { normalizeName } from './names.js'
+import { isUuid } from '../../ids.js'
+import type { User } from './user.js'
+
+/** Whatever says who is calling: `request.identity` is one. */
+export interface PrincipalLike {
+  readonly userId: string
+  readonly userName?: string
+}
+
+export interface NameManager {
+  getUserId(user: Pick<User, 'id'>): string
+  /** The id that a principal names; null for nobody. */
+  getUserId(principal: PrincipalLike | null | undefined): string | null
+  getUserName(user: Pick<User, 'id' | 'userName'>): string
+  /** The name that a principal carries, as it was when its ticket was made; null where it carries none. */
+  getUserName(principal: PrincipalLike | null | undefined): string | null
+  /** The user of a principal as the database has them now; null for nobody, and for who was deleted. */
+  getUser(principal: PrincipalLike | null | undefined): Promise<User | null>
+  getEmail(user: User): string | null
+  isEmailConfirmed(user: User): boolean
+  /**
+   * Sets another user name. Rotates the stamp; sessions go on until their tokens are renewed. Failed sign-ins belong to the old name.
+   *
+   * @returns InvalidUserName, DuplicateUserName, ConcurrencyFailure
+   */
+  setUserName(user: User, userName: string): Promise<IdentityResult>
+  /** Brings `user.normalizedUserName` in line with `user.userName`. Writes nothing; every change does it by itself. */
+  updateNormalizedUserName(user: User): void
+  /** Brings `user.normalizedEmail` in line with `user.email`. Writes nothing; every change does it by itself. */
+  updateNormalizedEmail(user: User): void
+  /** The form under which names are unique: NFC, ASCII letters upper-cased. Null for a text that no row can hold. */
+  normalizeName(name: string): string | null
+  /** The same for addresses. */
+  normalizeEmail(email: string): string | null
+  getSecurityStamp(user: User): string
+  /** Rotates the stamp and ends all sessions: whatever was issued before is refused, codes of mails too. @returns ConcurrencyFailure */
+  updateSecurityStamp(user: User): Promise<IdentityResult>
+  /** The security stamp as a key for codes of your own: its UTF-16LE bytes, as in the reference. */
+  createSecurityToken(user: User): Uint8Array
+}
+
+export function createNameManager(context: AccountContext): NameManager {
+  function getUserId(user: Pick<User, 'id'>): string
+  function getUserId(principal: PrincipalLike | null | undefined): string | null
+  function getUserId(subject: Pick<User, 'id'> | PrincipalLike | null | undefined): string | null {
+    if (subject === null || subject === undefined) return null
+    return 'userId' in subject ? subject.userId : subject.id
+  }
+
+  function getUserName(user: Pick<User, 'id' | 'userName'>): string
+  function getUserName(principal: PrincipalLike | null | undefined): string | null
+  function getUserName(subject: { readonly userName?: string } | null | undefined): string | null {
+    return subject?.userName ?? null
+  }
+
+  return {
+    getUserId,
+    getUserName,
+    async getUser(principal) {
+      const id = getUserId(principal)
+      return id !== null && isUuid(id) ? findUserById(context.db, id.toLowerCase()) : null
+    },
+    getEmail: (user) => user.email,
+    isEmailConfirmed: (user) => user.emailConfirmed,
+    setUserName: (user, userName) => changeUser(context, user, { userName }, { rotateStamp: true }),
+    updateNormalizedUserName: (user) => {
+      user.normalizedUserName = normalized(user).normalizedUserName
+    },
+    updateNormalizedEmail: (user) => {
+      user.normalizedEmail = normalized(user).normalizedEmail
+    },
+    normalizeName,
+    normalizeEmail: normalizeName,
+    getSecurityStamp: (user) => user.securityStamp,
+    updateSecurityStamp: (user) => changeUser(context, user, {}, { rotateStamp: true, endSessions: 'all' }),
+    createSecurityToken: (user) => stampKey(user.securityStamp),
+  }
+}

@@ -1,0 +1,45 @@
+// Pages of a list in the order of ids, which is the order of creation. The next page begins behind an id, however long the list is.
+import { isUuid } from '../../ids.js'
+import type { User } from './user.js'
+
+export interface PageOptions {
+  /** `next` of the page before; nothing, or null, for the first page. A text that is no such value gives an empty page. */
+  readonly after?: string | null | undefined
+  /** At most so many; 1 to 500, default 50. */
+  readonly limit?: number | undefined
+}
+
+export interface UserPage {
+  readonly users: readonly User[]
+  /** What to pass as `after` for the page behind this one; null where this is the last. */
+  readonly next: string | null
+}
+
+const defaultLimit = 50
+const maxLimit = 500
+const beforeAll = '00000000-0000-0000-0000-000000000000'
+
+export function limitOf({ limit = defaultLimit }: PageOptions): number {
+  return Number.isFinite(limit) ? Math.min(Math.max(Math.trunc(limit), 1), maxLimit) : defaultLimit
+}
+
+/** A page of what `read` gives behind an id; it is asked for one more than the page holds, to see whether there is more. */
+export async function pageById<T extends { readonly id: string }>(
+  options: PageOptions,
+  read: (afterId: string, limit: number) => Promise<readonly T[]>,
+): Promise<{ rows: readonly T[]; next: string | null }> {
+  const after = options.after ?? beforeAll
+  if (!isUuid(after)) return { rows: [], next: null }
+  const limit = limitOf(options)
+  const found = await read(after.toLowerCase(), limit + 1)
+  const rows = found.slice(0, limit)
+  return { rows, next: found.length > limit ? (rows.at(-1)?.id ?? null) : null }
+}
+
+export async function userPage(
+  options: PageOptions,
+  read: (afterId: string, limit: number) => Promise<readonly User[]>,
+): Promise<UserPage> {
+  const { rows: users, next } = await pageById(options, read)
+  return { users, next }
+}

@@ -1,0 +1,187 @@
+// The wiring that needs no Fastify: a database that is there → key ring → managers. The plugin hangs HTTP on it; the shell command
+// `fastify-identity` calls it. Starts no feed and closes nothing: who opened it does.
+import { EventEmitter } from 'node:events'
+import type { AccountContext } from './accounts/users/change-user.js'
+import { createNotifier, type IdentityEmitter } from './accounts/users/hooks.js'
+import { createHiddenAccounts, type HiddenAccounts } from './accounts/users/enumeration-safe.js'
+import { type KeyManager, type Keys, openKeys } from './accounts/keys/key-manager.js'
+import { createMail } from './accounts/mail/outbox.js'
+import { createNotices } from './accounts/mail/notices.js'
+import { createReauthentication, type Reauthentication } from './accounts/sign-in/reauthentication.js'
+import { createRoleManager, type RoleManager } from './accounts/roles/role-manager.js'
+import { createSecondFactors } from './accounts/second-factor/verify.js'
+import {
+  createSessionEnder,
+  createSessionManager,
+  type SessionEnder,
+  type SessionManager,
+} from './accounts/sessions/session-manager.js'
+import { createSignInManager, type TicketSignIn } from './accounts/sign-in/sign-in-manager.js'
+import type { TokenProviders } from './accounts/second-factor/token-providers.js'
+import { createUserManager, type UserManager } from './accounts/managers/user-manager.js'
+import type { UserRules } from './accounts/users/user-validator.js'
+import type { ClosableSender } from './email/sender.js'
+import type { ResolvedOptions } from './options.js'
+import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
+import { createDenyList, type DenyList } from './revocation/deny-list.js'
+import type { Connection } from './store/connect.js'
+import { isUnusable, unreachable } from './store/migrate.js'
+
+/** The options that managers hang on. */
+export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
+  readonly user: UserRules
+  /** How long a key opens after its successor seals, see `longestTokenSeconds`; null for who does not know the application's options. */
+  readonly openForSeconds: number | null
+}
+
+/** Where what happens beside a call is told; a logger of Fastify is one. */
+export interface AccountLog {
+  warn(about: object | string, message?: string): void
+  error(about: object, message: string): void
+}
+
+export interface Accounts {
+  readonly users: UserManager
+  /** With preset `hardened` alone. */
+  readonly hidden: HiddenAccounts | null
+  /** Likewise. */
+  readonly reauthentication: Reauthentication | null
+  readonly signIn: TicketSignIn
+  readonly roles: RoleManager
+  readonly sessions: SessionManager
+  readonly keys: Keys & { readonly manager: KeyManager; close(): void }
+  readonly mail: ReturnType<typeof createMail>
+  readonly events: IdentityEmitter
+  readonly hasher: QueuedHasher
+  readonly denyList: DenyList
+  /** Denies sessions that others have ended; tells nobody. */
+  readonly ender: SessionEnder
+}
+
+/**
+ * Opens the key ring, and the managers over it.
+ *
+ * @param sender who sends mail; null: nobody, and none is written
+ * @throws FST_IDENTITY_SECRET_WRONG, FST_IDENTITY_INVALID_OPTION for settings of the hasher
+ */
+export async function openAccounts(
+  connection: Connection,
+  options: AccountOptions,
+  sender: ClosableSender | null,
+  log: AccountLog,
+): Promise<Accounts> {
+  if (options.secrets.length === 0 && options.keys === null) {
+    log.warn(
+      "option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused",
+    )
+  }
+  const { clock } = options
+  const hasher = openHasher(options.hasher)
+  const keys = await openKeys(
+    connection,
+    {
+      secrets: options.secrets,
+      ring: options.keys,
+      appName: options.decorator,
+      openForSeconds: options.openForSeconds,
+      onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
+    },
+    clock,
+  )
+  const denyList = createDenyList()
+  const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds(options))
+  const events: IdentityEmitter = new EventEmitter()
+  const notifier = createNotifier(options.hooks, events, (error) =>
+    log.error({ err: error }, 'a listener of app.identity.events failed'),
+  )
+  // The feed hears of these sessions too, and of those of other instances: only what was ended here is told here.
+  const ownEnder: SessionEnder = {
+    end: (db, selection) => ender.end(db, selection),
+    ended(sessionIds) {
+      ender.ended(sessionIds)
+      if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
+    },
+  }
+  const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
+  const notices = createNotices(options.notices, mail)
+  const context: AccountContext = {
+    db: connection,
+    clock,
+    hasher,
+    passwordRules: options.password,
+    passwordValidators: options.passwordValidators,
+    userRules: options.user,
+    describe: options.describe,
+    sessions: ownEnder,
+    keys,
+    notifier,
+    notices,
+  }
+  const tokenProviders: TokenProviders = new Map()
+  const secondFactors = createSecondFactors(context, options.twoFactor, tokenProviders)
+  const isHardened = options.preset === 'hardened'
+  return {
+    users: createUserManager(context, options, tokenProviders),
+    hidden: isHardened ? createHiddenAccounts(context, mail, options.lockout.allowedForNewUsers) : null,
+    reauthentication: isHardened ? createReauthentication(context, secondFactors, options.lockout) : null,
+    signIn: createSignInManager({
+      db: connection,
+      clock,
+      hasher,
+      vault: () => keys.vault(),
+      limits: options.lockout,
+      lockoutForNewUsers: options.lockout.allowedForNewUsers,
+      rules: options.signIn,
+      hidesUnconfirmed: isHardened,
+      absoluteSeconds: options.sessions.absoluteSeconds,
+      rotateRefreshTokens: options.bearer.rotateRefreshTokens,
+      reuseGraceSeconds: options.bearer.reuseGraceSeconds,
+      sessions: ownEnder,
+      secondFactors,
+      notifier,
+      notices,
+    }),
+    roles: createRoleManager(context),
+    sessions: createSessionManager(connection, ownEnder),
+    keys,
+    mail,
+    events,
+    hasher,
+    denyList,
+    ender,
+  }
+}
+
+/** The longest life of any token or code. */
+export function longestTokenSeconds({ bearer, cookie, twoFactor, codes }: ResolvedOptions): number {
+  return Math.max(
+    bearer.accessTokenSeconds,
+    bearer.refreshTokenSeconds,
+    cookie.lifetimeSeconds,
+    twoFactor.rememberMachineSeconds,
+    codes.confirmEmailSeconds,
+    codes.resetPasswordSeconds,
+  )
+}
+
+/** How long any ticket is believed without asking the database. */
+export function longestUnvalidatedSeconds({
+  bearer,
+  securityStamp,
+}: Pick<ResolvedOptions, 'bearer' | 'securityStamp'>): number {
+  return Math.max(bearer.accessTokenSeconds, securityStamp.validationSeconds)
+}
+
+/** Runs what opens a database; closes it where that fails, and says why in words that a person can act on. */
+export async function closingOnFailure<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await connection.close()
+    throw isUnusable(error) ? unreachable(error) : error
+  }
+}
+
+function openHasher(option: ResolvedOptions['hasher']): QueuedHasher {
+  return 'verify' in option ? queueHasher(option) : createHasher(option)
+}

@@ -1,0 +1,95 @@
+// Binds bodies and queries to their schemas as the reference does (names in any letter case, nothing coerced), and serializes answers
+// by theirs: only members that the schema names.
+import createError from '@fastify/error'
+import { Malformed } from './json-parser.js'
+import type { TObject, TSchema } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { FastifySchemaCompiler } from 'fastify'
+
+export const Invalid = createError('FST_ERR_VALIDATION', 'The request does not match its schema', 400)
+/**
+ * The members that a schema names, found in any letter case and as snake_case, the last one winning; the rest is left behind.
+ * Strings must be well-formed Unicode: half a surrogate pair would be the same password as any other half.
+ */
+export function bind(schema: TObject, given: unknown): unknown {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
+  const names = new Map(
+    Object.keys(schema.properties).flatMap((name) => [
+      [name.toLowerCase(), name],
+      [snakeCase(name), name],
+    ]),
+  )
+  const bound: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(given)) {
+    const name = names.get(key.toLowerCase())
+    if (name === undefined) continue
+    if (typeof value === 'string' && !value.isWellFormed()) throw new Malformed()
+    bound[name] = value
+  }
+  return bound
+}
+
+/** Compiles a scope's schemas with TypeBox: checks, and changes nothing. */
+export const checkOnly: FastifySchemaCompiler<TSchema> = ({ schema }) => {
+  const check = TypeCompiler.Compile(schema)
+  return (value: unknown) => (check.Check(value) ? { value } : { error: new Invalid() })
+}
+
+/** Writes only what the schema of an answer names, so that nothing else of an object can leave by mistake. */
+export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) => string {
+  if (isArraySchema(schema)) {
+    const write = writeOnly({ schema: schema.items })
+    return (answer) => `[${(answer as unknown[]).map(write).join(',')}]` // the schema says that it is a list
+  }
+  if (!isObjectSchema(schema)) return (answer) => JSON.stringify(answer)
+  const names = Object.keys(schema.properties)
+  return (answer) => {
+    const given = answer as Record<string, unknown> // the schema says that it is an object
+
+    // A host's own field may be written in snake_case; ours are where option jsonNaming renamed them.
+    const members = names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : given[camelCase(name)]])
+    return JSON.stringify(Object.fromEntries(members.filter(([, member]) => member !== undefined)))
+  }
+}
+
+/** The schema of an answer with its members in snake_case, for hosts that name them so (option `jsonNaming`). */
+export function inSnakeCase(schema: unknown): unknown {
+  if (isArraySchema(schema)) return { ...schema, items: inSnakeCase(schema.items) }
+  if (!isObjectSchema(schema)) return schema
+  const rename = (names: readonly string[]) => names.map(snakeCase)
+  const properties = Object.fromEntries(
+    Object.entries(schema.properties).map(([name, member]) => [snakeCase(name), member]),
+  )
+  return { ...schema, properties, ...(schema.required === undefined ? {} : { required: rename(schema.required) }) }
+}
+
+/** An object with its members named as option `jsonNaming` says, where no schema of an answer does it. */
+export function named(answer: object, naming: 'camelCase' | 'snake_case'): object {
+  return naming === 'camelCase'
+    ? answer
+    : Object.fromEntries(Object.entries(answer).map(([name, member]) => [snakeCase(name), member as unknown]))
+}
+
+export function isObjectSchema(schema: unknown): schema is TObject {
+  return typeof schema === 'object' && schema !== null && 'properties' in schema
+}
+
+export function isArraySchema(schema: unknown): schema is { items: unknown } {
+  return typeof schema === 'object' && schema !== null && 'items' in schema
+}
+
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** `true` and `false` in any letter case, blanks around them allowed, as the reference parses; undefined where the query has none. */
+export function readFlag(value: unknown): boolean | undefined {
+  if (value === undefined) return undefined
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : ''
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new Malformed()
+}

@@ -1,0 +1,102 @@
+// Who is calling: the claims of a ticket with the questions that guards and handlers ask. Frozen; no database behind it.
+import type { Ticket } from '../tokens/ticket.js'
+import type { Claim } from '../store/users.js'
+
+/** The scheme a request was authenticated by. */
+export type Scheme = 'bearer' | 'cookie'
+
+/** `request.identity`. */
+export interface Principal {
+  readonly userId: string
+  readonly userName: string
+  readonly email: string | null
+  /** The login this request belongs to; `app.identity.sessions.revoke` ends it. */
+  readonly sessionId: string
+  readonly scheme: Scheme
+  /** All claims by their short registered names: sub, name, email, stored claims, role, amr, auth_time, sid. */
+  readonly claims: readonly Claim[]
+  readonly roles: readonly string[]
+  /** How the person signed in: `pwd`, or `mfa` where a second factor was used (RFC 8176). */
+  readonly amr: readonly string[]
+  /** When credentials were last proved, in milliseconds since the epoch. */
+  readonly authenticatedAt: number
+  /** Exact comparison, as in the reference. */
+  isInRole(role: string): boolean
+  hasClaim(type: string, value?: string): boolean
+  findFirst(type: string): Claim | null
+  findAll(type: string): readonly Claim[]
+}
+
+class TicketPrincipal implements Principal {
+  readonly userId: string
+  readonly userName: string
+  readonly email: string | null
+  readonly sessionId: string
+  readonly roles: readonly string[]
+  readonly amr: readonly string[]
+  readonly authenticatedAt: number
+  readonly #ticket: Ticket
+  #claims: readonly Claim[] | null = null
+
+  constructor(
+    ticket: Ticket,
+    readonly scheme: Scheme,
+  ) {
+    this.#ticket = ticket
+    this.userId = ticket.userId
+    this.userName = ticket.userName
+    this.email = ticket.email
+    this.sessionId = ticket.sessionId
+    // One principal serves all requests with its ticket.
+    this.roles = Object.freeze(ticket.roles)
+    this.amr = Object.freeze(ticket.amr)
+    this.authenticatedAt = ticket.authenticatedAt * 1000
+    Object.freeze(this)
+  }
+
+  /** Made when somebody asks: most requests never do. */
+  get claims(): readonly Claim[] {
+    return (this.#claims ??= Object.freeze(claimsOf(this.#ticket).map((claim) => Object.freeze({ ...claim }))))
+  }
+
+  /** What JSON.stringify takes: the claims are no member of their own. */
+  toJSON(): object {
+    const { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt } = this
+    return { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt }
+  }
+
+  isInRole(role: string): boolean {
+    return this.roles.includes(role)
+  }
+
+  hasClaim(type: string, value?: string): boolean {
+    return this.claims.some((claim) => claim.type === type && (value === undefined || claim.value === value))
+  }
+
+  findFirst(type: string): Claim | null {
+    return this.claims.find((claim) => claim.type === type) ?? null
+  }
+
+  findAll(type: string): readonly Claim[] {
+    return this.claims.filter((claim) => claim.type === type)
+  }
+}
+
+export function createPrincipal(ticket: Ticket, scheme: Scheme): Principal {
+  return new TicketPrincipal(ticket, scheme)
+}
+
+// In the reference's order: id, name, e-mail, what is stored, roles, and last what the sign-in added.
+function claimsOf(ticket: Ticket): Claim[] {
+  const { userId, userName, email, claims, roles, amr, authenticatedAt, sessionId } = ticket
+  return [
+    { type: 'sub', value: userId },
+    { type: 'name', value: userName },
+    ...(email === null ? [] : [{ type: 'email', value: email }]),
+    ...claims,
+    ...roles.map((value) => ({ type: 'role', value })),
+    ...amr.map((value) => ({ type: 'amr', value })),
+    { type: 'auth_time', value: String(authenticatedAt) },
+    { type: 'sid', value: sessionId },
+  ]
+}

@@ -1,0 +1,108 @@
+// Remembers what was made of tokens opened lately, since opening costs twenty times a look-up. Looked up by a token's end, which is its
+// authentication tag, and then compared as a whole, so no two tokens can meet.
+// Says nothing of expiry, revocation or a retired key: the caller asks `isTimely` and the deny list of every hit, and calls `clear` when keys change.
+import type { Ticket, TicketPurpose } from './ticket.js'
+
+export interface OpenedCache<Opened = Ticket> {
+  /** What `set` was given for exactly this token and purpose. */
+  readonly get: (purpose: TicketPurpose, token: string) => Opened | undefined
+  readonly set: (purpose: TicketPurpose, token: string, opened: Opened) => void
+  readonly clear: () => void
+  /** Entries now held. */
+  readonly size: () => number
+  /** Their memory, as estimated. */
+  readonly bytes: () => number
+}
+
+interface Entry<Opened> {
+  readonly purpose: TicketPurpose
+  readonly token: string
+  readonly opened: Opened
+}
+
+interface Generation<Opened> {
+  readonly entries: Map<string, Entry<Opened>>
+  bytes: number
+}
+
+/**
+ * Two generations: a full young one becomes the old one, whose entries are forgotten unless asked for meanwhile. As good as LRU here, without a list.
+ * @param maxEntries of both together; below 2 nothing is kept
+ * @param maxBytes of both together, by the estimate of `weightOf`
+ */
+export function createOpenedCache<Opened = Ticket>(maxEntries: number, maxBytes: number): OpenedCache<Opened> {
+  const half = { entries: Math.floor(maxEntries / 2), bytes: maxBytes / 2 }
+  const none = (): Generation<Opened> => ({ entries: new Map(), bytes: 0 })
+  let young = none()
+  let old = none()
+
+  function keep(entry: Entry<Opened>): void {
+    const weight = weightOf(entry.token)
+    if (half.entries < 1 || weight > half.bytes) return
+    const end = endOf(entry.token)
+    const replaced = young.entries.get(end)
+    if (replaced !== undefined) {
+      young.entries.delete(end)
+      young.bytes -= weightOf(replaced.token)
+    }
+    if (young.entries.size >= half.entries || young.bytes + weight > half.bytes) {
+      old = young
+      young = none()
+    }
+    young.entries.set(end, entry)
+    young.bytes += weight
+  }
+
+  return {
+    get(purpose, token) {
+      const end = endOf(token)
+      const inYoung = young.entries.get(end)
+      const entry = inYoung ?? old.entries.get(end)
+      // A cookie shown as a bearer token is as unknown here as it is to seal.ts.
+      if (entry?.purpose !== purpose || entry.token !== token) return undefined
+      if (!inYoung) keep(entry)
+      return entry.opened
+    },
+    set: (purpose, token, opened) => keep({ purpose, token: ownCopy(token), opened }),
+    clear() {
+      young = none()
+      old = none()
+    },
+    size: () => young.entries.size + old.entries.size,
+    bytes: () => young.bytes + old.bytes,
+  }
+}
+
+/** As many characters as a tag has and a few more. A header's text is new with each request: its hash would cost more than all the rest. */
+function endOf(token: string): string {
+  return token.slice(-24)
+}
+
+/** Without the header that the token is a part of, and which would be kept with it. */
+function ownCopy(token: string): string {
+  return Buffer.from(token).toString()
+}
+
+// The token itself, its ticket's objects, and their texts, which grow with it.
+function weightOf(token: string): number {
+  return 800 + 4 * token.length
+}
+
+/**
+ * Whether a token was seen lately: to be asked of tokens that were opened, once each time. Most tokens that come once never come again, and
+ * keeping each would cost as much as opening it; one that comes again is worth it. Errs in 64 KiB, which costs time and nothing else.
+ */
+export function createSightings(slots = 16_384): (token: string) => boolean {
+  const seen = new Uint32Array(slots)
+  return (token) => {
+    // FNV-1a over the end, which is random.
+    let hash = 0x811c9dc5
+    for (let at = Math.max(0, token.length - 12); at < token.length; at++)
+      hash = Math.imul(hash ^ token.charCodeAt(at), 0x01000193)
+    hash >>>= 0
+    const slot = hash % slots
+    if (seen[slot] === hash) return true
+    seen[slot] = hash
+    return false
+  }
+}
