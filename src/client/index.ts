@@ -30,6 +30,11 @@ export interface ClientOptions {
   readonly storage?: TokenStorage
   /** true: the browser keeps a cookie that no script can read, and nothing is kept here. Default false. */
   readonly cookies?: boolean
+  /**
+   * How long a call waits for `/refresh`, and for other calls that wait for it, before it fails with a TimeoutError. Milliseconds, default
+   * 15,000.
+   */
+  readonly refreshTimeoutMilliseconds?: number
 }
 
 /** `Fields` are those of option `profile`, as `register` takes and `info` answers them. */
@@ -38,7 +43,8 @@ export interface IdentityClient<Fields extends object = object> {
    * For the host's own routes: like the global `fetch`, with the access token where the URL has the origin of `baseUrl`. A relative URL is
    * resolved against that. Answers the guard's 401 where nobody is signed in, or no longer.
    *
-   * @throws IdentityClientError where the token was refused and cannot be renewed now
+   * @throws IdentityClientError where the token was refused and cannot be renewed now; a TimeoutError where `/refresh` did not answer
+   * in time
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
   /** Signs nobody in. */
@@ -70,13 +76,17 @@ export interface IdentityClient<Fields extends object = object> {
  * @example const client = createIdentityClient({ baseUrl: '/account' })
  */
 export function createIdentityClient<Fields extends object = object>(options: ClientOptions): IdentityClient<Fields> {
-  const { storage, cookies = false } = options
+  const { storage, cookies = false, refreshTimeoutMilliseconds = 15_000 } = options
   const { location } = globalThis as { location?: { href: string } } // browsers have one
   const base = new URL(String(options.baseUrl).replace(/\/*$/, '/'), location?.href)
   const send: typeof fetch = (input, init) => (options.fetch ?? globalThis.fetch)(input, init)
-  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken) =>
-    send(urlOf('refresh'), jsonOf({ refreshToken })),
+  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken, signal) =>
+    send(urlOf('refresh'), { ...jsonOf({ refreshToken }), signal }),
   )
+
+  function renewalDeadline(): AbortSignal {
+    return AbortSignal.timeout(refreshTimeoutMilliseconds)
+  }
 
   function urlOf(path: string): URL {
     return new URL(path, base)
@@ -87,33 +97,36 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     const request = new Request(typeof input === 'string' ? urlOf(input) : input, init)
     if (new URL(request.url).origin !== base.origin) return send(request)
     if (cookies) return send(new Request(request, { credentials: 'include' }))
-    const tokens = await due()
+    const deadline = renewalDeadline()
+    const tokens = await due(deadline)
     if (tokens === null) return send(request)
     const again = request.clone()
     const answer = await send(withToken(request, tokens.accessToken))
     if (answer.status !== 401) return answer
-    const newer = await keeper.alone(() => keeper.renew(tokens))
+    // One deadline for both: a renewal that was given up before the request is not waited for a second time.
+    const second = deadline.aborted ? deadline : renewalDeadline()
+    const newer = await keeper.alone(() => keeper.renew(tokens, second), second)
     if (newer === null) return answer
     await answer.body?.cancel()
     return send(withToken(again, newer.accessToken))
   }
 
   /** The tokens, renewed where it is time. */
-  async function due(): Promise<Tokens | null> {
+  async function due(deadline: AbortSignal): Promise<Tokens | null> {
     const tokens = await keeper.held()
     if (tokens === null || tokens.renewAt > Date.now()) return tokens
     // While they cannot be renewed the old ones may still be good; if not, the server says so.
-    return keeper.alone(() => keeper.renew(tokens)).catch(() => tokens)
+    return keeper.alone(() => keeper.renew(tokens, deadline), deadline).catch(() => tokens)
   }
 
   /** For everybody: without a token, and a 401 says nothing about it. */
   async function tell(path: string, init?: RequestInit): Promise<void> {
-    const answer = await send(urlOf(path), init)
+    const answer = await send(urlOf(path), { redirect: 'error', ...init })
     if (!answer.ok) throw await errorOf(answer)
   }
 
   async function ask(path: string, init?: RequestInit): Promise<Response> {
-    const answer = await call(urlOf(path), init)
+    const answer = await call(urlOf(path), { redirect: 'error', ...init })
     if (!answer.ok) throw await errorOf(answer)
     return answer
   }
@@ -144,11 +157,13 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       }
       return { succeeded: true }
     },
-    refresh: () =>
-      keeper.alone(async () => {
+    refresh() {
+      const deadline = renewalDeadline()
+      return keeper.alone(async () => {
         const tokens = await keeper.held()
-        return tokens !== null && (await keeper.renew(tokens)) !== null
-      }),
+        return tokens !== null && (await keeper.renew(tokens, deadline)) !== null
+      }, deadline)
+    },
     async logout(scope) {
       try {
         await ask(scope === undefined ? 'logout' : `logout?scope=${scope}`, jsonOf({}))
@@ -156,17 +171,23 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
         // Nobody was signed in: that is what was asked for.
         if (!(error instanceof IdentityClientError && error.status === 401)) throw error
       } finally {
-        if (scope !== 'others') await keeper.alone(() => keeper.forget())
+        if (scope !== 'others') {
+          // A renewal that hangs must not keep the tokens: they are forgotten without waiting for it any longer.
+          await keeper.alone(() => keeper.forget(), renewalDeadline()).catch(() => keeper.forget())
+        }
       }
     },
-    accessToken: async () => (await due())?.accessToken ?? null,
+    accessToken: async () => (await due(renewalDeadline()))?.accessToken ?? null,
     isSignedIn: async () => (await keeper.held()) !== null,
     info: () => read('manage/info'),
     changeInfo: (change) => read('manage/info', jsonOf(change)),
     twoFactor: (change = {}) => read('manage/2fa', jsonOf(change)),
     sessions: () => read('manage/sessions'),
     async endSession(id) {
-      const answer = await call(urlOf(`manage/sessions/${encodeURIComponent(id)}`), { method: 'DELETE' })
+      const answer = await call(urlOf(`manage/sessions/${encodeURIComponent(id)}`), {
+        method: 'DELETE',
+        redirect: 'error',
+      })
       if (!answer.ok && answer.status !== 404) throw await errorOf(answer)
       return answer.ok
     },
@@ -179,8 +200,10 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
 
 const failures: readonly LoginFailure[] = ['Failed', 'LockedOut', 'NotAllowed', 'RequiresTwoFactor']
 
+/** No endpoint answers with a redirect: one would carry a password or a refresh token to another place, so it is an error. */
 function jsonOf(body: object): RequestInit {
-  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  const headers = { 'content-type': 'application/json' }
+  return { method: 'POST', headers, body: JSON.stringify(body), redirect: 'error' }
 }
 
 function withToken(request: Request, accessToken: string): Request {

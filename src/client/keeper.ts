@@ -20,39 +20,60 @@ export interface TokenStorage {
 }
 
 export interface Keeper {
-  /** Runs `work` while no other tab or call renews, replaces or forgets tokens. */
-  alone<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Runs `work` while no other tab or call renews, replaces or forgets tokens.
+   *
+   * @throws the reason of `deadline`, once that has passed, whether the call still waits for others or for `work`
+   */
+  alone<T>(work: () => Promise<T>, deadline?: AbortSignal): Promise<T>
   held(): Promise<Tokens | null>
   keep(answer: TokenAnswer): Promise<void>
   forget(): Promise<void>
-  /** Newer tokens than these, whoever got them; null when the session has ended. Within `alone`. */
-  renew(stale: Tokens): Promise<Tokens | null>
+  /**
+   * Tokens newer than `stale`, obtained here or by another tab; null when the session has ended. Within `alone`.
+   *
+   * @throws TypeError from the network, the reason of `deadline`, or IdentityClientError for an answer that is neither 200 nor 401
+   */
+  renew(stale: Tokens, deadline: AbortSignal): Promise<Tokens | null>
 }
 
 export function createKeeper(
   storage: TokenStorage | undefined,
   name: string,
-  refresh: (refreshToken: string) => Promise<Response>,
+  refresh: (refreshToken: string, deadline: AbortSignal) => Promise<Response>,
 ): Keeper {
   const place = storage ?? inMemory()
-  const alone = storage === undefined ? oneAfterAnother() : (acrossTabs(name) ?? oneAfterAnother())
+  const exclusive = storage === undefined ? oneAfterAnother() : (acrossTabs(name) ?? oneAfterAnother())
 
   async function keep(answer: TokenAnswer): Promise<void> {
     await place.set(tokensOf(answer))
   }
 
   return {
-    alone,
+    alone(work, deadline) {
+      if (deadline === undefined) return exclusive(work)
+      // A caller whose deadline passes while it waits leaves the queue: its work must not start later.
+      const started = exclusive(() => {
+        deadline.throwIfAborted()
+        return work()
+      })
+      return Promise.race([started, expiryOf(deadline)])
+    },
     held: async () => place.get(),
     keep,
     forget: async () => place.set(null),
-    async renew(stale) {
+    async renew(stale, deadline) {
       const held = await place.get()
       if (held === null || held.accessToken !== stale.accessToken) return held
-      // An answer may be lost when the token is used up: within the server's time of grace the same token gets the same successor.
-      const answer = await refresh(held.refreshToken).catch(() => refresh(held.refreshToken))
+      // The answer may be lost after the server has rotated the token: within its grace period the same token gets the same successor.
+      const answer = await refresh(held.refreshToken, deadline).catch((error: unknown) => {
+        if (deadline.aborted) throw error
+        return refresh(held.refreshToken, deadline)
+      })
       if (answer.ok) {
-        await keep((await answer.json()) as TokenAnswer) // the endpoint's answer of 200
+        const newer = (await answer.json()) as TokenAnswer // the endpoint's answer of 200
+        // A logout that gave up waiting for this answer has forgotten the tokens: they stay forgotten.
+        if ((await place.get())?.refreshToken === held.refreshToken) await keep(newer)
         return place.get()
       }
       if (answer.status !== 401) throw await errorOf(answer)
@@ -83,7 +104,19 @@ function inMemory(): TokenStorage {
   }
 }
 
-function oneAfterAnother(): Keeper['alone'] {
+type Exclusive = <T>(work: () => Promise<T>) => Promise<T>
+
+/** Rejects when the signal fires, and never otherwise. */
+function expiryOf(deadline: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    // The reason of AbortSignal.timeout is a DOMException called TimeoutError.
+    const expire = () => reject(deadline.reason as Error)
+    if (deadline.aborted) expire()
+    else deadline.addEventListener('abort', expire, { once: true })
+  })
+}
+
+function oneAfterAnother(): Exclusive {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {
     const next = last.then(work)
@@ -97,7 +130,7 @@ interface Locks {
 }
 
 /** Web Locks, where there are any: browsers in a secure context, and newer versions of Node. */
-function acrossTabs(name: string): Keeper['alone'] | null {
+function acrossTabs(name: string): Exclusive | null {
   // Not every environment has them, nor their types.
   const { navigator } = globalThis as { navigator?: { locks?: Locks } }
   const locks = navigator?.locks

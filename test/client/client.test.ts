@@ -340,6 +340,91 @@ test('tokens go to no other origin, neither at once nor by a redirect', async (t
   )
 })
 
+/** A fetch whose requests for `/refresh` get no answer, with or without respect for the signal they carry. */
+function silentRefresh(respectsSignal: boolean) {
+  let answerLate: () => void = () => undefined
+  const send: typeof fetch = async (input, init) => {
+    const request = new Request(input, init)
+    if (!request.url.endsWith('/refresh')) return fetch(request)
+    await new Promise<void>((resolve, reject) => {
+      answerLate = resolve
+      if (respectsSignal) request.signal.addEventListener('abort', () => reject(request.signal.reason as Error))
+    })
+    return fetch(new Request(request, { signal: null }))
+  }
+  return { send, answerLate: () => answerLate() }
+}
+
+test('a refresh that gets no answer fails every call that waits for it in time, and a logout forgets the tokens', async () => {
+  for (const respectsSignal of [true, false]) {
+    const storage = inMap()
+    const { send } = silentRefresh(respectsSignal)
+    const { client, email } = await newcomer({ storage, fetch: send, refreshTimeoutMilliseconds: 200 })
+    const { id } = (await server.app.identity.users.findByName(email))!
+    // The access token is refused, and every call asks for a new one.
+    storage.held = { ...storage.held!, accessToken: 'expired', renewAt: 0 }
+    const timedOut = { name: 'TimeoutError' }
+    await Promise.all([
+      assert.rejects(client.fetch('/hello'), timedOut),
+      assert.rejects(client.fetch('/hello'), timedOut),
+      assert.rejects(client.refresh(), timedOut),
+    ])
+    assert.notEqual(storage.held, null)
+    await assert.rejects(client.logout(), timedOut)
+    assert.equal(storage.held, null)
+    assert.equal((await server.app.identity.sessions.list(id)).length, 1)
+  }
+})
+
+test('an answer that comes after a logout gave up waiting for it signs nobody in again', async () => {
+  const storage = inMap()
+  const { send, answerLate } = silentRefresh(false)
+  const { client } = await newcomer({ storage, fetch: send, refreshTimeoutMilliseconds: 100 })
+  await assert.rejects(client.refresh(), { name: 'TimeoutError' })
+  await client.logout()
+  answerLate()
+  // The late answer is dealt with before the next call gets its turn.
+  assert.equal(await client.refresh(), false)
+  assert.equal(storage.held, null)
+})
+
+test('no endpoint follows a redirect, which would take a password or a refresh token elsewhere', async (t) => {
+  const seen: string[] = []
+  const stranger = createServer((request, response) => {
+    seen.push(request.url ?? '')
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  t.after(() => stranger.close())
+  await new Promise((resolve) => stranger.once('listening', resolve))
+  const away = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}` // a TCP socket has a port
+  const mover = createServer((request, response) => {
+    response.writeHead(307, { location: `${away}${request.url ?? ''}` }).end()
+  }).listen(0, '127.0.0.1')
+  t.after(() => mover.close())
+  await new Promise((resolve) => mover.once('listening', resolve))
+  const storage = inMap()
+  storage.held = { accessToken: 'a', refreshToken: 'r', renewAt: Infinity }
+  const client = createIdentityClient({
+    baseUrl: `http://127.0.0.1:${(mover.address() as AddressInfo).port}/account`,
+    storage,
+  })
+  const email = 'ann@example.com'
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => client.register({ email, password }),
+    () => client.login({ email, password }),
+    () => client.refresh(),
+    () => client.changeInfo({ oldPassword: password, newPassword: password }),
+    () => client.info(),
+    () => client.twoFactor(),
+    () => client.endSession('1'),
+    () => client.confirmEmail({ userId: '1', code: '1' }),
+    () => client.resetPassword({ email, resetCode: '1', newPassword: password }),
+    () => client.logout(),
+  ]
+  for (const call of calls) await assert.rejects(call(), TypeError)
+  assert.deepEqual(seen, [])
+})
+
 test('in cookie mode the browser keeps the cookie, and the client nothing', async () => {
   const storage = inMap()
   const { asked, send } = watched()

@@ -67,6 +67,7 @@ export type Signatures = [
         readonly fetch?: typeof globalThis.fetch
         readonly storage?: TokenStorage
         readonly cookies?: boolean
+        readonly refreshTimeoutMilliseconds?: number
       }
     >
   >,
