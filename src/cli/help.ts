@@ -26,7 +26,9 @@ ${columns(commands.map((command) => [usageOf(command), command.about]))}
 
 ${columns(optionRows(sharedOptions))}
 
-Each command tells its own options: fastify-identity <command> --help
+  --version  prints the version of the package
+
+The options of a command: fastify-identity <command> --help
 
 ${environment}`
 }

@@ -1,5 +1,6 @@
 // Reads the arguments, runs one command, prints what it answers, and says how it went by its exit code: 0 done, 1 failed or not found,
 // 2 called wrongly. Never prints a connection string or a secret, not even what was typed in the wrong place.
+import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { DatabaseMissing, InvalidOption, SecretMissing, SecretWrong } from '../errors.js'
 import { confirm } from './confirm.js'
@@ -7,6 +8,7 @@ import { type Call, type Command, type Outcome, type Shell, UsageError } from '.
 import { helpOf, sharedOptions, usageOf } from './help.js'
 import { keyCommands } from './keys.js'
 import { migrateCommand } from './migrate.js'
+import { nearest } from './suggest.js'
 import { jsonLine, printable } from './table.js'
 import { userCommands } from './users.js'
 
@@ -35,6 +37,10 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
 }
 
 async function answer(args: readonly string[], shell: Shell, warn: (message: string) => void): Promise<Outcome> {
+  if (args.length > 0 && args.every((word) => ['--version', '-v', '--json'].includes(word))) {
+    const version = packageVersion()
+    return { json: { version }, text: version }
+  }
   const firstFlag = args.findIndex((word) => word.startsWith('-'))
   const words = args.slice(0, firstFlag === -1 ? 2 : Math.min(firstFlag, 2))
   const command =
@@ -46,7 +52,7 @@ async function answer(args: readonly string[], shell: Shell, warn: (message: str
       return { json: { help: text }, text }
     }
     throw new UsageError(
-      `${group.length > 0 ? 'Name a command' : 'There is no such command'}: fastify-identity --help tells which there are`,
+      `${group.length > 0 ? 'Name a command' : `There is no such command${suggestion(words.join(' '))}`}: fastify-identity --help lists them`,
     )
   }
   const { values, positionals } = parse(command, args.slice(command.name.split(' ').length))
@@ -76,11 +82,26 @@ function parse(command: Command, args: string[]) {
     return parseArgs({ args, options, allowPositionals: true })
   } catch (error) {
     // Of Node's words the first sentence; the rest is advice about positionals.
-    const [reason] = error instanceof Error ? error.message.split(/(?<=')\. |\n/) : []
+    const [reason = 'The arguments cannot be read'] = error instanceof Error ? error.message.split(/(?<=')\. |\n/) : []
+    // The name of the flag without its value, which may be a secret.
+    const unknown = /^Unknown option '--([^'=]*)/.exec(reason)?.[1]
+    const known = unknown === undefined ? null : nearest(unknown, Object.keys(options))
     throw new UsageError(
-      `${reason ?? 'The arguments cannot be read'}: fastify-identity ${command.name} --help tells what it takes`,
+      `${reason}${known === null ? '' : `. Did you mean --${known}?`}: fastify-identity ${command.name} --help tells what it takes`,
     )
   }
+}
+
+function suggestion(typed: string): string {
+  const names = commands.map(({ name }) => name)
+  const name = nearest(typed, names) ?? nearest(typed.split(' ')[0] ?? '', names)
+  return name === null ? '' : `. Did you mean '${name}'?`
+}
+
+function packageVersion(): string {
+  // The package's own file, which npm gives a version.
+  return (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string })
+    .version
 }
 
 function textOf(value: unknown): string | undefined {

@@ -37,6 +37,32 @@ for (const args of misused) {
   })
 }
 
+test('a misspelled command or option is answered with the one nearest to it', async () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['user', 'list'], "There is no such command. Did you mean 'users list'?"],
+    [['list', 'users'], "There is no such command. Did you mean 'users list'?"],
+    [['migrat'], "There is no such command. Did you mean 'migrate'?"],
+    [['migrate', '--shcema', 'x'], 'Did you mean --schema?'],
+    [['users', 'list', '--limt=3'], 'Did you mean --limit?'],
+  ]
+  for (const [args, words] of cases) {
+    const { code, stderr } = await shell(args)
+    assert.equal(code, 2)
+    assert.ok(stderr.includes(words), stderr)
+  }
+})
+
+test('--version prints the version of the package, needs no database, and is JSON with --json', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  for (const flag of ['--version', '-v']) {
+    const { code, stdout } = await shell([flag], { DATABASE_URL: '' })
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `${version}\n` })
+  }
+  assert.deepEqual(JSON.parse((await shell(['--version', '--json'])).stdout), { version })
+})
+
 test('without any database named the command is called wrongly', async () => {
   const { code, stderr } = await shell(['migrate'], { DATABASE_URL: '' })
   assert.equal(code, 2)
