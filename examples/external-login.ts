@@ -6,7 +6,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity from 'fastify-identity'
 import { Kysely, PostgresDialect } from 'kysely'
-import pg from 'pg'
+import { openPool } from './open-pool.js'
 import { serve } from './serve.js'
 
 export interface Provider {
@@ -31,7 +31,7 @@ const example: Provider = {
 const Done = Type.Object({ code: Type.String(), state: Type.String() })
 
 export async function build(database: string, provider = example): Promise<FastifyInstance> {
-  const db = new Kysely<object>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database }) }) })
+  const db = new Kysely<object>({ dialect: new PostgresDialect({ pool: openPool(database) }) })
   const app = Fastify()
   await app.register(cookie)
   await app.register(identity, { prefix: '/account', database: db, endpoints: { register: false } })

@@ -3,7 +3,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type User } from 'fastify-identity'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
-import pg from 'pg'
+import { openPool } from './open-pool.js'
 import { serve } from './serve.js'
 
 interface Tables {
@@ -12,7 +12,7 @@ interface Tables {
 }
 
 export async function build(database: string, seats = 100): Promise<FastifyInstance> {
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database }) }) })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: openPool(database) }) })
   await db.schema
     .createTable('seats')
     .ifNotExists()

@@ -3,7 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity from 'fastify-identity'
 import { Kysely, PostgresDialect } from 'kysely'
-import pg from 'pg'
+import { openPool } from './open-pool.js'
 import { serve } from './serve.js'
 
 interface Tables {
@@ -13,7 +13,7 @@ interface Tables {
 const Founding = Type.Object({ company: Type.String({ minLength: 1 }), email: Type.String(), password: Type.String() })
 
 export async function build(database: string): Promise<FastifyInstance> {
-  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: database }) }) })
+  const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: openPool(database) }) })
   await db.schema
     .createTable('companies')
     .ifNotExists()

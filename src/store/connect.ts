@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { Clock } from '../clock.js'
 import { DatabaseMissing, InvalidOption } from '../errors.js'
 import { over } from './dialect.js'
-import { guardPool, limits, noLimits } from './pool.js'
+import { guardPool, limits, listenTo, noLimits } from './pool.js'
 import type { Tables } from './schema.js'
 import { Texts } from './statement-texts.js'
 import type { Db } from './transaction.js'
@@ -56,28 +56,26 @@ export function connect(
     ? { pool: option, config: null }
     : openPool({ ...limits, ...poolConfig(option, environment) })
   const owned = config !== null
-  // What a pool does with connections that die idle; a host's own listener is enough.
-  const listens = owned || pool.listenerCount('error') === 0
-  if (listens) pool.on('error', onError)
+  const stopReports = listenTo(pool, onError)
   let closing: Promise<void> | undefined
-  const kysely = over(guardPool(pool, onError, { isOurs: owned }), schema, ours.texts)
+  const kysely = over(guardPool(pool, { isOurs: owned }), schema, ours.texts)
   return {
     ...ours,
     kysely,
     pool,
     async withoutTimeLimits(work) {
-      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, onError, { queryTimeout: 0 }), schema) })
+      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, { queryTimeout: 0 }), schema) })
       const patient = new pg.Pool({ ...config, ...noLimits, max: 2 })
-      patient.on('error', onError)
+      listenTo(patient, onError)
       try {
-        return await work({ ...ours, kysely: over(guardPool(patient, onError, { isOurs: true }), schema) })
+        return await work({ ...ours, kysely: over(guardPool(patient, { isOurs: true }), schema) })
       } finally {
         await patient.end()
       }
     },
     async close() {
       if (owned) await (closing ??= pool.end())
-      else if (listens) pool.off('error', onError)
+      else stopReports()
     },
   }
 }

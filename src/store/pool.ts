@@ -38,13 +38,45 @@ export interface GuardOptions {
 }
 
 /**
- * Puts bounds and listeners around a pool's connections. Limits that the pool sets itself stay.
+ * Listens to the errors of a pool and of each of its connections, from the moment a connection was made: an error without a listener ends
+ * the process. pg-pool listens while a connection is idle. It stops when it hands one out, and an error in the same packet as the last
+ * message of the handshake comes before anyone who awaits the connection can listen.
  *
- * @param onError hears of connections that are lost while in use; a pool tells nobody, and a client without a listener ends the process
+ * @param onError gets each error once
+ * @returns stops the reports, and goes on listening: a pool of the host's outlives us, with connections that we caused
+ */
+export function listenTo(pool: pg.Pool, onError: (error: Error) => void): () => void {
+  const reported = new WeakSet<Error>()
+  let isReporting = true
+  const report = (error: Error) => {
+    // The error of an idle connection comes from the connection, and again from the pool.
+    if (!isReporting || reported.has(error)) return
+    reported.add(error)
+    onError(error)
+  }
+  const listen = (client: pg.PoolClient) => {
+    if (!client.listeners('error').includes(report)) client.on('error', report)
+  }
+  pool.on('connect', listen)
+  // A connection that is older than this registration. pg-pool emits this in the same step in which it stops listening itself.
+  pool.on('acquire', listen)
+  pool.on('error', report)
+  return () => {
+    isReporting = false
+    pool.off('connect', listen)
+    pool.off('acquire', listen)
+    pool.off('error', report)
+    if (!pool.listeners('error').includes(ignore)) pool.on('error', ignore)
+  }
+}
+
+const ignore = () => undefined
+
+/**
+ * Puts bounds around a pool's connections, to which somebody listens (see `listenTo`). Limits that the pool sets itself stay.
  */
 export function guardPool(
   pool: pg.Pool,
-  onError: (error: Error) => void,
   { isOurs = false, queryTimeout = pool.options.query_timeout ?? limits.query_timeout }: GuardOptions = {},
 ): GuardedPool {
   const begin = isOurs ? beginWithin(pool.options) : 'begin'
@@ -63,7 +95,6 @@ export function guardPool(
   return {
     async connect() {
       const client = await checkOut()
-      client.on('error', onError)
       let broken: Error | null = null
       return {
         async query(text, values, name) {
@@ -86,7 +117,6 @@ export function guardPool(
           }
         },
         release() {
-          client.off('error', onError)
           client.release(broken !== null)
         },
       }

@@ -1,8 +1,10 @@
 // One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and orders of the host's
 // administrator by message. Real time, and argon2id at its cheapest.
 import Fastify from 'fastify'
+import pg from 'pg'
 import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'
 import { cheapHasher } from './instances.js'
+import type { HostSettings } from './processes.js'
 
 export interface Order {
   readonly id: number
@@ -12,7 +14,14 @@ export interface Order {
 
 const given = JSON.parse(process.env.IDENTITY_OPTIONS ?? '{}') as IdentityOptions // written by processes.ts
 const app = Fastify({ forceCloseConnections: true })
-await app.register(identity, { ...given, password: { hasher: cheapHasher } })
+const { ownPool = false } = JSON.parse(process.env.HOST_SETTINGS ?? '{}') as HostSettings
+// JSON carries a connection string only.
+const pool = ownPool ? new pg.Pool({ connectionString: given.database as string }) : undefined
+await app.register(identity, {
+  ...given,
+  ...(pool === undefined ? {} : { database: pool }),
+  password: { hasher: cheapHasher },
+})
 app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
 
 async function userOf(name: string): Promise<User> {

@@ -26,6 +26,13 @@ export interface InstanceProcess {
   call(method: string, path: string, by?: Credential, json?: object): Promise<ProcessAnswer>
   /** Has the host's administrator do something; see instance-process.ts. */
   order(name: Order['name'], about?: string): Promise<unknown>
+  /** Its exit code, or the signal that ended it; null while it runs. */
+  ended(): number | NodeJS.Signals | null
+}
+
+export interface HostSettings {
+  /** The host opens the pool and passes it to option `database`. */
+  readonly ownPool?: boolean
 }
 
 /** @param options of the plugin, as far as JSON can say them */
@@ -40,12 +47,16 @@ export async function startProcesses(
   return processes
 }
 
-export async function startProcess(t: TestContext, options: IdentityOptions): Promise<InstanceProcess> {
+export async function startProcess(
+  t: TestContext,
+  options: IdentityOptions,
+  host: HostSettings = {},
+): Promise<InstanceProcess> {
   const child = fork(fileURLToPath(import.meta.resolve('./instance-process.js')), {
-    env: { PATH: process.env.PATH, IDENTITY_OPTIONS: JSON.stringify(options) },
+    env: { PATH: process.env.PATH, IDENTITY_OPTIONS: JSON.stringify(options), HOST_SETTINGS: JSON.stringify(host) },
   })
   t.after(async () => {
-    if (child.exitCode !== null) return
+    if (child.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, 'exit')
     child.disconnect()
     await exit
@@ -60,6 +71,7 @@ export async function startProcess(t: TestContext, options: IdentityOptions): Pr
   let last = 0
   return {
     url,
+    ended: () => child.exitCode ?? child.signalCode,
     async call(method, path, { token, cookie } = {}, json) {
       const response = await fetch(`${url}${path}`, {
         method,

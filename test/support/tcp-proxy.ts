@@ -18,6 +18,10 @@ export interface TcpProxy {
   forsake(): void
   /** The next statement that matches reaches the server; its answer never comes, the connection is cut instead. */
   loseAnswerTo(pattern: RegExp): void
+  /** While it is true, each new connection dies of pg_terminate_backend in the packet that says that it is ready. */
+  killsNewborn: boolean
+  /** Connections that died so. */
+  readonly killed: number
   /** The statements that passed since the last `forget`. */
   readonly statements: readonly string[]
   forget(): void
@@ -36,6 +40,8 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   let statements: string[] = []
   let isHeld = false
   let losing: RegExp | null = null
+  let killsNewborn = false
+  let killed = 0
   let listener: Server = await listen(0)
   const { port } = listener.address() as AddressInfo // a TCP server that listens has an address of this kind
 
@@ -66,9 +72,22 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       read(chunk)
       pair.server.write(chunk)
     })
+    let handshake: Buffer | null = killsNewborn ? Buffer.alloc(0) : null
     pair.server.on('data', (chunk) => {
-      if (isDeaf) end()
-      else client.write(chunk)
+      if (isDeaf) return end()
+      if (handshake === null) {
+        client.write(chunk)
+        return
+      }
+      handshake = Buffer.concat([handshake, chunk])
+      if (!handshake.subarray(-readyForQuery.length).equals(readyForQuery)) {
+        // What was asked meanwhile (a password) must be seen to be answered.
+        client.write(chunk)
+        handshake = handshake.subarray(-readyForQuery.length)
+        return
+      }
+      killed++
+      client.end(Buffer.concat([chunk, terminated]))
     })
     if (isHeld) hold(pair)
   }
@@ -121,6 +140,15 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     loseAnswerTo(pattern) {
       losing = pattern
     },
+    get killsNewborn() {
+      return killsNewborn
+    },
+    set killsNewborn(value) {
+      killsNewborn = value
+    },
+    get killed() {
+      return killed
+    },
     get statements() {
       return statements
     },
@@ -129,6 +157,27 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     },
     close: stopListening,
   }
+}
+
+const readyForQuery = Buffer.from('Z\0\0\0\x05I', 'latin1')
+
+// ErrorResponse: type, length, fields of a letter and a text, a zero byte.
+const terminated = errorResponse({
+  S: 'FATAL',
+  V: 'FATAL',
+  C: '57P01',
+  M: 'terminating connection due to administrator command',
+})
+
+function errorResponse(fields: Readonly<Record<string, string>>): Buffer {
+  const body = Buffer.from(
+    Object.entries(fields)
+      .map(([letter, text]) => `${letter}${text}\0`)
+      .join('') + '\0',
+  )
+  const head = Buffer.from('E\0\0\0\0', 'latin1')
+  head.writeInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body])
 }
 
 // A frontend's bytes: a start message (length, version, …) that asks for no TLS, then messages of type, length, body.
