@@ -3,15 +3,10 @@ export { identity as default, identity, type Identity, identityRoutes, type Iden
 export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
 export type { Requirements } from './http/requirements.js'
 export type { SignInAnswers } from './http/sign-in-answers.js'
-export type {
-  AuthorizationOptions,
-  BearerOptions,
-  CookieOptions,
-  IdentityOptions,
-  Operation,
-  PasswordSettings,
-  UserSettings,
-} from './options.js'
+export type { IdentityOptions } from './options.js'
+export type { AuthorizationOptions, BearerOptions, CookieOptions } from './http/options.js'
+export type { Operation } from './routes/options.js'
+export type { PasswordSettings, UserSettings } from './accounts/users/options.js'
 export type { Principal, Scheme } from './http/principal.js'
 export type { SessionManager } from './accounts/sessions/session-manager.js'
 export type {
@@ -22,8 +17,17 @@ export type {
   SignInResult,
   SignedIn,
 } from './accounts/sign-in/sign-in-manager.js'
-export type { ChangeName, HookEvent, HookName, Hooks, IdentityEmitter, IdentityEvents } from './accounts/users/hooks.js'
-export type { CodeLifetimes, CredentialManager } from './accounts/credentials/password-and-email.js'
+export type {
+  ChangeName,
+  Hook,
+  HookEvent,
+  HookName,
+  Hooks,
+  IdentityEmitter,
+  IdentityEvents,
+} from './accounts/users/hooks.js'
+export type { CredentialManager } from './accounts/credentials/password-and-email.js'
+export type { CodeLifetimes } from './accounts/credentials/options.js'
 export type { KeyInfo, KeyManager } from './accounts/keys/key-manager.js'
 export type { MailManager } from './accounts/mail/outbox.js'
 export type { HostSignIn, SessionOptions } from './accounts/sign-in/sign-in-steps.js'

@@ -30,6 +30,7 @@ const layers: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'ids.ts': 0,
   'absent.ts': 0,
+  'option-schema.ts': 0,
 }
 
 // The folders of src/accounts/ from top to bottom: one imports from itself and from those below it.

@@ -12,7 +12,8 @@ import { usageOf } from '../src/cli/help.js'
 import { commands } from '../src/cli/run.js'
 import * as errors from '../src/errors.js'
 import { requirementsOf } from '../src/http/authorize.js'
-import { hasherSchema, optionsSchema, resolveOptions } from '../src/options.js'
+import { optionsSchema, resolveOptions } from '../src/options.js'
+import { hasherOptions } from '../src/passwords/options.js'
 import * as testing from '../src/testing/index.js'
 import { costOf, limitsOf, thisMachine } from '../src/passwords/hasher-options.js'
 import { startApp } from './support/app.js'
@@ -92,7 +93,7 @@ function at(object: unknown, path: string): unknown {
 }
 
 test('every option is a row of the README, and every row an option', () => {
-  const known = [...leavesOf(optionsSchema), ...leavesOf(hasherSchema).map((name) => `password.hasher.${name}`)]
+  const known = [...leavesOf(optionsSchema), ...leavesOf(hasherOptions).map((name) => `password.hasher.${name}`)]
   assert.deepEqual(sorted(options.flatMap(([option]) => codes(option!))), sorted(known))
 })
 

@@ -1,31 +1,15 @@
 // What an operator may set about hashing, checked once: the cost of argon2id and the limits of the queue.
 import { availableParallelism } from 'node:os'
 import { InvalidOption } from '../errors.js'
+import { complete } from '../option-schema.js'
 import { bounds, type Argon2Cost } from './formats.js'
+import { hasherOptions, type HasherOptions } from './options.js'
 import type { QueueLimits } from './queue.js'
 
-/** How long the line in front of hashing may become. */
-export interface HasherQueueOptions {
-  /**
-   * Hashes in flight. Default half the cores, at least 1. Hashing shares libuv's pool with files and DNS, so two of its
-   * UV_THREADPOOL_SIZE threads (4 unless set) stay free: a larger number is lowered by default and refused when set.
-   */
-  readonly maxConcurrent?: number
-  /** Waiting beyond those in flight; more are refused with HasherBusy. Default 128 × `maxConcurrent`. */
-  readonly maxQueue?: number
-  /** Longest wait in seconds before a place in flight, then HasherBusy. Default 3. */
-  readonly maxWaitSeconds?: number
-}
+export type { HasherOptions }
 
-/** The cost of new hashes and the line in front of them. A stored hash of another cost still verifies and asks to be rehashed. */
-export interface HasherOptions extends HasherQueueOptions {
-  /** argon2id's m in KiB, 8 × `parallelism` to 262144. Default 19456 (OWASP). */
-  readonly memoryKiB?: number
-  /** argon2id's t, 1 to 10. Default 2. */
-  readonly iterations?: number
-  /** argon2id's p, 1 to 4. Default 1. */
-  readonly parallelism?: number
-}
+/** The settings of the queue alone, for a hasher of the host's. */
+export type HasherQueueOptions = Pick<HasherOptions, 'maxConcurrent' | 'maxQueue' | 'maxWaitSeconds'>
 
 /** What this machine allows: cores, and threads of libuv's pool that hashing may hold. */
 export interface Machine {
@@ -34,7 +18,8 @@ export interface Machine {
 }
 
 /** The cost, with defaults. Throws InvalidOption for one that could be written but not read again. */
-export function costOf({ memoryKiB = 19_456, iterations = 2, parallelism = 1 }: HasherOptions): Argon2Cost {
+export function costOf(options: HasherOptions): Argon2Cost {
+  const { memoryKiB, iterations, parallelism } = complete(hasherOptions, options)
   expectWhole('parallelism', parallelism, 1, bounds.parallelism)
   expectWhole('iterations', iterations, 1, bounds.iterations)
   expectWhole('memoryKiB', memoryKiB, 8 * parallelism, bounds.memoryKiB)
@@ -49,7 +34,7 @@ export function limitsOf(
 ): QueueLimits {
   const maxConcurrent = options.maxConcurrent ?? Math.max(1, Math.min(Math.floor(cores / 2), hashingThreads))
   const maxQueue = options.maxQueue ?? 128 * maxConcurrent
-  const maxWaitSeconds = options.maxWaitSeconds ?? 3
+  const { maxWaitSeconds } = complete(hasherOptions, options)
   expectWhole('maxConcurrent', maxConcurrent, 1, most, ', or raise UV_THREADPOOL_SIZE to two more than you want')
   expectWhole('maxQueue', maxQueue, 0, 1_000_000)
   if (!(maxWaitSeconds > 0 && maxWaitSeconds <= 600)) {

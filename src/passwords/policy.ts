@@ -1,50 +1,21 @@
 // What a new password must look like: the reference's PasswordValidator, its codes in its order, and an upper bound that it lacks.
 // Asked before anything is hashed, never at sign-in. Knows no list of common passwords; that is a validator of the host.
 import type { Failure } from '../errors.js'
+import { complete, type Preset, type Resolved } from '../option-schema.js'
+import { passwordRules } from './options.js'
 
-/** Option `password`, as far as it describes passwords. */
-export interface PasswordOptions {
-  /** Fewest UTF-16 units, as in the reference: an emoji counts as two. Default 6. */
-  readonly requiredLength?: number
-  /** Count `requiredLength` in Unicode code points instead (NIST SP 800-63B-4 §3.1.1.2). Preset `hardened` sets it. Default false. */
-  readonly countCodePoints?: boolean
-  /** Fewest different UTF-16 units; 0 asks for none. Default 1. */
-  readonly requiredUniqueChars?: number
-  /** At least one of 0-9. Default true. */
-  readonly requireDigit?: boolean
-  /** At least one of a-z. Default true. */
-  readonly requireLowercase?: boolean
-  /** At least one of A-Z. Default true. */
-  readonly requireUppercase?: boolean
-  /** At least one character outside 0-9, a-z, A-Z; letters of other alphabets count. Default true. */
-  readonly requireNonAlphanumeric?: boolean
-  /** Most Unicode code points. Default 512. More than 4,096 bytes of UTF-8 are refused whatever is set here. */
-  readonly maxLength?: number
+/** The rules for new passwords, complete. */
+export type PasswordRules = Resolved<typeof passwordRules.properties> & {
+  /** Whether `requiredLength` counts Unicode code points rather than UTF-16 code units: preset `hardened` does. */
+  readonly countCodePoints: boolean
 }
 
-export type PasswordRules = Readonly<Required<PasswordOptions>>
+/** The rules of a preset, with the host's own before them (NIST SP 800-63B-4 §3.1.1.2: length counts, composition does not). */
+export function rulesOf(given: object | undefined, preset: Preset): PasswordRules {
+  return Object.freeze({ ...complete(passwordRules, given, preset), countCodePoints: preset === 'hardened' })
+}
 
-export const passwordDefaults: PasswordRules = Object.freeze({
-  requiredLength: 6,
-  countCodePoints: false,
-  requiredUniqueChars: 1,
-  requireDigit: true,
-  requireLowercase: true,
-  requireUppercase: true,
-  requireNonAlphanumeric: true,
-  maxLength: 512,
-})
-
-/** Preset `hardened`: length counts, composition does not (NIST SP 800-63B-4 §3.1.1.2). */
-export const hardenedPasswordDefaults: PasswordRules = Object.freeze({
-  ...passwordDefaults,
-  requiredLength: 15,
-  countCodePoints: true,
-  requireDigit: false,
-  requireLowercase: false,
-  requireUppercase: false,
-  requireNonAlphanumeric: false,
-})
+export const passwordDefaults: PasswordRules = rulesOf(undefined, 'aspnet')
 
 /** No password is longer, in bytes of UTF-8. The hasher refuses to work on one. */
 export const maxPasswordBytes = 4096

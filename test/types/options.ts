@@ -1,7 +1,7 @@
 // What `register` takes, member by member. A change of a public signature fails here first.
 /* eslint-disable @typescript-eslint/no-explicit-any -- a host's tables are the host's */
 import type { EventEmitter } from 'node:events'
-import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { RegisterOptions, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { TObject } from '@sinclair/typebox'
 import type { Kysely, Transaction } from 'kysely'
 import type pg from 'pg'
@@ -87,6 +87,8 @@ export type Options = [
         keys?: readonly { id: string; secret: string }[]
         errors?: ErrorDescriber
         clock?: Clock
+        logLevel?: NonNullable<RegisterOptions['logLevel']>
+        logSerializers?: NonNullable<RegisterOptions['logSerializers']>
       }
     >
   >,

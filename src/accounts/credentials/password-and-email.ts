@@ -9,11 +9,7 @@ import { isMarkOf } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
 import { attemptKeyOf, provesUnderThrottle } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
-
-export interface CodeLifetimes {
-  readonly confirmEmailSeconds: number
-  readonly resetPasswordSeconds: number
-}
+import type { CodeLifetimes } from './options.js'
 
 /** Passwords, addresses and the codes that change them. */
 export interface CredentialManager {

@@ -23,12 +23,9 @@ import {
 } from '../users/change-user.js'
 import { type AuthenticationTokenManager, createAuthenticationTokenManager } from '../credentials/external-tokens.js'
 import { type ClaimManager, createClaimManager } from '../roles/user-claims.js'
-import {
-  type CodeLifetimes,
-  createCredentialManager,
-  type CredentialManager,
-} from '../credentials/password-and-email.js'
+import { createCredentialManager, type CredentialManager } from '../credentials/password-and-email.js'
 import { createDirectory, type Directory } from '../users/list-users.js'
+import type { CodeLifetimes } from '../credentials/options.js'
 import { createLockoutManager, type LockoutManager } from '../credentials/lockout.js'
 import { createLoginManager, type LoginManager } from '../credentials/external-logins.js'
 import { createMembershipManager, type MembershipManager } from '../roles/user-roles.js'

@@ -1,25 +1,12 @@
 // What a host is told of changes: hooks inside the transaction, whose failure undoes the change, and events after commit, whose failure
 // changes nothing.
+import { type Static, Type } from '@sinclair/typebox'
 import type { EventEmitter } from 'node:events'
+import { callback, closed } from '../../option-schema.js'
 import type { Db, Transaction, Trx } from '../../store/transaction.js'
 import type { User } from './user.js'
 
-/** The changes that hooks and events are named after. */
-export const hookNames = [
-  'userCreating',
-  'userCreated',
-  'userUpdated',
-  'userDeleting',
-  'passwordChanged',
-  'passwordReset',
-  'emailConfirmed',
-  'emailChanged',
-  'twoFactorEnabled',
-  'twoFactorDisabled',
-] as const
-
-export type HookName = (typeof hookNames)[number]
-
+/** The argument of a hook. */
 export interface HookEvent {
   /** The user as it will be; as it is, in `userDeleting`. A copy: changing it changes nothing. */
   readonly user: User
@@ -28,11 +15,48 @@ export interface HookEvent {
   readonly trx: Transaction<any>
 }
 
+/** A function that is awaited inside the transaction of a change; one that throws rolls it back. */
+export type Hook = (event: HookEvent) => void | Promise<void>
+
+const hook = () => Type.Optional(callback<Hook>())
+
+export const hookOptions = Type.Object(
+  {
+    /** Before a new user is written. @default none */
+    userCreating: hook(),
+    /** After a new user is written. @default none */
+    userCreated: hook(),
+    /** After another change of a user is written: name, address, phone number, profile or lockout. @default none */
+    userUpdated: hook(),
+    /** Before a user is deleted; `user` is the user as it is. @default none */
+    userDeleting: hook(),
+    /** After a user has changed their password, or the host has set one. @default none */
+    passwordChanged: hook(),
+    /** After a password was reset by a mailed code. @default none */
+    passwordReset: hook(),
+    /** After an e-mail address was confirmed. @default none */
+    emailConfirmed: hook(),
+    /** After an e-mail address was changed. @default none */
+    emailChanged: hook(),
+    /** After the second factor was switched on. @default none */
+    twoFactorEnabled: hook(),
+    /** After the second factor was switched off. @default none */
+    twoFactorDisabled: hook(),
+  },
+  closed,
+)
+
 /**
- * Awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500 reaches the client with its
- * message, any other one as a 500. `userCreating` comes before the row is written, the others after it.
+ * Option `hooks`. A hook is awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500
+ * reaches the client with its message, any other one as a 500.
  */
-export type Hooks = { readonly [Name in HookName]?: (event: HookEvent) => void | Promise<void> }
+export type Hooks = Readonly<Static<typeof hookOptions>>
+
+/** The name of a hook. */
+export type HookName = keyof Hooks
+
+/** The names of all hooks. */
+export const hookNames = Object.keys(hookOptions.properties) as readonly HookName[] // Object.keys loses the names
 
 /** The changes that have an event of the hook's name. */
 export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>

@@ -1,0 +1,69 @@
+// What a schema cannot say about origins, pages and the cookie.
+import { InvalidOption } from '../errors.js'
+import type { Resolved } from '../option-schema.js'
+import type { httpOptions } from './options.js'
+
+/** An origin: scheme, host and port, nothing else. @throws FST_IDENTITY_INVALID_OPTION */
+export function origin(option: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.hash !== '' ||
+    url.username !== '' ||
+    url.password !== ''
+  ) {
+    throw new InvalidOption(
+      option,
+      'is not an origin',
+      'Write scheme, host and port only, for example https://api.example.com',
+    )
+  }
+  return url
+}
+
+/** The absolute URL of a page, or null. @throws FST_IDENTITY_INVALID_OPTION */
+export function page(option: string, text: string | undefined): string | null {
+  if (text === undefined) return null
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new InvalidOption(
+      option,
+      'is not an absolute URL',
+      'Write it whole, for example https://app.example.com/confirm',
+    )
+  }
+  return text
+}
+
+/** The origins that may send unsafe requests with the cookie. @throws FST_IDENTITY_INVALID_OPTION */
+export function trustedOrigins(list: readonly string[], publicUrl: URL | null): ReadonlySet<string> {
+  if (list.includes('*'))
+    throw new InvalidOption(
+      'csrf.trustedOrigins',
+      'contains *',
+      'Name each origin, for example https://app.example.com',
+    )
+  const origins = list.map((text) => origin('csrf.trustedOrigins', text).origin)
+  return new Set(publicUrl === null ? origins : [publicUrl.origin, ...origins])
+}
+
+/** @throws FST_IDENTITY_INVALID_OPTION for attributes that a browser would refuse together */
+export function checkCookie(cookie: Resolved<typeof httpOptions.properties>['cookie'], decorator: string): void {
+  if (cookie.sameSite === 'none' && cookie.secure === false) {
+    throw new InvalidOption(
+      'cookie.sameSite',
+      "'none' needs a secure cookie",
+      "Set cookie.secure to true, or sameSite to 'lax'",
+    )
+  }
+  const name = cookie.name ?? decorator
+  if (name.startsWith('__Host-') && (cookie.domain !== null || cookie.path !== '/' || cookie.secure === false)) {
+    throw new InvalidOption(
+      'cookie.name',
+      "starts with '__Host-', which allows no domain, no path but / and no insecure cookie",
+      'Choose another name',
+    )
+  }
+}
