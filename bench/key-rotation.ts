@@ -7,7 +7,7 @@ import { Agent, request } from 'node:http'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { startPostgres } from '../examples/postgres.js'
+import { startPostgres } from '../src/development/postgres.js'
 
 interface Pair {
   readonly accessToken: string

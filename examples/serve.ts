@@ -2,7 +2,7 @@
 // gone afterwards; PORT says where to listen. Imported by a test, an example only lends its build function.
 import { realpathSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
-import { startPostgres } from './postgres.js'
+import { startPostgres } from 'fastify-identity/development'
 
 export async function serve(meta: ImportMeta, build: (database: string) => Promise<FastifyInstance>): Promise<void> {
   const [, program] = process.argv

@@ -2,7 +2,7 @@
 // to listen. Ctrl-C stops the server, then the database; a second Ctrl-C does not wait.
 import { join, relative } from 'node:path'
 import { buildApp } from './app.js'
-import { startPostgres } from './postgres.js'
+import { startPostgres } from 'fastify-identity/development'
 import { story } from './story.js'
 
 const project = join(import.meta.dirname, '../..')

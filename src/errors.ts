@@ -64,7 +64,14 @@ export const InvalidOption = createError<[option: string, problem: string, remed
 /** No database is named. Thrown by `register`. */
 export const DatabaseMissing = createError<[]>(
   'FST_IDENTITY_DATABASE_MISSING',
-  "Option 'database' is missing. Set the environment variable DATABASE_URL (or PGHOST and PGDATABASE), or pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance",
+  "Option 'database' is missing. Set the environment variable DATABASE_URL (or PGHOST and PGDATABASE), or pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance. For development, fastify-identity/development starts a Postgres",
+  500,
+)
+
+/** Something for development was called where NODE_ENV is `production`. Thrown by `startPostgres` of `fastify-identity/development`. */
+export const NotForProduction = createError<[name: string]>(
+  'FST_IDENTITY_NOT_FOR_PRODUCTION',
+  "'%s' is for development and NODE_ENV is 'production'. Set the environment variable DATABASE_URL to your own Postgres",
   500,
 )
 

@@ -13,6 +13,7 @@ const layers: Readonly<Record<string, number>> = {
   cli: 6,
   client: 6,
   testing: 6,
+  development: 6,
   'index.ts': 5,
   'plugin.ts': 5,
   'compose.ts': 5,
@@ -169,7 +170,7 @@ test('a migration imports Kysely and other migrations only', () => {
 
 test('cryptography stays in tokens, passwords and two-factor', () => {
   assert.deepEqual(
-    outside(['tokens', 'passwords', 'two-factor'], (target) =>
+    outside(['tokens', 'passwords', 'two-factor', 'development'], (target) =>
       ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target)),
     ),
     [],
@@ -181,7 +182,7 @@ test('no file or folder is a drawer for odds and ends, and no folder but routes 
     sources.filter((file) => /(^|\/)(utils?|helpers?|common|types?|shared|lib)\b/.test(file.slice('src/'.length))),
     [],
   )
-  const entries = ['src/index.ts', 'src/client/index.ts', 'src/testing/index.ts']
+  const entries = ['src/index.ts', 'src/client/index.ts', 'src/development/index.ts', 'src/testing/index.ts']
   assert.deepEqual(
     sources.filter((file) => file.endsWith('/index.ts') && ![...entries, 'src/routes/index.ts'].includes(file)),
     [],

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { run } from 'node:test'
 import { spec, tap } from 'node:test/reporters'
-import { startPostgres } from '../examples/postgres.js'
+import { startPostgres } from '../src/development/postgres.js'
 
 const folder = import.meta.dirname
 const parts = process.argv.slice(2)

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
-import { startPostgres } from '../../examples/postgres.js'
+import { startPostgres } from '../../src/development/postgres.js'
 import {
   type Answer,
   guarded,

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
-import { serverUser } from '../../examples/postgres-binaries.js'
+import { serverUser } from '../../src/development/postgres-binaries.js'
 
 /** Where the program lies; null where it is not installed. */
 export function findPgbouncer(): string | null {

@@ -2,7 +2,7 @@
 // made is removed when nothing of it runs any more, after its own after hooks; a removal that came earlier would cut open connections.
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { startPostgres } from '../../examples/postgres.js'
+import { startPostgres } from '../../src/development/postgres.js'
 
 const leftovers: string[] = []
 const external = process.env.DATABASE_URL

