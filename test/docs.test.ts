@@ -1,8 +1,8 @@
-// The documents held against the code: each table of README.md against what it lists, its code against the package's types, and every
-// file that a document names against the folder. Nothing is left out by a list of exceptions.
+// The documents compared with the code: each table with what it lists, and each piece of code with the package's types. There is no list of
+// exceptions. Links are test/docs/links.test.ts; the commands of the README are run by test/docs/readme.test.ts.
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import type { RouteOptions } from 'fastify'
 import pg from 'pg'
@@ -20,16 +20,15 @@ import { startApp } from './support/app.js'
 import { freshDatabase } from './support/postgres.js'
 
 const project = join(import.meta.dirname, '../..')
-const readme = readFileSync(join(project, 'README.md'), 'utf8')
 const documents = ['', 'docs/'].flatMap((folder) =>
   readdirSync(join(project, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => folder + name),
 )
 
-/** The cells of the table whose first heading is `heading`, without its two heading lines. */
-function tableOf(heading: string): string[][] {
-  const lines = readme.split('\n')
+/** The cells of the tables of a page of docs/ whose first heading is `heading`, without their two heading lines. */
+function tableOf(page: string, heading: string): string[][] {
+  const lines = readFileSync(join(project, 'docs', page), 'utf8').split('\n')
   const starts = lines.flatMap((line, index) => (cellsOf(line)[0] === heading ? [index] : []))
   return starts.flatMap((start) => {
     const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'))
@@ -46,7 +45,8 @@ function cellsOf(line: string): string[] {
     : []
 }
 
-const options = tableOf('option')
+const options = tableOf('options.md', 'option')
+const members = [...tableOf('guards.md', 'member'), ...tableOf('app-identity.md', 'member')]
 
 /** What stands in backticks. */
 function codes(cell: string): string[] {
@@ -92,12 +92,12 @@ function at(object: unknown, path: string): unknown {
     )
 }
 
-test('every option is a row of the README, and every row an option', () => {
+test('every option is a row of docs/options.md, and every row an option', () => {
   const known = [...leavesOf(optionsSchema), ...leavesOf(hasherOptions).map((name) => `password.hasher.${name}`)]
   assert.deepEqual(sorted(options.flatMap(([option]) => codes(option!))), sorted(known))
 })
 
-test('the README states the default of every option that has a plain one', () => {
+test('docs/options.md states the default of every option that has a plain one', () => {
   const { maxWaitSeconds } = limitsOf({}, thisMachine())
   const resolved = resolveOptions({}, {})
   const hasher = { ...costOf({}), maxWaitSeconds }
@@ -124,7 +124,7 @@ function membersOf(schema: Schema | undefined): string[] {
   )
 }
 
-test('every route of the plugin is a row of the README, with its caller, input and answer', async (t) => {
+test('every route of the plugin is a row of docs/endpoints.md, with its caller, input and answer', async (t) => {
   const routes: RouteOptions[] = []
   const plugin = await startApp({
     identity: { prefix: '' },
@@ -145,7 +145,7 @@ test('every route of the plugin is a row of the README, with its caller, input a
       answer: membersOf(answer.items ?? answer),
     }
   })
-  const stated = tableOf('route').map(([route, caller, query, body, answer]) => ({
+  const stated = tableOf('endpoints.md', 'route').map(([route, caller, query, body, answer]) => ({
     route: codes(route!)[0]!,
     caller: caller!,
     query: codes(query!),
@@ -163,22 +163,22 @@ const thrown = Object.values(errors as Record<string, unknown>)
   .filter(isThrown)
   .map((Constructor) => new Constructor('one', 'two', 'three'))
 
-test('everything that the testing entry point gives is a row of the README', () => {
+test('everything that the testing entry point gives is a row of docs/testing.md', () => {
   assert.deepEqual(
-    tableOf('of the entry point').map(([name]) => codes(name!)[0]),
+    tableOf('testing.md', 'of the entry point').map(([name]) => codes(name!)[0]),
     Object.keys(testing).sort(),
   )
 })
 
-test('every command of the bin is a row of the README, with its flags', () => {
+test('every command of the bin is a row of docs/cli.md, with its flags', () => {
   assert.deepEqual(
-    tableOf('command').map(([command, flags]) => [...codes(command!), ...codes(flags!)]),
+    tableOf('cli.md', 'command').map(([command, flags]) => [...codes(command!), ...codes(flags!)]),
     commands.map((command) => [usageOf(command), ...Object.keys(command.options ?? {}).map((name) => `--${name}`)]),
   )
 })
 
-test('every error that is thrown is a row of the README, with its status and a remedy', () => {
-  const rows = tableOf('code').filter(([code]) => codes(code!)[0]!.startsWith('FST_IDENTITY_'))
+test('every error that is thrown is a row of docs/errors.md, with its status and a remedy', () => {
+  const rows = tableOf('errors.md', 'code').filter(([code]) => codes(code!)[0]!.startsWith('FST_IDENTITY_'))
   assert.deepEqual(
     sorted(rows.map(([code, status]) => `${codes(code!)[0]!} ${status!}`)),
     sorted(thrown.map(({ code, statusCode }) => `${code} ${statusCode}`)),
@@ -189,8 +189,8 @@ test('every error that is thrown is a row of the README, with its status and a r
   )
 })
 
-test('every code in answers is a row of the README, in its words', () => {
-  const rows = tableOf('code').filter(([code]) => !codes(code!)[0]!.startsWith('FST_IDENTITY_'))
+test('every code in answers is a row of docs/errors.md, in its words', () => {
+  const rows = tableOf('errors.md', 'code').filter(([code]) => !codes(code!)[0]!.startsWith('FST_IDENTITY_'))
   assert.deepEqual(
     sorted(rows.map(([code, message]) => `${codes(code!)[0]!}: ${message!}`)),
     sorted(errors.errorCodes.map((code) => `${code}: ${errors.describeError(code, ['{0}'])}`)),
@@ -230,10 +230,12 @@ function blocksOf(text: string): Block[] {
 // A program as a host would have it, beside this package so that it finds it by its name. One file asks for the types of the tables.
 const asked = `
 import type { FastifyRequest } from 'fastify'
-import type { Identity, Requirements } from 'fastify-identity'
+import type { Identity, Requirements, SignInFailure, SignInMethod } from 'fastify-identity'
 export declare const principal: NonNullable<FastifyRequest['identity']>
 export declare const host: Identity
 export declare const requirements: Requirements
+export declare const method: SignInMethod
+export declare const reason: SignInFailure
 `
 
 function compile(sources: readonly string[]): { program: ts.Program; files: readonly string[] } {
@@ -244,7 +246,7 @@ function compile(sources: readonly string[]): { program: ts.Program; files: read
     { ...config.compilerOptions, noEmit: true, rootDir: project },
     project,
   )
-  const files = sources.map((_, index) => join(project, `readme-${index}.mts`))
+  const files = sources.map((_, index) => join(project, `document-${index}.mts`))
   const disk = ts.createCompilerHost(compilerOptions)
   const host: ts.CompilerHost = {
     ...disk,
@@ -267,7 +269,7 @@ const compiled = compile([
   ...blocks.filter(({ language }) => language === 'js' || language === 'ts').map(({ code }) => code),
 ])
 
-test('every piece of code in the documents is told by its language, and that of JavaScript and TypeScript compiles', () => {
+test('every piece of code in the documents names its language, and JavaScript and TypeScript compile', () => {
   assert.deepEqual(
     blocks.filter(({ language }) => !['js', 'ts', 'sh', 'sql', 'text'].includes(language)),
     [],
@@ -286,15 +288,26 @@ test('every piece of code in the documents is told by its language, and that of 
   )
 })
 
-/** The members of an exported constant of `asked`, and of those of its members whose names are given. */
-function typesOf(name: string, within: readonly string[] = []): string[] {
+/** The type of an exported constant of `asked`. */
+function typeOf(name: string): ts.Type {
   const checker = compiled.program.getTypeChecker()
   const source = compiled.program.getSourceFile(compiled.files[0]!)!
   const constant = checker
     .getExportsOfModule(checker.getSymbolAtLocation(source)!)
     .find((symbol) => symbol.name === name)!
-  return checker
-    .getTypeOfSymbol(constant)
+  return checker.getTypeOfSymbol(constant)
+}
+
+/** The literals of a union of strings. */
+function literalsOf(name: string): string[] {
+  const type = typeOf(name)
+  return (type.isUnion() ? type.types : [type]).filter((one) => one.isStringLiteral()).map(({ value }) => value)
+}
+
+/** The members of an exported constant of `asked`, and of those of its members whose names are given. */
+function typesOf(name: string, within: readonly string[] = []): string[] {
+  const checker = compiled.program.getTypeChecker()
+  return typeOf(name)
     .getProperties()
     .flatMap((member) =>
       within.includes(member.name)
@@ -306,18 +319,21 @@ function typesOf(name: string, within: readonly string[] = []): string[] {
     )
 }
 
-test('every member of request.identity and app.identity is a row of the README', () => {
-  const stated = tableOf('member').flatMap(([member]) => codes(member!))
-  // Whatever is a manager has rows of its own; an emitter's and a function's members are no business of ours.
+test('every member of request.identity and app.identity is a row of docs/guards.md or docs/app-identity.md', () => {
+  const stated = members.flatMap(([member]) => codes(member!))
+  // A manager has rows of its own; the members of an emitter and of a function are not listed.
   const managers = typesOf('host').filter((name) => stated.some((row) => row.startsWith(`${name}.`)))
   assert.deepEqual(sorted(stated), sorted([...typesOf('principal'), ...typesOf('host', managers)]))
 })
 
-test('every rule of a guard is a row of the README', () => {
-  assert.deepEqual(sorted(tableOf('rule').flatMap(([rule]) => codes(rule!))), sorted(typesOf('requirements')))
+test('every rule of a guard is a row of docs/guards.md', () => {
+  assert.deepEqual(
+    sorted(tableOf('guards.md', 'rule').flatMap(([rule]) => codes(rule!))),
+    sorted(typesOf('requirements')),
+  )
 })
 
-test('every event is a row of the README', () => {
+test('every event and every hook is a row of docs/events.md', () => {
   const sources = readdirSync(join(project, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   )
@@ -325,42 +341,45 @@ test('every event is a row of the README', () => {
   const named = Array.from(text.matchAll(/\bemit\('(\w+)'/g), ([, name]) => name!)
   // Every hook but those before a change has an event of its name.
   const known = new Set([...named, ...hookNames.filter((name) => !name.endsWith('ing'))])
-  assert.deepEqual(sorted(tableOf('event').flatMap(([event]) => codes(event!))), sorted(known))
+  assert.deepEqual(sorted(tableOf('events.md', 'event').flatMap(([event]) => codes(event!))), sorted(known))
+  assert.deepEqual(sorted(tableOf('events.md', 'hook').flatMap(([hook]) => codes(hook!))), sorted(hookNames))
 })
 
-test('every file that a document names is there', () => {
-  const missing = documents.flatMap((name) => {
-    const text = readFileSync(join(project, name), 'utf8')
-    const links = Array.from(text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g), ([, target]) => target!)
-    const paths = Array.from(
-      text.matchAll(/`((?:src|test|migrations|examples|bench)\/[\w./-]*)`/g),
-      ([, path]) => path!,
-    )
-    const places = [...links.map((path) => join(dirname(name), path)), ...paths]
-    return places.filter((path) => !existsSync(join(project, path))).map((path) => `${name}: ${path}`)
-  })
-  assert.deepEqual(missing, [])
+test('every method of a sign-in is a row of docs/events.md, and every reason is named by its event', () => {
+  const stated = tableOf('events.md', 'method').flatMap(([method]) => codes(method!))
+  assert.deepEqual(sorted(stated), sorted(literalsOf('method')))
+  const [, failed] = tableOf('events.md', 'event').find(([event]) => event === '`signInFailed`')!
+  assert.deepEqual(
+    literalsOf('reason').filter((reason) => !codes(failed!).includes(reason)),
+    [],
+  )
 })
 
-test('every link within a document leads to a heading', () => {
-  const broken = documents.flatMap((name) => {
-    const text = readFileSync(join(project, name), 'utf8')
-    const anchors = Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading]) =>
-      heading!
-        .toLowerCase()
-        .replace(/[^\w\- ]/g, '')
-        .replaceAll(' ', '-'),
-    )
-    return Array.from(text.matchAll(/\]\(#([^)]*)\)/g), ([, anchor]) => anchor!)
-      .filter((anchor) => !anchors.includes(anchor))
-      .map((anchor) => `${name}: #${anchor}`)
+test('every code in answers names where it comes from, a method or a route that exists', () => {
+  const methods = new Set(members.flatMap(([member]) => codes(member!)))
+  const routes = tableOf('endpoints.md', 'route').flatMap(([route]) => codes(route!))
+  const rows = tableOf('errors.md', 'code').filter(([code]) => !codes(code!)[0]!.startsWith('FST_IDENTITY_'))
+  const faults = rows.flatMap(([code, , from]) => {
+    const named = codes(from!).filter((name) => /^(?:[A-Z]+ \/|[a-z]+(?:[A-Z]\w*|\.\w+)$)/.test(name))
+    const known = (name: string) => [name, `users.${name}`].some((one) => methods.has(one)) || routes.includes(name)
+    const isOption = (name: string) => options.some(([option]) => codes(option!).includes(name))
+    return from === '' ? [`${code!} names nothing`] : named.filter((name) => !known(name) && !isOption(name))
   })
-  assert.deepEqual(broken, [])
+  assert.deepEqual(faults, [])
+})
+
+test('docs/README.md lists every page', () => {
+  const index = readFileSync(join(project, 'docs/README.md'), 'utf8')
+  const pages = documents.filter((name) => name.startsWith('docs/')).map((name) => name.slice('docs/'.length))
+  assert.deepEqual(
+    pages.filter((page) => page !== 'README.md' && !index.includes(`](${page})`)),
+    [],
+  )
 })
 
 test('every option and member that docs/scaling.md names is there', () => {
   const text = readFileSync(join(project, 'docs/scaling.md'), 'utf8')
-  const rows = [...options, ...tableOf('member')].flatMap(([name]) => codes(name!))
+  const rows = [...options, ...members].flatMap(([name]) => codes(name!))
   const groups = new Set(rows.filter((name) => name.includes('.')).map((name) => name.split('.')[0]!))
   const named = codes(text)
     .map((code) => /^(\w+)(?:\.\w+)+/.exec(code))
