@@ -59,7 +59,7 @@ export type {
   SecurityNotice,
 } from './email/sender.js'
 export type { HasherOptions, PasswordHasher, VerifyResult } from './passwords/hasher.js'
-export type { DatabaseOption } from './store/connect.js'
+export type { DatabaseOption } from './store/database-option.js'
 export type * from './store/profile.js'
 export type { UserLogin } from './store/logins.js'
 export type { Passkey } from './store/passkeys.js'

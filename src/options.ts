@@ -19,6 +19,7 @@ import type { PasswordHasher } from './passwords/hasher.js'
 import { type HasherOptions, hasherOptions } from './passwords/options.js'
 import { type PasswordRules, rulesOf } from './passwords/policy.js'
 import { endpointOptions, type Operation, routeOptions } from './routes/options.js'
+import { checkDatabase } from './store/database-option.js'
 import { storeOptions } from './store/options.js'
 import { readKeys, readSecrets, tokenOptions } from './tokens/options.js'
 import { twoFactorOptions } from './two-factor/options.js'
@@ -260,21 +261,6 @@ function knownNames(schema: TObject, path: string): string[] {
 function describe(value: unknown): string {
   if (value === null) return 'null'
   return Array.isArray(value) ? 'a list' : typeof value
-}
-
-// A JavaScript host may pass anything.
-function checkDatabase(value: unknown): void {
-  if (
-    value === undefined ||
-    typeof value === 'string' ||
-    (typeof value === 'object' && value !== null && !Array.isArray(value))
-  )
-    return
-  throw new InvalidOption(
-    'database',
-    `is wrong (${describe(value)})`,
-    'Pass a connection string, pg.Pool, pg.PoolConfig or Kysely instance',
-  )
 }
 
 function isHasher(given: PasswordHasher | HasherOptions): given is PasswordHasher {

@@ -1,7 +1,7 @@
 // The options of the database.
 import { Type } from '@sinclair/typebox'
 import { closed, defaulted, foreign } from '../option-schema.js'
-import type { DatabaseOption } from './connect.js'
+import type { DatabaseOption } from './database-option.js'
 
 export const storeOptions = Type.Object(
   {

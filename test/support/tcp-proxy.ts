@@ -74,7 +74,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     })
     let handshake: Buffer | null = killsNewborn ? Buffer.alloc(0) : null
     pair.server.on('data', (chunk) => {
-      if (isDeaf) return end()
+      if (isDeaf) {
+        end()
+        return
+      }
       if (handshake === null) {
         client.write(chunk)
         return
