@@ -69,9 +69,15 @@ declare module 'fastify' {
 async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Promise<void> {
   const options = resolveOptions(given, process.env)
   const log = app.log.child({ plugin: 'fastify-identity' })
-  const connection = connect(given.database, options.schema, options.ownClock, process.env, (error) => {
-    log.warn({ err: error }, 'a database connection was lost')
-  })
+  const onError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
+  const connection = connect(
+    given.database,
+    options.schema,
+    options.ownClock,
+    process.env,
+    onError,
+    options.databaseTimeouts,
+  )
   await closingOnFailure(connection, () => open(app, options, connection, log))
 }
 

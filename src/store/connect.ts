@@ -2,9 +2,11 @@
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import type { Clock } from '../clock.js'
+import { complete } from '../option-schema.js'
 import { type DatabaseOption, readDatabase } from './database-option.js'
 import { over } from './dialect.js'
-import { guardPool, limits, listenTo, noLimits } from './pool.js'
+import { type DatabaseTimeouts, guardPool, limitsOf, listenTo, noLimits } from './pool.js'
+import { timeoutOptions } from './options.js'
 import type { Tables } from './schema.js'
 import { Texts } from './statement-texts.js'
 import type { Db } from './transaction.js'
@@ -29,6 +31,7 @@ export function connect(
   clock: Clock | undefined,
   environment: NodeJS.ProcessEnv,
   onError: (error: Error) => void,
+  timeouts: DatabaseTimeouts = complete(timeoutOptions, {}),
 ): Connection {
   const now =
     clock === undefined
@@ -50,21 +53,21 @@ export function connect(
   }
   const owned = source.kind === 'settings'
   // The settings stay beside the pool: in its own options the password is hidden from whoever copies them.
-  const config = owned ? { ...limits, ...source.settings } : null
+  const config = owned ? { ...limitsOf(timeouts), ...source.settings } : null
   const pool = owned ? new pg.Pool(config ?? {}) : source.pool
   const stopReports = listenTo(pool, onError)
   let closing: Promise<void> | undefined
-  const kysely = over(guardPool(pool, { isOurs: owned }), schema, ours.texts)
+  const kysely = over(guardPool(pool, { timeouts, isOurs: owned }), schema, ours.texts)
   return {
     ...ours,
     kysely,
     pool,
     async withoutTimeLimits(work) {
-      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, { queryTimeout: 0 }), schema) })
+      if (!owned) return work({ ...ours, kysely: over(guardPool(pool, { timeouts, queryTimeout: 0 }), schema) })
       const patient = new pg.Pool({ ...config, ...noLimits, max: 2 })
       listenTo(patient, onError)
       try {
-        return await work({ ...ours, kysely: over(guardPool(patient, { isOurs: true }), schema) })
+        return await work({ ...ours, kysely: over(guardPool(patient, { timeouts, isOurs: true }), schema) })
       } finally {
         await patient.end()
       }

@@ -1,16 +1,26 @@
 // The connections behind Kysely, whoever opened the pool: every wait ends in time, every connection in use is listened to, and one that
 // fell silent is not handed out again. Does not say what an error means; that is database.ts.
 import type pg from 'pg'
+import type { Resolved } from '../option-schema.js'
+import type { timeoutOptions } from './options.js'
 
-// An answer within 3.5 s or a clean failure: the server ends a statement after 3 s, we stop waiting for a server that does not even say
-// that, a connection attempt gets 2 s, and a transaction that its process forgot is ended after 10 s (OP-05).
-export const limits = {
-  connectionTimeoutMillis: 2_000,
-  statement_timeout: 3_000,
-  query_timeout: 3_500,
-  idle_in_transaction_session_timeout: 10_000,
-  keepAlive: true,
-} satisfies pg.PoolConfig
+/** Option `databaseTimeouts`, complete. */
+export type DatabaseTimeouts = Resolved<typeof timeoutOptions.properties>
+
+/** How much longer than the server we wait, for a server that does not even report its own timeout. */
+const graceMilliseconds = 500
+
+/** The settings of a pool that keep a request from waiting for ever (OP-05). */
+export function limitsOf(timeouts: DatabaseTimeouts) {
+  const statementMilliseconds = Math.round(timeouts.statementSeconds * 1000)
+  return {
+    connectionTimeoutMillis: Math.round(timeouts.connectSeconds * 1000),
+    statement_timeout: statementMilliseconds,
+    query_timeout: statementMilliseconds + graceMilliseconds,
+    idle_in_transaction_session_timeout: Math.round(timeouts.idleTransactionSeconds * 1000),
+    keepAlive: true,
+  } satisfies pg.PoolConfig
+}
 
 /** For migrations, which wait for each other and may take their time. */
 export const noLimits = {
@@ -31,7 +41,9 @@ export interface GuardedConnection {
 }
 
 export interface GuardOptions {
-  /** Milliseconds that an answer may take; 0 for ever. Default: what the pool says, else 3,500. */
+  /** Timeouts for what the pool itself does not bound. */
+  readonly timeouts: DatabaseTimeouts
+  /** Milliseconds that an answer may take; 0 for ever. Default: what the pool says, else half a second more than a statement may take. */
   readonly queryTimeout?: number
   /** Whether the pool is ours: its limits are then set again by each transaction, and not sent where a pooler refuses them. */
   readonly isOurs?: boolean
@@ -75,17 +87,16 @@ const ignore = () => undefined
 /**
  * Puts bounds around a pool's connections, to which somebody listens (see `listenTo`). Limits that the pool sets itself stay.
  */
-export function guardPool(
-  pool: pg.Pool,
-  { isOurs = false, queryTimeout = pool.options.query_timeout ?? limits.query_timeout }: GuardOptions = {},
-): GuardedPool {
+export function guardPool(pool: pg.Pool, { timeouts, isOurs = false, queryTimeout }: GuardOptions): GuardedPool {
+  const limits = limitsOf(timeouts)
+  const answerMilliseconds = queryTimeout ?? pool.options.query_timeout ?? limits.query_timeout
   const begin = isOurs ? beginWithin(pool.options) : 'begin'
   const answeredAt = new WeakMap<pg.PoolClient, number>()
   let silentAt = -Infinity
 
   async function checkOut(): Promise<pg.PoolClient> {
     for (;;) {
-      const client = await (isOurs ? connectAnyhow(pool) : connectInTime(pool))
+      const client = await (isOurs ? connectAnyhow : connectInTime)(pool, limits.connectionTimeoutMillis)
       // It last spoke before another one fell silent, and would be as silent: a new connection is the faster way to find out.
       if ((answeredAt.get(client) ?? Infinity) > silentAt) return client
       client.release(true)
@@ -106,7 +117,7 @@ export function guardPool(
               name,
               text: sent,
               values,
-              query_timeout: queryTimeout,
+              query_timeout: answerMilliseconds,
             } as pg.QueryConfig) // a member that the type lacks
             answeredAt.set(client, performance.now())
             return result
@@ -138,10 +149,10 @@ function beginWithin(options: pg.PoolConfig): string {
  * PgBouncer refuses a connection that begins with a setting it does not know, unless its ignore_startup_parameters names it. The settings
  * are then left out; a statement outside a transaction is still given up by `query_timeout`.
  */
-async function connectAnyhow(pool: pg.Pool): Promise<pg.PoolClient> {
+async function connectAnyhow(pool: pg.Pool, milliseconds: number): Promise<pg.PoolClient> {
   for (;;) {
     try {
-      return await connectInTime(pool)
+      return await connectInTime(pool, milliseconds)
     } catch (error) {
       const refused = serverLimits.find(
         (name) => error instanceof Error && error.message === `unsupported startup parameter: ${name}`,
@@ -153,7 +164,7 @@ async function connectAnyhow(pool: pg.Pool): Promise<pg.PoolClient> {
 }
 
 /** A pool without a time limit of its own would let a request wait for ever behind a network that swallows everything. */
-async function connectInTime(pool: pg.Pool): Promise<pg.PoolClient> {
+async function connectInTime(pool: pg.Pool, milliseconds: number): Promise<pg.PoolClient> {
   const connecting = pool.connect()
   if ((pool.options.connectionTimeoutMillis ?? 0) > 0) return connecting
   return new Promise((resolve, reject) => {
@@ -161,7 +172,7 @@ async function connectInTime(pool: pg.Pool): Promise<pg.PoolClient> {
     const timer = setTimeout(() => {
       isLate = true
       reject(new Error('timeout exceeded when trying to connect'))
-    }, limits.connectionTimeoutMillis)
+    }, milliseconds)
     void connecting
       .then((client) => {
         if (isLate) client.release()

@@ -4,16 +4,20 @@ import { sql } from 'kysely'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { DatabaseUnavailable } from '../../src/errors.js'
+import type { IdentityOptions } from '../../src/index.js'
+import { resolveOptions } from '../../src/options.js'
 import { connect, type Connection } from '../../src/store/connect.js'
 import type { DatabaseOption } from '../../src/store/database-option.js'
 import { inTransaction } from '../../src/store/transaction.js'
 import { migrate } from '../../src/store/migrate.js'
 import { login, logout, newcomer, refresh, startApp, tokensOf } from '../support/instances.js'
+import { startTcpProxy } from '../support/tcp-proxy.js'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
-function open(t: TestContext, option: DatabaseOption): Connection {
-  const connection = connect(option, uniqueSchema(), undefined, {}, () => undefined)
+function open(t: TestContext, option: DatabaseOption, timeouts: IdentityOptions['databaseTimeouts'] = {}): Connection {
+  const complete = resolveOptions({ databaseTimeouts: timeouts }, {}).databaseTimeouts
+  const connection = connect(option, uniqueSchema(), undefined, {}, () => undefined, complete)
   t.after(() => connection.close())
   return connection
 }
@@ -75,6 +79,38 @@ test("a host's own pool is used with the limits that it has", async (t) => {
     assert.equal(await setting(trx, 'idle_in_transaction_session_timeout'), '0')
   })
 })
+
+test('option databaseTimeouts bounds statements and idle transactions, and a setting of the pool takes precedence', async (t) => {
+  const timeouts = { statementSeconds: 7.5, idleTransactionSeconds: 20 }
+  const short = open(t, await databaseUrl(), timeouts)
+  const own = open(t, { ...(await parts()), statement_timeout: 1_234 }, timeouts)
+  assert.equal(await setting(short, 'statement_timeout'), '7500ms')
+  assert.equal(await setting(own, 'statement_timeout'), '1234ms')
+  for (const connection of [short, own]) {
+    await inTransaction(connection, async (trx) => {
+      assert.equal(await setting(trx, 'idle_in_transaction_session_timeout'), '20s')
+    })
+  }
+})
+
+for (const [kind, optionOf] of Object.entries({
+  'a pool of ours': (connectionString: string) => connectionString,
+  "a host's pool": (connectionString: string) => new pg.Pool({ connectionString }),
+})) {
+  test(`${kind} waits as long as databaseTimeouts.connectSeconds says for a connection, and not longer`, async (t) => {
+    const proxy = await startTcpProxy(await databaseUrl())
+    t.after(() => proxy.close())
+    const option = optionOf(proxy.url)
+    if (typeof option === 'object') t.after(() => option.end())
+    const impatient = open(t, option, { connectSeconds: 0.2 })
+    const patient = open(t, optionOf(proxy.url), { connectSeconds: 120 })
+    proxy.blackhole()
+    const awaited = sql`select 1`.execute(patient.kysely)
+    await assert.rejects(sql`select 1`.execute(impatient.kysely), DatabaseUnavailable)
+    await proxy.accept()
+    await awaited
+  })
+}
 
 test('an account lives its life behind a PgBouncer in transaction mode', { skip: withoutPgbouncer }, async (t) => {
   const database = await startPgbouncer(t, await databaseUrl(), 3)

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import identity, { type IdentityOptions } from '../../src/index.js'
 import { createClock, type TestClock } from '../../src/testing/index.js'
+import { patientTimeouts } from './patience.js'
 import { databaseUrl, uniqueSchema } from './postgres.js'
 
 export interface AppOptions {
@@ -140,6 +141,7 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     await app.register(identity, {
       prefix: '/account',
       password: { hasher: { memoryKiB: 64, iterations: 1 } },
+      databaseTimeouts: patientTimeouts,
       ...(options.realTime === true ? {} : { clock }),
       ...options.identity,
       database,

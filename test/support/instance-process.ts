@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import pg from 'pg'
 import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'
 import { cheapHasher } from './instances.js'
+import { patientTimeouts } from './patience.js'
 import type { HostSettings } from './processes.js'
 
 export interface Order {
@@ -18,6 +19,7 @@ const { ownPool = false } = JSON.parse(process.env.HOST_SETTINGS ?? '{}') as Hos
 // JSON carries a connection string only.
 const pool = ownPool ? new pg.Pool({ connectionString: given.database as string }) : undefined
 await app.register(identity, {
+  databaseTimeouts: patientTimeouts,
   ...given,
   ...(pool === undefined ? {} : { database: pool }),
   password: { hasher: cheapHasher },

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
 import type { TestContext } from 'node:test'
 import identity, { type IdentityOptions, requireAuthorization } from '../../src/index.js'
+import { patientTimeouts } from './patience.js'
 import { databaseUrl, uniqueSchema } from './postgres.js'
 
 export const password = 'Correct-horse-1'
@@ -15,6 +16,7 @@ export async function startApp(t: TestContext, options: IdentityOptions = {}): P
   await app.register(identity, {
     database: options.database ?? (await databaseUrl()),
     schema: options.schema ?? uniqueSchema(),
+    databaseTimeouts: patientTimeouts,
     ...options,
     password: { hasher: cheapHasher, ...options.password },
   })
@@ -104,7 +106,7 @@ export function tally(values: readonly (string | number)[]): Record<string, numb
 }
 
 /** Asks again until it holds; how long that took, in milliseconds. The deadline only ends what would never end. */
-export async function until(holds: () => Promise<boolean> | boolean, deadlineMilliseconds = 10_000): Promise<number> {
+export async function until(holds: () => Promise<boolean> | boolean, deadlineMilliseconds = 120_000): Promise<number> {
   const start = performance.now()
   while (!(await holds())) {
     if (performance.now() - start > deadlineMilliseconds)

@@ -53,6 +53,7 @@ export type Options = [
       {
         prefix?: string
         database?: DatabaseOption
+        databaseTimeouts?: { connectSeconds?: number; statementSeconds?: number; idleTransactionSeconds?: number }
         schema?: string
         migrate?: 'auto' | 'check' | 'off'
         secret?: string | readonly string[]
