@@ -17,7 +17,8 @@ export function createIdentity(schema: string) {
         .addColumn('normalized_user_name', 'varchar(256)', (column) => column.notNull())
         .addColumn('email', 'varchar(256)')
         .addColumn('normalized_email', 'varchar(256)')
-        // Equal to normalized_email while option user.requireUniqueEmail holds, null otherwise: the option's race-proof index.
+        // Equal to normalized_email with option user.requireUniqueEmail, otherwise null: the unique index behind the
+        // option.
         .addColumn('unique_email', 'varchar(256)')
         .addColumn('email_confirmed', 'boolean', (column) => column.notNull().defaultTo(false))
         .addColumn('password_hash', 'text')
@@ -108,7 +109,7 @@ export function createIdentity(schema: string) {
         .addPrimaryKeyConstraint('recovery_codes_pkey', ['user_id', 'code_hash'])
         .execute()
 
-      // One row per login for ever: a refresh moves the counter, it never adds a row.
+      // One row per login: a refresh increments the counter and never adds a row.
       await create
         .createTable('sessions')
         .addColumn('id', 'uuid', (column) => column.primaryKey())
@@ -135,7 +136,7 @@ export function createIdentity(schema: string) {
         .createTable('keys')
         .addColumn('id', 'text', (column) => column.primaryKey())
         .addColumn('purpose', 'text', (column) => column.notNull())
-        // Each key takes the next number: of instances that make a key at the same time, one wins.
+        // Each key takes the next number: when several instances make a key at the same time, one of them succeeds.
         .addColumn('generation', 'integer', (column) => column.notNull())
         .addColumn('root', 'bytea', (column) => column.notNull())
         .addColumn('wrapped', 'boolean', (column) => column.notNull())
@@ -146,7 +147,7 @@ export function createIdentity(schema: string) {
         .addUniqueConstraint('keys_purpose_generation', ['purpose', 'generation'])
         .execute()
 
-      // Failed and running attempts by a keyed hash of the identifier that was typed, whether or not such a user exists.
+      // Failed and running attempts, by a keyed hash of the typed identifier, whether or not such a user exists.
       await create
         .createTable('attempts')
         .addColumn('key', 'bytea', (column) => column.primaryKey())
@@ -164,7 +165,7 @@ export function createIdentity(schema: string) {
         .addColumn('id', 'uuid', (column) => column.primaryKey())
         .addColumn('user_id', 'uuid', (column) => column.references(userId).onDelete('cascade'))
         .addColumn('kind', 'text', (column) => column.notNull())
-        // Recipient and link or code, sealed: a dump of this table confirms and resets nothing.
+        // Recipient and link or code, sealed: a dump of this table cannot be used to confirm or reset anything.
         .addColumn('sealed', 'text', (column) => column.notNull())
         .addColumn('created_at', 'timestamptz', (column) => column.notNull())
         .addColumn('due_at', 'timestamptz', (column) => column.notNull())

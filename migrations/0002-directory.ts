@@ -1,5 +1,5 @@
-// What lists of users are searched by, and passkeys. Prefixes and order go by code points (collation "C"), so that they mean the same on
-// every server, whatever its locale.
+// Indexes for searching users, and passkeys. Prefixes and order go by code points (collation "C"), so that they are
+// the same on every server, whatever its locale.
 import { type Kysely, sql } from 'kysely'
 
 export function createDirectory(schema: string) {
@@ -7,7 +7,7 @@ export function createDirectory(schema: string) {
   return {
     async up(db: Kysely<unknown>): Promise<void> {
       await sql`create index users_name_search on ${users} (normalized_user_name collate "C", id)`.execute(db)
-      // Where the address is the user name, as by default, the index of names finds it.
+      // Where the address is the user name, as by default, the index of names covers it.
       await sql`create index users_email_search on ${users} (normalized_email collate "C", id)
         where normalized_email is distinct from normalized_user_name`.execute(db)
 

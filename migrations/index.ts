@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
 import { createDirectory } from './0002-directory.js'
 
-/** What Kysely calls a Migration: not imported, because 0.29 has moved the name. */
+/** Kysely's type Migration: not imported, because 0.29 has moved the name. */
 export interface IdentityMigration {
   up(db: Kysely<unknown>): Promise<void>
   down(db: Kysely<unknown>): Promise<void>

@@ -1,5 +1,5 @@
-// One rule of the wire that doors and managers share.
-/** Whether a member of a request says anything: the reference takes null and the empty text for nothing (`string.IsNullOrEmpty`). */
+// A rule of the wire that routes and managers share.
+/** Treats null and '' as absent, like the reference (`string.IsNullOrEmpty`). */
 export function isGiven(text: string | null | undefined): text is string {
   return text !== undefined && text !== null && text !== ''
 }

@@ -1,15 +1,18 @@
-// Every error that leaves this package, and every code of an expected failure. Outcomes that a caller must expect (a weak password)
-// are values, see IdentityResult; what is thrown is either a misconfiguration or a promise that another system broke.
+// Every error that leaves this package, and every code of an expected failure. Outcomes that a caller must expect (a
+// weak password) are values, see IdentityResult; errors are misconfigurations, or failures of another system.
 import createError from '@fastify/error'
 
-/** The database did not answer in time or is not there. Answered as 503 with Retry-After. */
+/** The database is not reachable or did not answer in time. Answered as 503 with Retry-After. */
 export const DatabaseUnavailable = createError<[]>(
   'FST_IDENTITY_DATABASE_UNAVAILABLE',
   'The database is not available',
   503,
 )
 
-/** More passwords wait to be hashed than `password.hasher.maxQueue` allows, or one waited too long. Answered as 503 with Retry-After. */
+/**
+ * The password queue is full (`password.hasher.maxQueue`), or a password waited too long in it. Answered as 503 with
+ * Retry-After.
+ */
 export const HasherBusy = createError<[]>('FST_IDENTITY_HASHER_BUSY', 'Too many sign-ins at once', 503)
 
 /** Too many sign-ins of one name are being verified at once. Answered as 503 with Retry-After. */
@@ -19,7 +22,7 @@ export const SignInsCrowded = createError<[]>(
   503,
 )
 
-/** Another transaction changed the same rows again and again (SQLSTATE 40001, 40P01). Answered as 503 with Retry-After. */
+/** Other transactions kept changing the same rows (SQLSTATE 40001, 40P01). Answered as 503 with Retry-After. */
 export const DatabaseContention = createError<[]>(
   'FST_IDENTITY_DATABASE_CONTENTION',
   'The database could not finish a conflicting change',
@@ -33,21 +36,24 @@ export const RevocationUnknown = createError<[]>(
   503,
 )
 
-/** Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is cut: the sign-in fails. */
+/**
+ * Roles and claims of a ticket, or the data of a code, do not fit into a token. Nothing is truncated: the sign-in
+ * fails.
+ */
 export const TokenTooLarge = createError<[characters: number, limit: number]>(
   'FST_IDENTITY_TOKEN_TOO_LARGE',
   'A token of %s characters was not made, since at most %s are carried. Give the user fewer roles or claims',
   500,
 )
 
-/** A cookie with all roles and claims of this user would exceed what browsers keep. */
+/** A cookie with all roles and claims of this user would exceed the limit of browsers. */
 export const CookieTooLarge = createError<[]>(
   'FST_IDENTITY_COOKIE_TOO_LARGE',
   'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims',
   500,
 )
 
-/** A route of the host's signs in with a cookie, where option `cookies` is false. */
+/** `signIn.setCookie` was called while option `cookies` is false. */
 export const CookiesOff = createError<[]>(
   'FST_IDENTITY_COOKIES_OFF',
   "Option 'cookies' is false, so that no cookie is set. Leave it on, or answer with signIn.sendTokens",
@@ -96,7 +102,7 @@ export const SecretWrong = createError<[]>(
   500,
 )
 
-/** The ring was given by option `keys`: it is turned where it is kept. */
+/** The ring was given by option `keys`: it is rotated by its owner. */
 export const KeysAreStatic = createError<[]>(
   'FST_IDENTITY_KEYS_STATIC',
   "The keys of option 'keys' are managed elsewhere: put a new one first in the list and restart",
@@ -117,42 +123,49 @@ export const NotRegistered = createError<[decorator: string]>(
   500,
 )
 
-/** A guard names a policy that option `authorization.policies` does not have. Thrown when the application gets ready, or per request as 500. */
+/**
+ * A guard names a policy that option `authorization.policies` does not have. Thrown when the application gets ready,
+ * or per request as 500.
+ */
 export const UnknownPolicy = createError<[policy: string]>(
   'FST_IDENTITY_UNKNOWN_POLICY',
   "requireAuthorization names the policy '%s', which option 'authorization.policies' does not have. Add it there",
   500,
 )
 
-/** With `authorization.explicit`, routes that say nothing about access. Thrown when the application gets ready. */
+/** With `authorization.explicit`: routes without an access rule. Thrown when the application gets ready. */
 export const UndecidedRoutes = createError<[routes: string]>(
   'FST_IDENTITY_UNDECIDED_ROUTES',
   'These routes say nothing about access: %s. Give each onRequest: requireAuthorization() or allowAnonymous()',
   500,
 )
 
-/** One expected failure: `code` is stable and part of the wire, `description` is for people and replaceable by option `errors`. */
+/**
+ * One expected failure: `code` is stable and part of the wire, `description` is a message that option `errors` can
+ * replace.
+ */
 export interface IdentityError {
   readonly code: string
   readonly description: string
 }
 
-/** What a manager's changing method answers: expected failures are values, not exceptions. */
+/** The result of a manager's changing method: expected failures are values, not exceptions. */
 export type IdentityResult =
   { readonly succeeded: true } | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
 
 export const success: IdentityResult = Object.freeze({ succeeded: true })
 
-/** A code with the values its message names, before a describer put it into words. */
+/** A code with the values for its message, before a describer makes the message. */
 export interface Failure {
   readonly code: ErrorCode
   readonly args?: readonly (string | number)[]
 }
 
-/** Puts a code into words. The default speaks the reference's English. */
+/** Makes the message of a code. Default: the reference's English. */
 export type ErrorDescriber = (code: ErrorCode, args: readonly (string | number)[]) => string
 
-// The reference's codes and messages (spec: IdentityErrorDescriber), then those that only its endpoints use, then ours.
+// The reference's codes and messages (spec: IdentityErrorDescriber), then those that only its endpoints use, then
+// ours.
 const messages = {
   DefaultError: 'An unknown failure has occurred.',
   ConcurrencyFailure: 'Optimistic concurrency failure, object has been modified.',
@@ -190,11 +203,11 @@ export type ErrorCode = keyof typeof messages
 
 export const errorCodes = Object.freeze(Object.keys(messages)) as readonly ErrorCode[]
 
-/** The reference's English. `{0}` is the value as typed. */
+/** The reference's messages. `{0}` is the value as typed. */
 export const describeError: ErrorDescriber = (code, args) =>
   messages[code].replace(/\{(\d)\}/g, (_, index: string) => String(args[Number(index)] ?? ''))
 
-/** A failed result in the words of `describe`. */
+/** A failed result with the messages of `describe`. */
 export function failed(describe: ErrorDescriber, failures: readonly Failure[]): IdentityResult {
   return {
     succeeded: false,

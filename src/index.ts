@@ -1,4 +1,4 @@
-// The door: `import identity, { requireAuthorization } from 'fastify-identity'`.
+// The entry point: `import identity, { requireAuthorization } from 'fastify-identity'`.
 export { identity as default, identity, type Identity, identityRoutes, type IdentityRoutesOptions } from './plugin.js'
 export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
 export type { Requirements } from './http/requirements.js'

@@ -231,11 +231,13 @@ function blocksOf(text: string): Block[] {
 const asked = `
 import type { FastifyRequest } from 'fastify'
 import type { Identity, Requirements, SignInFailure, SignInMethod } from 'fastify-identity'
+import type { ClientOptions } from 'fastify-identity/client'
 export declare const principal: NonNullable<FastifyRequest['identity']>
 export declare const host: Identity
 export declare const requirements: Requirements
 export declare const method: SignInMethod
 export declare const reason: SignInFailure
+export declare const client: ClientOptions
 `
 
 function compile(sources: readonly string[]): { program: ts.Program; files: readonly string[] } {
@@ -331,6 +333,11 @@ test('every rule of a guard is a row of docs/guards.md', () => {
     sorted(tableOf('guards.md', 'rule').flatMap(([rule]) => codes(rule!))),
     sorted(typesOf('requirements')),
   )
+})
+
+test('every option of the client is a row of docs/client.md', () => {
+  const stated = tableOf('client.md', 'option of the client').flatMap(([option]) => codes(option!))
+  assert.deepEqual(sorted(stated), sorted(typesOf('client')))
 })
 
 test('every event and every hook is a row of docs/events.md', () => {

@@ -1,5 +1,5 @@
-// What a command of the shell is: a name, what it takes, and what it answers. A command prints nothing: what it answers is printed by run.ts,
-// for people or for scripts.
+// A command of the shell: its name, its arguments and its result. A command prints nothing: run.ts prints the result,
+// as text or JSON.
 import type { Target } from './open-realm.js'
 
 /** The streams and the environment of a process. */
@@ -12,15 +12,15 @@ export interface Shell {
 
 export interface CommandOption {
   readonly type: 'string' | 'boolean'
-  /** What stands for the value in the help; of strings only. */
+  /** The placeholder of the value in the help; for strings only. */
   readonly value?: string
   readonly about: string
 }
 
 export interface Command {
-  /** As it is typed, for example `users lock`. */
+  /** The name as typed, for example `users lock`. */
   readonly name: string
-  /** The one argument behind the name, if there is one, as it stands in the help. */
+  /** The one argument after the name, if there is one, as shown in the help. */
   readonly argument?: string
   readonly about: string
   readonly options?: Readonly<Record<string, CommandOption>>
@@ -29,30 +29,33 @@ export interface Command {
 
 export interface Call {
   readonly target: Target
-  /** Empty where the command takes none. */
+  /** Empty when the command takes none. */
   readonly argument: string
   /** The value of one of the command's own options. */
   readonly text: (option: string) => string | undefined
   readonly flag: (option: string) => boolean
-  /** Asks before something is destroyed. @throws CommandFailed where the answer is no, UsageError where nobody can be asked */
+  /**
+   * Asks before something is destroyed. @throws CommandFailed when the answer is no, UsageError when there is no
+   * terminal
+   */
   readonly confirm: (question: string) => Promise<void>
 }
 
 export interface Outcome {
-  /** For --json. */
+  /** The result for --json. */
   readonly json: unknown
-  /** For people. */
+  /** The result as text. */
   readonly text: string
   /** Default 0. */
   readonly exitCode?: 0 | 1
 }
 
-/** The command was called wrongly: exit code 2. */
+/** Wrong usage: exit code 2. */
 export class UsageError extends Error {
   readonly code = 'USAGE'
 }
 
-/** The command was understood and could not be carried out: exit code 1. */
+/** The command was understood and failed: exit code 1. */
 export class CommandFailed extends Error {
   constructor(
     readonly code: string,

@@ -1,11 +1,11 @@
-// Asks before something is destroyed. The question goes to stderr, so that stdout stays what the command answers.
+// Asks before something is destroyed. The question goes to stderr, so that stdout contains the result only.
 import { createInterface } from 'node:readline'
 import { CommandFailed, type Shell, UsageError } from './command.js'
 
-/** @throws UsageError where nobody can be asked; CommandFailed where the answer is no */
+/** @throws UsageError when there is no terminal; CommandFailed when the answer is no */
 export async function confirm({ stdin, stderr }: Shell, question: string): Promise<void> {
   if (stdin.isTTY !== true || stderr.isTTY !== true) {
-    throw new UsageError('This destroys something, and there is no terminal to ask at. Say --yes if it is meant')
+    throw new UsageError('This is destructive, and there is no terminal for a confirmation. Pass --yes to confirm')
   }
   const lines = createInterface({ input: stdin, output: stderr })
   const answer = await new Promise<string>((resolve) => {

@@ -1,4 +1,4 @@
-// What --help prints: of the whole command, of a group, of one command.
+// The output of --help: for the program, a group, or one command.
 import type { Command, CommandOption } from './command.js'
 
 /** The options of every command. */
@@ -7,14 +7,14 @@ export const sharedOptions = {
   schema: { type: 'string', value: '<name>', about: "option schema of the application; default: 'identity'" },
   decorator: { type: 'string', value: '<name>', about: "option decorator of the application; default: 'identity'" },
   json: { type: 'boolean', about: 'one line of JSON on stdout; errors and warnings likewise on stderr' },
-  yes: { type: 'boolean', about: 'destroys without asking; needed where there is no terminal to ask at' },
+  yes: { type: 'boolean', about: 'destroys without asking; required without a terminal' },
   help: { type: 'boolean', about: 'prints this' },
 } as const satisfies Record<string, CommandOption>
 
-const environment = `The secret is read from IDENTITY_SECRET and taken from no flag: the application's newest one. What is ended here, running instances
-refuse within a second. Hooks and listeners of the application are not called, and its notices are not mailed: they are its own.
+const environment = `The secret is read from IDENTITY_SECRET, never from a flag: the application's newest one. Running instances refuse an ended session within a
+second. Hooks and listeners of the application are not called, and its notices are not mailed.
 
-Exit codes: 0 done, 1 failed or not found, 2 called wrongly.`
+Exit codes: 0 done, 1 failed or not found, 2 wrong usage.`
 
 export function helpOf(commands: readonly Command[]): string {
   const [only, ...more] = commands

@@ -1,4 +1,5 @@
-// `fastify-identity keys …`: the ring of keys in Postgres. Never shows a key. An application with option `keys` turns its own.
+// `fastify-identity keys …`: the key ring in Postgres. Never shows a key. An application with option `keys` rotates
+// its own.
 import type { KeyInfo } from '../accounts/keys/key-manager.js'
 import { type Command, CommandFailed } from './command.js'
 import { withRealm } from './open-realm.js'
@@ -14,7 +15,7 @@ export const keyCommands: readonly Command[] = [
         const now = Date.now()
         const sealing = all.filter((key) => stateOf(key, now) === 'opens').at(-1)
         return {
-          json: { keys: all.map((key) => told(key, key === sealing ? 'seals' : stateOf(key, now))) },
+          json: { keys: all.map((key) => publicKeyInfo(key, key === sealing ? 'seals' : stateOf(key, now))) },
           text: table(
             ['id', 'state', 'created', 'seals from', 'retires', 'revoked'],
             all.map((key) => [
@@ -36,7 +37,7 @@ export const keyCommands: readonly Command[] = [
       withRealm(target, async ({ keys }) => {
         const key = await keys.manager.rotate()
         return {
-          json: { key: told(key, stateOf(key, Date.now())) },
+          json: { key: publicKeyInfo(key, stateOf(key, Date.now())) },
           text: `Key ${key.id} seals from ${when(key.activatesAt)}`,
         }
       }),
@@ -78,7 +79,7 @@ function stateOf(
   return activatesAt > now ? 'waits' : 'opens'
 }
 
-function told({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo, state: string) {
+function publicKeyInfo({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo, state: string) {
   const time = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   return {
     id,

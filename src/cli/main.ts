@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The bin `fastify-identity`.
+// The program `fastify-identity`.
 import { run } from './run.js'
 
 process.exitCode = await run(process.argv.slice(2), process)

@@ -13,15 +13,15 @@ export const migrateCommand: Command = {
         const pending = await pendingMigrations(connection)
         return {
           json: { pending },
-          text: told('pending', pending, 'Nothing is pending'),
+          text: lines('pending', pending, 'Nothing is pending'),
           exitCode: pending.length === 0 ? 0 : 1,
         }
       }
       const executed = await migrate(connection)
-      return { json: { executed }, text: told('done', executed, 'Nothing was pending') }
+      return { json: { executed }, text: lines('done', executed, 'Nothing was pending') }
     }),
 }
 
-function told(state: string, names: readonly string[], nothing: string): string {
+function lines(state: string, names: readonly string[], nothing: string): string {
   return names.length === 0 ? nothing : names.map((name) => `${state}  ${name}`).join('\n')
 }

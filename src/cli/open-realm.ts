@@ -1,5 +1,6 @@
-// The realm that a command works on, opened as the application opens it, but for what a shell cannot know: the application's rules for
-// names and addresses leave what is stored alone, its hooks and listeners are not called, and no key retires before it says when.
+// Opens the realm of a command as the application opens it, except for what a shell cannot know: the application's
+// rules for names and addresses leave stored values alone, its hooks and listeners are not called, and no key retires
+// early.
 import { type Accounts, closingOnFailure, openAccounts } from '../compose.js'
 import { resolveOptions } from '../options.js'
 import { connect, type Connection } from '../store/connect.js'
@@ -13,13 +14,16 @@ export interface Target {
   readonly warn: (message: string) => void
 }
 
-/** Works on the database alone. @throws FST_IDENTITY_DATABASE_MISSING, FST_IDENTITY_DATABASE_UNREACHABLE, FST_IDENTITY_INVALID_OPTION */
+/**
+ * Works on the database alone. @throws FST_IDENTITY_DATABASE_MISSING, FST_IDENTITY_DATABASE_UNREACHABLE,
+ * FST_IDENTITY_INVALID_OPTION
+ */
 export async function withConnection<T>(
   { env, database, ...target }: Target,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {
   const { schema } = resolveOptions(given(target), {})
-  // What a lost connection means is told by the statement that it interrupts.
+  // A lost connection is reported by the statement that it interrupts.
   const connection = connect(database, schema, undefined, env, () => undefined)
   const result = await closingOnFailure(connection, () => work(connection))
   await connection.close()
@@ -56,7 +60,8 @@ export async function withRealm<T>(target: Target, work: (accounts: Accounts) =>
         await accounts.hasher.close()
       }
     } catch (error) {
-      // An application with a migrator of its own keeps no list of ours, so that nothing is asked before something is missing.
+      // An application with its own migrator has no table of our migrations, so that this is checked only after
+      // something is missing.
       if (isMissing(error)) await requireMigrated(connection)
       throw error
     }

@@ -1,5 +1,5 @@
-// Reads the arguments, runs one command, prints what it answers, and says how it went by its exit code: 0 done, 1 failed or not found,
-// 2 called wrongly. Never prints a connection string or a secret, not even what was typed in the wrong place.
+// Reads the arguments, runs one command, prints its result and returns the exit code: 0 done, 1 failed or not found,
+// 2 wrong usage. Never prints a connection string or a secret, not even one that was typed in the wrong place.
 import { readFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { DatabaseMissing, InvalidOption, SecretMissing, SecretWrong } from '../errors.js'
@@ -19,7 +19,7 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
   const isJson = args.includes('--json')
   const say = (stream: NodeJS.WritableStream, text: string) =>
     new Promise<void>((resolve) => {
-      // Who reads no further, as head(1) does, has seen enough.
+      // A reader that stops early, such as head(1), has seen enough.
       stream.once('error', () => resolve())
       stream.write(`${text}\n`, () => resolve())
     })
@@ -30,7 +30,7 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
     await say(shell.stdout, isJson ? jsonLine(json) : text)
     return exitCode
   } catch (error) {
-    const { code, message } = tell(error)
+    const { code, message } = failureOf(error)
     await say(shell.stderr, isJson ? jsonLine({ error: { code, message } }) : `fastify-identity: ${printable(message)}`)
     return isMisuse(error) ? 2 : 1
   }
@@ -81,13 +81,13 @@ function parse(command: Command, args: string[]) {
   try {
     return parseArgs({ args, options, allowPositionals: true })
   } catch (error) {
-    // Of Node's words the first sentence; the rest is advice about positionals.
+    // The first sentence of Node's message; the rest is advice about positionals.
     const [reason = 'The arguments cannot be read'] = error instanceof Error ? error.message.split(/(?<=')\. |\n/) : []
     // The name of the flag without its value, which may be a secret.
     const unknown = /^Unknown option '--([^'=]*)/.exec(reason)?.[1]
     const known = unknown === undefined ? null : nearest(unknown, Object.keys(options))
     throw new UsageError(
-      `${reason}${known === null ? '' : `. Did you mean --${known}?`}: fastify-identity ${command.name} --help tells what it takes`,
+      `${reason}${known === null ? '' : `. Did you mean --${known}?`}: fastify-identity ${command.name} --help lists its arguments`,
     )
   }
 }
@@ -117,7 +117,7 @@ function isMisuse(error: unknown): boolean {
   )
 }
 
-function tell(error: unknown): { code: string; message: string } {
+function failureOf(error: unknown): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
   if (!(error instanceof SecretWrong)) return { code, message: error.message }

@@ -1,6 +1,7 @@
-// What a command answers, as text. Names, addresses and clients are what strangers typed: nothing of them reaches a terminal as a command to it.
+// The result of a command as text. Names, addresses and clients were typed by strangers: none of them reaches a
+// terminal as an escape sequence.
 
-/** Rows under headings, in columns; the last one is as long as it is. */
+/** Rows under headings, in columns; the last column is not padded. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings.map((heading) => heading.toUpperCase()), ...rows].map((row) => row.map(printable))
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
@@ -14,18 +15,18 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join('\n')
 }
 
-/** Names and values, one to a line. */
+/** Names and values, one per line. */
 export function list(members: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...members.map(([name]) => name.length))
   return members.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`.trimEnd()).join('\n')
 }
 
-/** Without control characters, and without those that turn a line's direction or have no form. */
+/** Without control characters, and without those that change the direction of text or are invisible. */
 export function printable(text: string): string {
   return text.toWellFormed().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�')
 }
 
-/** One line of JSON; what a terminal could take for a command is escaped. */
+/** One line of JSON; characters that a terminal could interpret are escaped. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from(
@@ -35,7 +36,7 @@ export function jsonLine(value: unknown): string {
   )
 }
 
-/** A time to the second. */
+/** A time, to the second. */
 export function when(time: Date | number | null): string {
   return time === null ? '-' : new Date(time).toISOString().replace('T', ' ').slice(0, 19)
 }

@@ -1,5 +1,6 @@
-// `fastify-identity users …`: what an administrator does with users. Everything goes through the managers that `app.identity` has, so that
-// running instances refuse what is ended here within a second. Hashes, stamps and keys of users are not shown.
+// `fastify-identity users …`: an administrator's changes of users. All of them go through the managers of
+// `app.identity`, so that running instances refuse an ended session within a second. Hashes, stamps and keys of users
+// are not shown.
 import type { SessionManager } from '../accounts/sessions/session-manager.js'
 import type { User } from '../accounts/users/user.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
@@ -15,9 +16,9 @@ export const userCommands: readonly Command[] = [
     name: 'users list',
     about: 'Lists users in the order of their creation, or those found in alphabetical order',
     options: {
-      search: { type: 'string', value: '<text>', about: 'what the user name or the address begins with' },
-      after: { type: 'string', value: '<cursor>', about: 'the next page: what the page before has told' },
-      limit: { type: 'string', value: '<n>', about: 'at most so many, 1 to 500; default 50' },
+      search: { type: 'string', value: '<text>', about: 'the beginning of the user name or the address' },
+      after: { type: 'string', value: '<cursor>', about: 'the next page: the cursor that the previous page printed' },
+      limit: { type: 'string', value: '<n>', about: 'at most this many, 1 to 500; default 50' },
     },
     run: ({ target, text }) => {
       const limit = numberOf(text('limit'))
@@ -33,7 +34,7 @@ export const userCommands: readonly Command[] = [
         ])
         const more = page.next === null ? '' : `\n\nMore: --after ${page.next}`
         return {
-          json: { users: page.users.map(told), next: page.next },
+          json: { users: page.users.map(publicUser), next: page.next },
           text: table(['id', 'user name', 'email', '2nd factor', 'locked', 'created'], rows) + more,
         }
       })
@@ -68,7 +69,7 @@ export const userCommands: readonly Command[] = [
         (user) => `Lock ${nameOf(user)} out, and end their sessions?`,
         async ({ users }, user) => {
           required(await users.lock(user, until))
-          return { json: { user: told(user) }, text: `${nameOf(user)} is locked out ${lockOf(user)}` }
+          return { json: { user: publicUser(user) }, text: `${nameOf(user)} is locked out ${lockOf(user)}` }
         },
       )
     },
@@ -76,11 +77,11 @@ export const userCommands: readonly Command[] = [
   {
     name: 'users unlock',
     argument: one,
-    about: 'Opens every lock of a user, and forgets failed sign-ins',
+    about: 'Removes every lock of a user, and forgets failed sign-ins',
     run: (call) =>
       change(call, null, async ({ users }, user) => {
         required(await users.unlock(user))
-        return { json: { user: told(user) }, text: `${nameOf(user)} is not locked` }
+        return { json: { user: publicUser(user) }, text: `${nameOf(user)} is not locked` }
       }),
   },
   {
@@ -115,14 +116,14 @@ export const userCommands: readonly Command[] = [
     name: 'users reset-second-factor',
     argument: one,
     about:
-      'For who has lost all factors: switches the second factor off, takes key and recovery codes away, and ends all sessions',
+      'For a user who has lost every factor: switches the second factor off, removes its key and codes, and ends all sessions',
     run: (call) =>
       change(
         call,
-        (user) => `Take the second factor of ${nameOf(user)} away, and end their sessions?`,
+        (user) => `Remove the second factor of ${nameOf(user)}, and end their sessions?`,
         async ({ users }, user) => {
           required(await users.resetSecondFactor(user))
-          return { json: { user: told(user) }, text: `${nameOf(user)} has no second factor` }
+          return { json: { user: publicUser(user) }, text: `${nameOf(user)} has no second factor` }
         },
       ),
   },
@@ -135,7 +136,10 @@ interface Managers {
 
 const tries = 3
 
-/** Finds the user, asks the question if there is one, and changes the user as they are then, again where somebody else was faster. */
+/**
+ * Finds the user, asks the question if there is one, and makes the change; repeats it when the row was changed
+ * meanwhile.
+ */
 async function change(
   { target, argument, confirm }: Call,
   question: ((user: User) => string) | null,
@@ -156,7 +160,7 @@ async function change(
   })
 }
 
-/** @throws CommandFailed for nobody, and where several users can be meant */
+/** @throws CommandFailed when no user or more than one is found */
 async function find(users: UserManager, argument: string): Promise<User> {
   const byId = await users.findById(argument)
   if (byId !== null) return byId
@@ -167,7 +171,7 @@ async function find(users: UserManager, argument: string): Promise<User> {
   const [user] = found
   if (user === undefined) throw noSuchUser()
   if (found.length > 1)
-    throw new CommandFailed('AMBIGUOUS', `Several users can be meant; name one by id: ${found.map(nameOf).join(', ')}`)
+    throw new CommandFailed('AMBIGUOUS', `Several users match; name one by id: ${found.map(nameOf).join(', ')}`)
   return user
 }
 
@@ -183,8 +187,8 @@ function required(result: IdentityResult): void {
   )
 }
 
-/** A user as far as others may see them. */
-function told(user: User) {
+/** The members of a user that may be shown. */
+function publicUser(user: User) {
   const {
     id,
     userName,
@@ -218,7 +222,7 @@ async function describe(users: UserManager, sessions: SessionManager, user: User
   const open = await sessions.list(user.id)
   const logins = await users.getLogins(user)
   return {
-    ...told(user),
+    ...publicUser(user),
     isLockedOut: await users.isLockedOut(user),
     lockedUntil: await users.getLockoutEndDate(user),
     failedSignIns: await users.getAccessFailedCount(user),
@@ -254,7 +258,7 @@ function nameOf({ id, userName }: User): string {
   return printable(`${userName} (${id})`)
 }
 
-/** An administrator's lock; that of failed sign-ins is beside the user, see `users show`. */
+/** An administrator's lock; for that of failed sign-ins see `users show`. */
 function lockOf({ lockoutEnabled, lockoutEnd }: User): string {
   if (!lockoutEnabled || lockoutEnd === null || lockoutEnd.getTime() < Date.now()) return '-'
   return lockoutEnd.getUTCFullYear() >= 9999 ? 'for good' : `until ${when(lockoutEnd)}`

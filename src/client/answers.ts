@@ -1,5 +1,5 @@
-// What the endpoints take and answer, as a browser program sees it: no import, so that it compiles without Node's or TypeBox's types.
-// test/types/client.ts holds it against the schemas of the routes.
+// Requests and answers of the endpoints as seen by a browser program. No imports, so that it compiles without the
+// types of Node or TypeBox. test/types/client.ts compares it with the schemas of the routes.
 
 export interface TokenAnswer {
   readonly tokenType: 'Bearer'
@@ -10,7 +10,7 @@ export interface TokenAnswer {
 }
 
 export interface Credentials {
-  /** With option `user.userNameIsEmail: false` either this or `userName`. */
+  /** This or `userName`, with option `user.userNameIsEmail: false`. */
   readonly email?: string
   readonly userName?: string
   readonly password: string
@@ -29,7 +29,7 @@ export type LoginFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoF
 
 export type LoginResult =
   | { readonly succeeded: true }
-  /** With `requiresTwoFactor` the password was right: log in again with a code too. */
+  /** `requiresTwoFactor`: the password was right; log in again with a code too. */
   | { readonly succeeded: false; readonly reason: LoginFailure; readonly requiresTwoFactor: boolean }
 
 export interface Info {
@@ -56,7 +56,7 @@ export interface TwoFactor {
   /** For the authenticator app, base32. */
   readonly sharedKey: string
   readonly recoveryCodesLeft: number
-  /** New ones, told this once. */
+  /** New ones, shown once. */
   readonly recoveryCodes: readonly string[] | null
   readonly isTwoFactorEnabled: boolean
   readonly isMachineRemembered: boolean
@@ -70,7 +70,7 @@ export interface Session {
   /** The User-Agent of the login. */
   readonly client: string | null
   readonly amr: readonly string[]
-  /** Whether it is this one. */
+  /** Whether it is the session of this request. */
   readonly current: boolean
 }
 

@@ -1,22 +1,22 @@
-// An answer that is no success, as an error: RFC 9457 problems are read, empty bodies leave the status to speak for itself.
+// An unsuccessful answer as an error. RFC 9457 problems are read; with an empty body there is the status alone.
 
-/** What a problem of ours may have (RFC 9457, and the reference's `errors`). */
+/** The members of our problems (RFC 9457, and the reference's `errors`). */
 interface Problem {
   readonly title?: string
   readonly detail?: string
   readonly errors?: Readonly<Record<string, readonly string[]>>
 }
 
-/** Thrown by the client's methods for an answer that is no success. What the network throws passes as it is. */
+/** Thrown by the client's methods for an unsuccessful answer. Errors of the network are thrown unchanged. */
 export class IdentityClientError extends Error {
   override readonly name = 'IdentityClientError'
-  /** Of HTTP: 400, 401, 403, 404, 413, 500, 503 … */
+  /** The HTTP status: 400, 401, 403, 404, 413, 500, 503 … */
   readonly status: number
   /** Messages by code: `{ PasswordTooShort: ['…'] }`; by field where a profile field is wrong. */
   readonly errors: Readonly<Record<string, readonly string[]>>
   /** The problem's detail, for example `NotAllowed`; null without one. */
   readonly detail: string | null
-  /** With 503: how long to wait. */
+  /** How long to wait, with 503. */
   readonly retryAfterSeconds: number | null
 
   constructor(status: number, { title, detail, errors = {} }: Problem, retryAfterSeconds: number | null) {
@@ -41,7 +41,7 @@ export class IdentityClientError extends Error {
 
 export async function errorOf(answer: Response): Promise<IdentityClientError> {
   const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json') === true
-  // What a server sends under this type is an object; what is in it is asked for by name.
+  // A body of this type is an object; its members are read by name.
   const problem = isProblem ? ((await answer.json()) as Problem) : {}
   const wait = Number(answer.headers.get('retry-after') ?? 'none')
   return new IdentityClientError(answer.status, problem, Number.isFinite(wait) ? wait : null)

@@ -1,5 +1,6 @@
-// `fastify-identity/client`: the endpoints as typed functions, for browsers and Node. Keeps the tokens, or leaves it to a cookie; renews them
-// before they expire and after a 401; sends them to the server they came from and to no other. Imports nothing but its own files.
+// `fastify-identity/client`: the endpoints as typed functions, for browsers and Node. Keeps the tokens, or leaves
+// that to a cookie; renews them before they expire and after a 401; sends them to their own server only. Imports
+// nothing but its own files.
 import type {
   Confirmation,
   Credentials,
@@ -28,7 +29,7 @@ export interface ClientOptions {
   readonly fetch?: typeof globalThis.fetch
   /** Default: memory. */
   readonly storage?: TokenStorage
-  /** true: the browser keeps a cookie that no script can read, and nothing is kept here. Default false. */
+  /** true: the browser keeps a cookie that no script can read, and the client keeps nothing. Default false. */
   readonly cookies?: boolean
   /**
    * How long a call waits for `/refresh`, and for other calls that wait for it, before it fails with a TimeoutError. Milliseconds, default
@@ -37,27 +38,33 @@ export interface ClientOptions {
   readonly refreshTimeoutMilliseconds?: number
 }
 
-/** `Fields` are those of option `profile`, as `register` takes and `info` answers them. */
+/** `Fields` are those of option `profile`, which `register` takes and `info` returns. */
 export interface IdentityClient<Fields extends object = object> {
   /**
-   * For the host's own routes: like the global `fetch`, with the access token where the URL has the origin of `baseUrl`. A relative URL is
-   * resolved against that. Answers the guard's 401 where nobody is signed in, or no longer.
-   *
-   * @throws IdentityClientError where the token was refused and cannot be renewed now; a TimeoutError where `/refresh` did not answer
-   * in time
+   * For the host's own routes: like the global `fetch`, with the access token when the URL has the origin of
+   * `baseUrl`. A relative URL is resolved against that. Returns the guard's 401 when the user is not signed in any
+   * more.
+   * @throws IdentityClientError when the token was refused and cannot be renewed now; a TimeoutError when `/refresh`
+   * did not answer in time
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
-  /** Signs nobody in. */
+  /** Creates an account; does not sign in. */
   register(account: NewAccount & Fields): Promise<void>
   /** @param options `isPersistent: false` in cookie mode: until the browser closes */
   login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
-  /** Renews the tokens now, for new roles and claims. False when nobody is signed in; nothing in cookie mode, where the server does it. */
+  /**
+   * Renews the tokens now, for new roles and claims. False when not signed in; does nothing in cookie mode, where the
+   * server renews.
+   */
   refresh(): Promise<boolean>
-  /** Ends this session, `others`, or `all`; forgets the tokens also where the server is not reached. */
+  /** Ends this session, `others`, or `all`; forgets the tokens even when the server cannot be reached. */
   logout(scope?: 'others' | 'all'): Promise<void>
-  /** For what takes no headers, a WebSocket or EventSource: renewed where it is time; null when nobody is signed in, and in cookie mode. */
+  /**
+   * The access token for connections without headers (WebSocket, EventSource), renewed when it is due; null when not
+   * signed in, and in cookie mode.
+   */
   accessToken(): Promise<string | null>
-  /** Whether tokens are kept here; in cookie mode only the server knows, ask `info`. */
+  /** Whether tokens are kept here; in cookie mode only the server knows: call `info`. */
   isSignedIn(): Promise<boolean>
   info(): Promise<Info & Fields>
   changeInfo(change: InfoChange & Partial<Fields>): Promise<Info & Fields>
@@ -92,7 +99,7 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     return new URL(path, base)
   }
 
-  /** A request with the token of whoever is signed in, sent once more with a newer one where the first is refused. */
+  /** Sends a request with the access token, and once more with a newer one when the first is refused. */
   async function call(input: string | URL | Request, init?: RequestInit): Promise<Response> {
     const request = new Request(typeof input === 'string' ? urlOf(input) : input, init)
     if (new URL(request.url).origin !== base.origin) return send(request)
@@ -103,7 +110,7 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     const again = request.clone()
     const answer = await send(withToken(request, tokens.accessToken))
     if (answer.status !== 401) return answer
-    // One deadline for both: a renewal that was given up before the request is not waited for a second time.
+    // One deadline for both: a renewal that was given up before the request is not awaited again.
     const second = deadline.aborted ? deadline : renewalDeadline()
     const newer = await keeper.alone(() => keeper.renew(tokens, second), second)
     if (newer === null) return answer
@@ -111,16 +118,16 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     return send(withToken(again, newer.accessToken))
   }
 
-  /** The tokens, renewed where it is time. */
+  /** The tokens, renewed when they are due. */
   async function due(deadline: AbortSignal): Promise<Tokens | null> {
     const tokens = await keeper.held()
     if (tokens === null || tokens.renewAt > Date.now()) return tokens
-    // While they cannot be renewed the old ones may still be good; if not, the server says so.
+    // While they cannot be renewed the old ones may still be valid; if not, the server refuses them.
     return keeper.alone(() => keeper.renew(tokens, deadline), deadline).catch(() => tokens)
   }
 
-  /** For everybody: without a token, and a 401 says nothing about it. */
-  async function tell(path: string, init?: RequestInit): Promise<void> {
+  /** Public endpoints: sent without a token, and a 401 does not concern it. */
+  async function post(path: string, init?: RequestInit): Promise<void> {
     const answer = await send(urlOf(path), { redirect: 'error', ...init })
     if (!answer.ok) throw await errorOf(answer)
   }
@@ -131,14 +138,14 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     return answer
   }
 
-  // The endpoints answer what their schemas say; anything else is another server.
+  // The endpoints answer according to their schemas.
   async function read<T>(path: string, init?: RequestInit): Promise<T> {
     return (await (await ask(path, init)).json()) as T
   }
 
   return {
     fetch: call,
-    register: (account) => tell('register', jsonOf(account)),
+    register: (account) => post('register', jsonOf(account)),
     async login(credentials, { isPersistent = true } = {}) {
       const query = cookies ? `?${isPersistent ? 'useCookies' : 'useSessionCookies'}=true` : ''
       const answer = await send(urlOf(`login${query}`), {
@@ -168,11 +175,11 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       try {
         await ask(scope === undefined ? 'logout' : `logout?scope=${scope}`, jsonOf({}))
       } catch (error) {
-        // Nobody was signed in: that is what was asked for.
+        // The caller was not signed in, which is the requested outcome.
         if (!(error instanceof IdentityClientError && error.status === 401)) throw error
       } finally {
         if (scope !== 'others') {
-          // A renewal that hangs must not keep the tokens: they are forgotten without waiting for it any longer.
+          // A renewal that does not answer must not keep the tokens: they are forgotten without waiting for it.
           await keeper.alone(() => keeper.forget(), renewalDeadline()).catch(() => keeper.forget())
         }
       }
@@ -191,10 +198,10 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       if (!answer.ok && answer.status !== 404) throw await errorOf(answer)
       return answer.ok
     },
-    confirmEmail: (confirmation) => tell(`confirmEmail?${new URLSearchParams({ ...confirmation }).toString()}`),
-    resendConfirmationEmail: (email) => tell('resendConfirmationEmail', jsonOf({ email })),
-    forgotPassword: (email) => tell('forgotPassword', jsonOf({ email })),
-    resetPassword: (reset) => tell('resetPassword', jsonOf(reset)),
+    confirmEmail: (confirmation) => post(`confirmEmail?${new URLSearchParams({ ...confirmation }).toString()}`),
+    resendConfirmationEmail: (email) => post('resendConfirmationEmail', jsonOf({ email })),
+    forgotPassword: (email) => post('forgotPassword', jsonOf({ email })),
+    resetPassword: (reset) => post('resetPassword', jsonOf(reset)),
   }
 }
 

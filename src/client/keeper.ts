@@ -1,4 +1,5 @@
-// Keeps the tokens of one person and renews them: one refresh at a time, in this tab and, where the host stores tokens, in all of its tabs.
+// Keeps the tokens of one user and renews them: one refresh at a time in this tab and, where the host stores tokens,
+// in all of its tabs.
 import type { TokenAnswer } from './answers.js'
 import { errorOf } from './client-error.js'
 
@@ -10,12 +11,12 @@ export interface Tokens {
 }
 
 /**
- * Where tokens are kept. By default in memory: they end with the page. Any script of the page can read what lies in localStorage; a cookie
- * (option `cookies`) no script can.
+ * Storage of the tokens. Default: memory, which ends with the page. Any script of the page can read localStorage; no
+ * script can read a cookie (option `cookies`).
  */
 export interface TokenStorage {
   get(): Tokens | null | Promise<Tokens | null>
-  /** null forgets them. */
+  /** null removes them. */
   set(tokens: Tokens | null): void | Promise<void>
 }
 
@@ -77,7 +78,7 @@ export function createKeeper(
         return place.get()
       }
       if (answer.status !== 401) throw await errorOf(answer)
-      // Without Web Locks somebody may have logged in anew in another tab.
+      // Without Web Locks, another tab may have logged in meanwhile.
       const now = await place.get()
       if (now?.refreshToken !== held.refreshToken) return now
       await place.set(null)
@@ -88,7 +89,7 @@ export function createKeeper(
 
 const earliestMilliseconds = 30_000
 
-/** Renewed 30 s before they expire; short-lived ones after half their life. */
+/** Renewed 30 s before they expire; short-lived ones after half their lifetime. */
 function tokensOf({ accessToken, refreshToken, expiresIn }: TokenAnswer): Tokens {
   const life = expiresIn * 1000
   return { accessToken, refreshToken, renewAt: Date.now() + life - Math.min(earliestMilliseconds, life / 2) }
@@ -129,9 +130,9 @@ interface Locks {
   request<T>(name: string, work: () => Promise<T>): Promise<T>
 }
 
-/** Web Locks, where there are any: browsers in a secure context, and newer versions of Node. */
+/** Web Locks where they exist: browsers in a secure context, and newer versions of Node. */
 function acrossTabs(name: string): Exclusive | null {
-  // Not every environment has them, nor their types.
+  // Not every environment has them, or their types.
   const { navigator } = globalThis as { navigator?: { locks?: Locks } }
   const locks = navigator?.locks
   return locks === undefined ? null : (work) => locks.request(name, work)

@@ -1,5 +1,5 @@
-// What counts as an e-mail address: the reference's rule for accepting one, and a stricter one for writing to it (OWASP ASVS 1.3.11). Both
-// look at each character once. Neither asks whether the mailbox exists: only a mail can.
+// E-mail addresses: the reference's rule for accepting one, and a stricter one for sending to it (OWASP ASVS 1.3.11).
+// Both read each character once. Neither checks that the mailbox exists: only a mail can.
 import { DeliveryFailed } from './delivery-failed.js'
 
 /** The reference's rule: no CR or LF, exactly one '@', which is neither the first nor the last character. `a@b` passes, and so does `a b@c`. */
@@ -9,10 +9,11 @@ export function isEmail(text: string): boolean {
 }
 
 /**
- * Whether a mail may be sent to `text`: an e-mail address of at most 254 bytes, 64 of them before the '@' (RFC 5321 §4.5.3.1), that every
- * reader of it takes for the same single mailbox. Quotes, brackets, separators, blanks and control characters are what readers have disagreed
- * about (GHSA-mm7p-fcc7-pg87, CVE-2022-35924); encoded words (RFC 2047), host names that some URL parser would decode, and characters that
- * Unicode compatibility turns into others, such as U+FF20 into '@', likewise.
+ * Whether a mail may be sent to `text`: an e-mail address of at most 254 bytes, 64 of them before the '@' (RFC 5321
+ * §4.5.3.1), that every program reads as the same single mailbox. Programs have disagreed about quotes, brackets,
+ * separators, blanks and control characters (GHSA-mm7p-fcc7-pg87, CVE-2022-35924), about encoded words (RFC 2047),
+ * about host names that some URL parser would decode, and about characters that Unicode compatibility maps to others,
+ * such as U+FF20 to '@'.
  */
 export function isDeliverable(text: string): boolean {
   if (text.length > 254 || !isEmail(text)) return false
@@ -26,8 +27,8 @@ export function isDeliverable(text: string): boolean {
 }
 
 /**
- * `text` itself, if a mail may be sent to it. Asked again at every sending, whatever was asked when the address came in: rows may be older than
- * the rule, or imported.
+ * Returns `text` when a mail may be sent to it. Checked again at every delivery: rows may be older than the rule, or
+ * imported.
  * @throws DeliveryFailed, permanent
  */
 export function deliverable(text: string): string {

@@ -1,10 +1,16 @@
-// The one error of a failed delivery that leaves this room. It is meant for logs and for the outbox's row, so it is made of what may be read
-// there: never the mail, never a credential, and no `cause` that might carry either.
+// The only error of a failed delivery that leaves this folder. It is meant for logs and for the outbox's row, so it
+// contains neither the mail nor a credential, and no `cause` that might carry either.
 
 export class DeliveryFailed extends Error {
-  /** Short and stable, for example `ECONNECTION`, `ETIMEDOUT`, `EAUTH`, `EENVELOPE`; from nodemailer where it is nodemailer's. */
+  /**
+   * Short and stable, for example `ECONNECTION`, `ETIMEDOUT`, `EAUTH`, `EENVELOPE`; nodemailer's where it comes from
+   * nodemailer.
+   */
   readonly code: string
-  /** The recipient was refused for good: trying again will not help. Everything else may heal, a wrong password of the mail account included. */
+  /**
+   * The recipient was refused for good: a retry will not help. Any other failure may be temporary, even a wrong
+   * password of the mail account.
+   */
   readonly permanent: boolean
 
   constructor(message: string, code: string, permanent: boolean) {

@@ -1,5 +1,6 @@
-// What the mails say, and the links in them. Subjects and html bodies are the reference's, to the letter; the plain text beside them is for
-// mail programs that show no html. Links and codes come in raw and are escaped here. Nothing is sent from here.
+// The texts of mails, and the links in them. Subjects and html bodies are the reference's, to the letter; the plain
+// text is for mail programs that show no html. Links and codes are passed in raw and escaped here. Nothing is sent
+// from here.
 
 export interface MailMessage {
   /** One bare address, no display name. */
@@ -9,7 +10,7 @@ export interface MailMessage {
   readonly text: string
 }
 
-/** What option `notices` may name: things done to an account that its owner should hear of. */
+/** The values of option `notices`: changes of an account that its owner is notified of. */
 export const securityNotices = [
   'refreshTokenReused',
   'passwordChanged',
@@ -19,7 +20,10 @@ export const securityNotices = [
 ] as const
 export type SecurityNotice = (typeof securityNotices)[number]
 
-/** With preset `hardened` also `accountExists`: somebody wanted to register the address, or to move to it, and the answer did not tell that it is taken. */
+/**
+ * With preset `hardened` also `accountExists`: an account was requested for this address, or a move to it, and the
+ * response did not reveal that it is taken.
+ */
 export type Notice = SecurityNotice | 'accountExists'
 
 export function confirmationLinkMail(to: string, link: string): MailMessage {
@@ -49,7 +53,7 @@ export function passwordResetCodeMail(to: string, code: string): MailMessage {
   }
 }
 
-/** The reference has no such mails. No link is in them: one that people learn to follow is one that can be forged. */
+/** The reference has no such mails. They contain no link: a link that users learn to follow can be forged. */
 export function securityNoticeMail(to: string, notice: Notice): MailMessage {
   const { subject, text } =
     notice === 'accountExists'
@@ -77,9 +81,10 @@ const happened: Readonly<Record<SecurityNotice, string>> = {
 }
 
 /**
- * The link that confirms an address. `changedEmail` is there when the address is a new one for an existing account.
- * @param base absolute URL of our own confirmEmail route, or of the page of a SPA; a query it already has is kept
- * @param query `code` as it travels on the wire (base64url)
+ * The link that confirms an address. `changedEmail` is set when the address is a new one for an existing account.
+ * @param base absolute URL of our own confirmEmail route, or of a page of a single-page application; its own query is
+ * kept
+ * @param query `code` as on the wire (base64url)
  * @throws TypeError when `base` is no absolute URL
  */
 export function confirmEmailLink(
@@ -94,7 +99,10 @@ export function confirmEmailLink(
   ])
 }
 
-/** The link to the page of a SPA where a new password is chosen: `email` and `code` are what POST /resetPassword wants as email and resetCode. */
+/**
+ * The link to the page where a new password is chosen: `email` and `code` become email and resetCode of POST
+ * /resetPassword.
+ */
 export function resetPasswordLink(base: string, query: { readonly email: string; readonly code: string }): string {
   return withQuery(base, [
     ['email', query.email],
@@ -103,8 +111,8 @@ export function resetPasswordLink(base: string, query: { readonly email: string;
 }
 
 /**
- * `base` with `pairs` after whatever query it has, before a fragment. Everything but unreserved characters (RFC 3986 §2.3) is percent-encoded:
- * URLSearchParams would write a blank as '+', which only form decoders read back.
+ * `base` with `pairs` after any query of its own and before a fragment. Everything but unreserved characters (RFC
+ * 3986 §2.3) is percent-encoded: URLSearchParams would write a blank as '+', which only form decoders read back.
  * @throws TypeError when `base` is no absolute URL
  */
 export function withQuery(base: string, pairs: readonly (readonly [name: string, value: string])[]): string {
@@ -115,7 +123,10 @@ export function withQuery(base: string, pairs: readonly (readonly [name: string,
   return url.href
 }
 
-/** As HtmlEncoder.Default of the reference's platform writes it: printable ASCII stays but for `& < > " ' +`, all else becomes a reference. */
+/**
+ * Like HtmlEncoder.Default of the reference's platform: printable ASCII stays, except for `& < > " ' +`; everything
+ * else becomes a character reference.
+ */
 export function escapeHtml(text: string): string {
   return text.replace(/[^ !#-%(-*,-;=?-~]/gu, (character) => {
     const codePoint = character.codePointAt(0) ?? 0

@@ -1,5 +1,5 @@
-// Who sends mail: the host's own EmailSender, something that takes finished messages, or an SMTP server by URL. All three become one
-// EmailSender. When to send, and what happens when it fails, is the outbox's business.
+// The senders of mail: the host's own EmailSender, an object that takes finished messages, or an SMTP server by URL.
+// All three become one EmailSender. When mail is sent, and what happens after a failure, is decided by the outbox.
 import { InvalidOption } from '../errors.js'
 import { deliverable } from './address.js'
 import {
@@ -15,7 +15,7 @@ import { readSmtpUrl } from './smtp-url.js'
 
 export type { MailMessage, Notice, SecurityNotice } from './messages.js'
 
-/** What a sender may know of the user it writes to. */
+/** What a sender gets to know about the recipient. */
 export interface MailUser {
   readonly id: string
   readonly userName: string | null
@@ -23,14 +23,15 @@ export interface MailUser {
 }
 
 /**
- * The reference's IEmailSender. `email` is where the mail goes: the stored address, or the new one when it is being changed. Links and codes
- * are raw: escape them for html. A rejected promise means "not sent, try again". A mail may be asked for twice after a crash.
+ * The reference's IEmailSender. `email` is the recipient: the stored address, or the new one while it is being
+ * changed. Links and codes are raw: escape them for html. A rejected promise means "not sent, try again". After a
+ * crash a mail may be sent twice.
  */
 export interface EmailSender {
   sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
   sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
-  /** Only for what option `notices` names and preset `hardened` mails, and needed then. The reference has no such mails. */
+  /** Required with option `notices` or preset `hardened`, otherwise unused. The reference has no such mails. */
   sendSecurityNotice?(user: MailUser, email: string, notice: Notice): Promise<void>
 }
 
@@ -42,12 +43,16 @@ export interface MessageSender {
 /** Option `email`: a sender of either kind, or an SMTP URL such as `smtps://user:password@mail.example.com?from=no-reply@example.com`. */
 export type EmailOption = EmailSender | MessageSender | string
 
-/** `close` is there only for what was opened here: it breaks off what is still being sent. A host's own sender is never closed. */
+/**
+ * `close` exists only for a sender that was opened here: it aborts deliveries in progress. A host's own sender is
+ * never closed.
+ */
 export type ClosableSender = Required<EmailSender> & { close?(): void }
 
 /**
  * The sender that `option` describes.
- * @param from sender address for an SMTP URL, before its `from` parameter; `a@example.com` or `Name <a@example.com>`
+ * @param from sender address for an SMTP URL, overrides its `from` parameter; `a@example.com` or `Name
+ * <a@example.com>`
  * @throws FST_IDENTITY_INVALID_OPTION when `option` is none of the three kinds
  */
 export function createSender(option: EmailOption, from?: string): ClosableSender {
@@ -64,7 +69,7 @@ export function createSender(option: EmailOption, from?: string): ClosableSender
   )
 }
 
-/** Whether a sender can mail what option `notices` names: all can but an EmailSender without the method. */
+/** Whether a sender can send the mails of option `notices`: every one except an EmailSender without the method. */
 export function mailsNotices(option: EmailOption): boolean {
   return !isEmailSender(option) || hasMethod(option, 'sendSecurityNotice')
 }
@@ -78,21 +83,21 @@ function withDefaultTexts(sender: MessageSender): Required<EmailSender> {
   }
 }
 
-// The async arrows turn an exception of a sender that is not async into a rejection.
+// The async arrow functions turn a synchronous exception of a sender into a rejection.
 function unclosable(sender: EmailSender): Required<EmailSender> {
   return {
     sendConfirmationLink: async (user, email, link) => sender.sendConfirmationLink(user, email, link),
     sendPasswordResetLink: async (user, email, link) => sender.sendPasswordResetLink(user, email, link),
     sendPasswordResetCode: async (user, email, code) => sender.sendPasswordResetCode(user, email, code),
     sendSecurityNotice: async (user, email, notice) => {
-      // An instance with option `notices` has written it: one of those must send it.
+      // The mail was stored by an instance with option `notices`, and must be sent by one.
       if (sender.sendSecurityNotice === undefined) throw new Error('The sender has no sendSecurityNotice')
       await sender.sendSecurityNotice(user, email, notice)
     },
   }
 }
 
-// Both take unknown: a JavaScript host is held to the option's type by nobody else.
+// Both take unknown: nothing else checks the type that a JavaScript host passes.
 function isEmailSender(option: unknown): option is EmailSender {
   return (
     hasMethod(option, 'sendConfirmationLink') &&

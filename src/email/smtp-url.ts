@@ -1,12 +1,13 @@
-// Reads the SMTP URL of option `email`: not left to nodemailer, which would take any of its own options from it, those that switch the
-// check of certificates off included. No message from here shows a part of the URL, which may hold a password in any place.
+// Reads the SMTP URL of option `email`. Not left to nodemailer, which would read any of its own options from the URL,
+// even those that disable certificate checks. No error message contains a part of the URL, which may hold a password
+// anywhere.
 import { InvalidOption } from '../errors.js'
 import { isDeliverable } from './address.js'
 
 export interface SmtpSettings {
   readonly host: string
   readonly port: number
-  /** TLS from the first byte (`smtps:`). Otherwise STARTTLS is used where the server offers it. */
+  /** TLS from the first byte (`smtps:`). Otherwise STARTTLS is used when the server offers it. */
   readonly secure: boolean
   /** Refuse a server that does not offer STARTTLS. */
   readonly requireTLS: boolean
@@ -15,18 +16,19 @@ export interface SmtpSettings {
 }
 
 /**
- * Reads `smtp://` (port 587) or `smtps://` (port 465) URLs. User and password are percent-encoded where they hold other characters than
- * letters, digits and `-._~`. Parameters: `from`, the sender (`a@example.com` or `Name <a@example.com>`), and `requireTLS`, by default true
- * when a password would be sent to another machine.
- * @param from comes before the URL's own `from`
- * @throws FST_IDENTITY_INVALID_OPTION; its message holds nothing of the URL, which may hold a password
+ * Reads `smtp://` (port 587) or `smtps://` (port 465) URLs. User and password are percent-encoded, except for
+ * letters, digits and `-._~`. Parameters: `from`, the sender (`a@example.com` or `Name <a@example.com>`), and
+ * `requireTLS`, by default true when a password would be sent to another machine.
+ * @param from overrides the URL's own `from`
+ * @throws FST_IDENTITY_INVALID_OPTION; its message contains no part of the URL
  */
 export function readSmtpUrl(text: string, from?: string): SmtpSettings {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:'))
     throw refused('is not an SMTP URL', example)
   if (url.hostname === '') throw refused('is an SMTP URL without a host', example)
-  // An unencoded '/', '?' or '#' in a password ends the host early; the rest must not be taken for a path or a parameter.
+  // An unencoded '/', '?' or '#' in a password ends the host early; the rest must not be read as a path or a
+  // parameter.
   if (
     !['', '/'].includes(url.pathname) ||
     url.hash !== '' ||

@@ -1,12 +1,16 @@
-// Delivery to an SMTP server through nodemailer, one connection a mail: an outbox that is mostly empty gains nothing from a pool. Recipients
-// are checked here once more (OWASP ASVS 1.3.11): nodemailer splits `a@x.com,b@y.com` into two even as the address of an envelope.
+// Delivery to an SMTP server through nodemailer, one connection per mail: an outbox that is mostly empty gains
+// nothing from a pool. Recipients are checked here once more (OWASP ASVS 1.3.11): nodemailer splits `a@x.com,b@y.com`
+// into two even as the address of an envelope.
 import type { createTransport } from 'nodemailer'
 import { deliverable } from './address.js'
 import { DeliveryFailed } from './delivery-failed.js'
 import type { MailMessage } from './messages.js'
 import type { SmtpSettings } from './smtp-url.js'
 
-/** Milliseconds. `totalMs` ends a delivery that trickles on; it must stay below the minute for which an outbox reserves a mail. */
+/**
+ * Milliseconds. `totalMs` ends a delivery that makes progress but does not finish; it must be shorter than the minute
+ * for which the outbox reserves a mail.
+ */
 export interface SmtpLimits {
   readonly connectMs: number
   readonly greetingMs: number
@@ -21,14 +25,17 @@ export interface SmtpSender {
   close(): void
 }
 
-/** Hands messages to the server that `settings` names. Rejects with DeliveryFailed. `close` breaks off what is still being sent, for good. */
+/**
+ * Sends messages to the server of `settings`. Rejects with DeliveryFailed. `close` aborts deliveries in progress and
+ * refuses new ones.
+ */
 export function smtpSender(settings: SmtpSettings, limits: SmtpLimits = smtpLimits): SmtpSender {
   const { from, auth, ...server } = settings
-  const underWay = new Set<AbortController>()
+  const inProgress = new Set<AbortController>()
   let closed = false
   let transport: Promise<ReturnType<typeof createTransport>> | undefined
 
-  // Loaded with the first mail: a host that sends its mail otherwise never pays for it.
+  // Loaded with the first mail: a host with another sender never loads it.
   const open = async () =>
     (await import('nodemailer')).createTransport({
       ...server,
@@ -48,7 +55,7 @@ export function smtpSender(settings: SmtpSettings, limits: SmtpLimits = smtpLimi
       const delivery = new AbortController()
       const tooLong = new DeliveryFailed(`No SMTP delivery within ${limits.totalMs} ms`, 'ETIMEDOUT', false)
       const deadline = setTimeout(() => delivery.abort(tooLong), limits.totalMs)
-      underWay.add(delivery)
+      inProgress.add(delivery)
       try {
         transport ??= open()
         await (
@@ -67,12 +74,12 @@ export function smtpSender(settings: SmtpSettings, limits: SmtpLimits = smtpLimi
         throw deliveryFailed(delivery.signal.aborted ? delivery.signal.reason : error)
       } finally {
         clearTimeout(deadline)
-        underWay.delete(delivery)
+        inProgress.delete(delivery)
       }
     },
     close() {
       closed = true
-      for (const delivery of underWay) delivery.abort(senderClosed())
+      for (const delivery of inProgress) delivery.abort(senderClosed())
     },
   }
 }
@@ -81,7 +88,8 @@ function senderClosed(): DeliveryFailed {
   return new DeliveryFailed('The SMTP sender is closed', 'ECLOSED', false)
 }
 
-// A server may quote what it was sent, so its words are passed on only where it answers to an address; elsewhere its codes (RFC 3463) must do.
+// A server may quote the mail, so its text is kept only in answers about an address; otherwise only its codes (RFC
+// 3463) are.
 function deliveryFailed(error: unknown): DeliveryFailed {
   if (error instanceof DeliveryFailed) return error
   const reason = error instanceof Error ? error : new Error('unknown reason')
@@ -99,8 +107,9 @@ function deliveryFailed(error: unknown): DeliveryFailed {
   )
 }
 
-// RCPT is also answered with 5xx by a server that does not relay, dislikes the sender, finds us on a list or has no room. Those heal, so the
-// status decides where there is one: X.1.1 no such mailbox, X.1.2 no such host, X.1.3 bad syntax, X.1.6 moved, X.1.10 no mail taken.
+// A server also answers RCPT with 5xx when it does not relay, rejects the sender, has us on a block list or is full.
+// Those are temporary, so the status decides where there is one: X.1.1 no such mailbox, X.1.2 no such host, X.1.3 bad
+// syntax, X.1.6 moved, X.1.10 no mail accepted.
 function isUnknownMailbox(reply: string, status: string | undefined): boolean {
   if (status === undefined) return ['550', '551', '553'].includes(reply)
   return ['5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10'].includes(status)

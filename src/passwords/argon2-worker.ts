@@ -1,4 +1,5 @@
-// The thread in which argon2.ts computes argon2id in JavaScript when no native code can be had. One job after the other.
+// The worker thread in which argon2.ts computes argon2id in JavaScript when no native code is available. One job
+// after the other.
 import { parentPort } from 'node:worker_threads'
 import { argon2id } from '@noble/hashes/argon2.js'
 import type { Argon2Cost } from './formats.js'

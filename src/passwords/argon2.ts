@@ -1,32 +1,37 @@
-// Where argon2id (RFC 9106, version 19) is computed: three ways to the same bytes, all off the event loop, the fastest that works here.
-// Measured on one machine, 19 MiB and two passes: @node-rs/argon2 9 ms, node:crypto 21 ms, JavaScript in a worker 165 ms.
+// Computes argon2id (RFC 9106, version 19) off the event loop, by the fastest of three implementations that works
+// here.
+// Measured on one machine, 19 MiB and two passes: @node-rs/argon2 9 ms, node:crypto 21 ms, JavaScript in a worker 165
+// ms.
 import * as crypto from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import type { WorkerAnswer, WorkerJob } from './argon2-worker.js'
 import type { Argon2Cost } from './formats.js'
 
-/** One way to compute argon2id. `derive` must not block the event loop; `close` ends what it keeps running. */
+/** One implementation of argon2id. `derive` must not block the event loop; `close` ends its threads. */
 export interface Argon2Backend {
   readonly name: string
   derive(password: Uint8Array, salt: Uint8Array, cost: Argon2Cost, tagBytes: number): Promise<Uint8Array>
   close(): Promise<void>
 }
 
-/** Makes a backend, or null where this process cannot have it. */
+/** Returns a backend, or null when it is not available in this process. */
 export type BackendSource = () => Promise<Argon2Backend | null> | Argon2Backend | null
 
-/** The first source that yields a backend which knows the known answer; the worker, which is always to be had, if none does. */
+/** The first source whose backend passes the known-answer test; otherwise the worker, which is always available. */
 export async function chooseBackend(sources: readonly BackendSource[] = [nodeRs, nodeCrypto]): Promise<Argon2Backend> {
   for (const source of sources) {
     const backend = await source()
     if (backend === null) continue
-    if (await knowsTheAnswer(backend)) return backend
+    if (await passesKnownAnswer(backend)) return backend
     await backend.close()
   }
   return nobleWorker()
 }
 
-/** @node-rs/argon2: native, on libuv's pool. Null where its binary does not load (an unknown platform, an install without it). */
+/**
+ * @node-rs/argon2: native, on libuv's pool. Null when its binary does not load (an unknown platform, an install
+ * without it).
+ */
 export async function nodeRs(): Promise<Argon2Backend | null> {
   try {
     const { hashRaw } = await import('@node-rs/argon2')
@@ -48,7 +53,7 @@ export async function nodeRs(): Promise<Argon2Backend | null> {
   }
 }
 
-/** node:crypto, on libuv's pool. Null before Node 24.7 and where OpenSSL was built without argon2. */
+/** node:crypto, on libuv's pool. Null before Node 24.7, and when OpenSSL was built without argon2. */
 export function nodeCrypto(): Argon2Backend | null {
   // The types are those of Node 20, which has no argon2.
   const { argon2 } = crypto as unknown as { argon2?: CryptoArgon2 }
@@ -87,7 +92,10 @@ type CryptoArgon2 = (
   done: (error: Error | null, tag: Uint8Array) => void,
 ) => void
 
-/** @noble/hashes in one worker thread, started by the first job. The thread keeps the process alive while it computes, never idle. */
+/**
+ * @noble/hashes in one worker thread, started by the first job. The thread keeps the process alive only while it
+ * computes.
+ */
 export function nobleWorker(): Argon2Backend {
   const pending = new Map<number, { resolve: (tag: Uint8Array) => void; reject: (reason: unknown) => void }>()
   let worker: Worker | undefined
@@ -122,7 +130,7 @@ export function nobleWorker(): Argon2Backend {
       pending.delete(id)
       if (pending.size === 0) thread.unref()
     })
-    // A thread that died (out of memory, say) fails its jobs; the next job starts another.
+    // A thread that ends early (out of memory, for example) fails its jobs; the next job starts another.
     const fail = (reason: unknown) => {
       if (worker !== thread) return
       worker = undefined
@@ -138,7 +146,7 @@ export function nobleWorker(): Argon2Backend {
 // test.c of the argon2 reference implementation: version 19, 256 KiB, two passes, one lane.
 const knownAnswer = '9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe'
 
-async function knowsTheAnswer(backend: Argon2Backend): Promise<boolean> {
+async function passesKnownAnswer(backend: Argon2Backend): Promise<boolean> {
   try {
     const cost = { memoryKiB: 256, iterations: 2, parallelism: 1 }
     const tag = await backend.derive(Buffer.from('password'), Buffer.from('somesalt'), cost, 32)

@@ -1,7 +1,9 @@
-// The stored forms of a password: our argon2id PHC string, and the reference's V2 and V3 blobs, which are read but never written.
-// Parses and prints only; deriving and comparing happen in hasher.ts. Whatever is malformed, unknown or out of bounds is null.
+// The stored forms of a password: our argon2id PHC string, and the reference's V2 and V3 blobs, which are read but
+// never written.
+// Parses and formats only; hasher.ts derives and compares. Returns null for anything malformed, unknown or out of
+// bounds.
 
-/** What one argon2id derivation costs. */
+/** The cost of one argon2id derivation. */
 export interface Argon2Cost {
   readonly memoryKiB: number
   readonly iterations: number
@@ -26,12 +28,12 @@ export interface Pbkdf2Hash {
   readonly tag: Uint8Array
 }
 
-/** The most that parameters may ask for: a row of the database, perhaps imported, must not be able to exhaust the process. */
+/** Upper bounds of the parameters: a row of the database, which may be imported, must not exhaust the process. */
 export const bounds = Object.freeze({ memoryKiB: 262_144, iterations: 10, parallelism: 4, pbkdf2Iterations: 2_000_000 })
 
-/** Reads a stored hash; null means there is no usable password in it. */
+/** Parses a stored hash; null when it holds no usable password. */
 export function parseHash(text: string): StoredHash | null {
-  // Nothing within bounds is longer, and no pattern or decoder shall see a megabyte.
+  // Nothing within bounds is longer; patterns and decoders never get a megabyte.
   if (text.length > 256) return null
   return text.startsWith('$') ? parsePhc(text) : parseBlob(text)
 }
@@ -45,7 +47,7 @@ export function formatArgon2id(
   return `$argon2id$v=19$m=${memoryKiB},t=${iterations},p=${parallelism}$${unpadded(salt)}$${unpadded(tag)}`
 }
 
-/** RFC 9106 §3.1 below, ours above. */
+/** Lower bounds from RFC 9106 §3.1, upper ones ours. */
 export function isWithinBounds({ memoryKiB, iterations, parallelism }: Argon2Cost): boolean {
   return (
     isWhole(parallelism, 1, bounds.parallelism) &&
@@ -62,7 +64,7 @@ function parsePhc(text: string): Argon2Hash | null {
   const cost = { memoryKiB: Number(memory), iterations: Number(iterations), parallelism: Number(parallelism) }
   const salt = Buffer.from(saltText, 'base64')
   const tag = Buffer.from(tagText, 'base64')
-  // The decoder forgives stray bits in the last character; one hash has one spelling.
+  // The decoder ignores surplus bits in the last character; each hash has one spelling.
   if (unpadded(salt) !== saltText || unpadded(tag) !== tagText) return null
   if (!isWithinBounds(cost) || !isWhole(salt.length, 8, 64) || !isWhole(tag.length, 16, 64)) return null
   return { kind: 'argon2id', cost, salt, tag }
@@ -87,7 +89,7 @@ function parseBlob(text: string): Pbkdf2Hash | null {
   const salt = blob.subarray(13, saltEnd)
   const tag = blob.subarray(saltEnd)
   if (digest === undefined || !isWhole(iterations, 1, bounds.pbkdf2Iterations)) return null
-  // The reference asks for 16 bytes of each; 64 is the longest it was ever seen to write.
+  // The reference requires 16 bytes of each; it is not known to write more than 64.
   if (!isWhole(salt.length, 16, 64) || !isWhole(tag.length, 16, 64)) return null
   return { kind: 'pbkdf2', digest, iterations, salt, tag }
 }

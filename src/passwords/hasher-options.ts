@@ -1,4 +1,4 @@
-// What an operator may set about hashing, checked once: the cost of argon2id and the limits of the queue.
+// The settings of hashing, checked once: the cost of argon2id and the limits of the queue.
 import { availableParallelism } from 'node:os'
 import { InvalidOption } from '../errors.js'
 import { complete } from '../option-schema.js'
@@ -8,10 +8,10 @@ import type { QueueLimits } from './queue.js'
 
 export type { HasherOptions }
 
-/** The settings of the queue alone, for a hasher of the host's. */
+/** The settings of the queue alone, for a host's own hasher. */
 export type HasherQueueOptions = Pick<HasherOptions, 'maxConcurrent' | 'maxQueue' | 'maxWaitSeconds'>
 
-/** What this machine allows: cores, and threads of libuv's pool that hashing may hold. */
+/** The limits of this machine: cores, and threads of libuv's pool that hashing may use. */
 export interface Machine {
   readonly cores: number
   readonly hashingThreads: number
@@ -47,7 +47,7 @@ export function limitsOf(
   return { maxConcurrent, maxQueue, maxWaitSeconds }
 }
 
-/** This machine, its pool read as libuv reads it: 4 threads unless set, at least 1, at most 1024. */
+/** This machine; the size of its pool is parsed as libuv does: 4 threads unless set, at least 1, at most 1024. */
 export function thisMachine(poolSize: string | undefined = process.env.UV_THREADPOOL_SIZE): Machine {
   const threads = poolSize === undefined ? 4 : Math.min(1024, Math.max(1, Number.parseInt(poolSize, 10) || 1))
   return { cores: availableParallelism(), hashingThreads: Math.max(1, threads - 2) }

@@ -1,5 +1,5 @@
-// Turns passwords into strings to store, and says whether a password belongs to one: argon2id, in turn, off the event loop.
-// What is stored is in formats.ts, who computes in argon2.ts, who waits in queue.ts. Does not judge passwords; that is policy.ts.
+// Hashes and verifies passwords: argon2id behind a queue, off the event loop. The stored forms are in formats.ts, the
+// computation in argon2.ts, the queue in queue.ts. The rules for new passwords are in policy.ts.
 import { pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { chooseBackend, type Argon2Backend } from './argon2.js'
@@ -10,56 +10,76 @@ import { createQueue, type QueueLimits } from './queue.js'
 
 export type { HasherOptions, HasherQueueOptions }
 
-/** `yes-rehash`: the password is right, and should be stored anew because the hash is of another format or another cost. */
+/**
+ * `yes-rehash`: the password is right, and should be hashed again because the stored hash has another format or cost.
+ */
 export type VerifyResult = 'no' | 'yes' | 'yes-rehash'
 
-/** What option `password.hasher` may be replaced with. `verify` answers `no` to a hash it cannot read; it does not throw. */
+/**
+ * A replacement for the built-in hasher, option `password.hasher`. `verify` returns `no` for a hash that it cannot
+ * read; it does not throw.
+ */
 export interface PasswordHasher {
   hash(password: string): Promise<string>
   verify(hash: string, password: string): Promise<VerifyResult>
 }
 
-/** A hasher behind a queue. Both methods throw HasherBusy in a flood, and the signal's reason when it is aborted before their turn. */
+/**
+ * A hasher behind a queue. Both methods throw HasherBusy when the queue is full, and the signal's reason when it is
+ * aborted while they wait.
+ */
 export interface QueuedHasher extends PasswordHasher {
-  /** True while the next call would be refused: a route may say so before it reads a body. */
+  /** True while the next call would be refused: a route can check it before it reads a body. */
   readonly busy: boolean
-  /** The string to store. Throws TypeError for a password that is not well-formed Unicode, RangeError above 4,096 bytes of UTF-8. */
+  /**
+   * The hash to store. Throws TypeError for a password that is not well-formed Unicode, RangeError above 4,096 bytes
+   * of UTF-8.
+   */
   hash(password: string, signal?: AbortSignal): Promise<string>
-  /** Null, for want of a user or a password, takes as long as a wrong password and answers `no`; so does a hash that is of no use. */
+  /**
+   * A null hash (no user, or a user without a password) takes as long as a wrong password and returns `no`; so does
+   * an unusable hash.
+   */
   verify(hash: string | null, password: string, signal?: AbortSignal): Promise<VerifyResult>
-  /** Refuses new work, finishes what was begun or waits, then ends the worker if there is one. */
+  /** Refuses new jobs, finishes running and waiting ones, then ends the worker if there is one. */
   close(): Promise<void>
 }
 
-/** The default hasher. Throws InvalidOption. `backend` replaces the choice of chooseBackend and is closed with the hasher. */
+/**
+ * The built-in hasher. Throws InvalidOption. `backend` replaces the choice of chooseBackend and is closed with the
+ * hasher.
+ */
 export function createHasher(options: HasherOptions = {}, backend?: Argon2Backend): QueuedHasher {
   const limits = limitsOf(options, thisMachine())
   const cost = costOf(options)
   const chosen = backend === undefined ? chooseBackend() : Promise.resolve(backend)
-  return inTurn(argon2idHasher(cost, chosen, randomBytes), limits, async () => (await chosen).close())
+  return queued(argon2idHasher(cost, chosen, randomBytes), limits, async () => (await chosen).close())
 }
 
-/** Puts a host's own hasher behind the queue. It gets passwords as typed, and a random one right away: the hash to compare nobody's with. */
+/**
+ * Puts a host's own hasher behind the queue. It gets passwords as typed, and at once a random one: the dummy hash for
+ * unknown names.
+ */
 export function queueHasher(hasher: PasswordHasher, options: HasherQueueOptions = {}): QueuedHasher {
-  // It may be remote: the size of libuv's pool bounds the default, not what the host sets.
+  // It may be remote: the size of libuv's pool limits the default, not an explicit setting.
   const limits = limitsOf(options, thisMachine(), 1024)
-  return inTurn(withDummy(hasher, randomBytes), limits, () => Promise.resolve())
+  return queued(withDummyHash(hasher, randomBytes), limits, () => Promise.resolve())
 }
 
-/** A hasher that knows what to spend on nobody, before the queue is put in front of it. */
+/** A hasher with a dummy hash for unknown names, without the queue. */
 interface Work {
   hash(password: string): Promise<string>
   verify(hash: string | null, password: string): Promise<VerifyResult>
-  /** Run as the first job, for what would make the first answer slower than the second. */
+  /** Run as the first job: prepares what would make the first call slower than the second. */
   readonly prepare?: () => Promise<unknown>
 }
 
 type RandomBytes = (length: number) => Uint8Array
 
-function inTurn(work: Work, limits: QueueLimits, end: () => Promise<void>): QueuedHasher {
+function queued(work: Work, limits: QueueLimits, end: () => Promise<void>): QueuedHasher {
   const queue = createQueue(limits)
   let closing: Promise<void> | undefined
-  // Whoever needs what failed here tries again, and sees the error.
+  // A later call that needs the failed preparation repeats it, and throws its error.
   if (work.prepare !== undefined) queue.run(work.prepare).catch(() => undefined)
   return {
     get busy() {
@@ -72,7 +92,7 @@ function inTurn(work: Work, limits: QueueLimits, end: () => Promise<void>): Queu
       return queue.run(() => work.hash(password), signal)
     },
     async verify(hash, password, signal) {
-      // Nobody can have such a password, so the quick answer tells nothing about anybody.
+      // No user can have such a password, so the quick answer reveals nothing about any account.
       if (isTooLong(password) || !isWellFormed(password)) return 'no'
       return queue.run(() => work.verify(hash, password), signal)
     },
@@ -84,8 +104,9 @@ const saltBytes = 16
 const tagBytes = 32
 
 function argon2idHasher(cost: Argon2Cost, chosen: Promise<Argon2Backend>, random: RandomBytes): Work {
-  // The hash of nobody: of the current cost, since a cheaper one is told apart by its timing, and of no password, its tag being random.
-  const nobody: Argon2Hash = { kind: 'argon2id', cost, salt: random(saltBytes), tag: random(tagBytes) }
+  // The dummy hash: its cost is the current one, since a cheaper one would differ in time; its tag is random, so that
+  // no password matches.
+  const dummyHash: Argon2Hash = { kind: 'argon2id', cost, salt: random(saltBytes), tag: random(tagBytes) }
 
   return {
     async hash(password) {
@@ -94,12 +115,13 @@ function argon2idHasher(cost: Argon2Cost, chosen: Promise<Argon2Backend>, random
       return formatArgon2id(cost, salt, await backend.derive(utf8(password.normalize('NFKC')), salt, cost, tagBytes))
     },
     async verify(hash, password) {
-      const stored = (hash === null ? null : parseHash(hash)) ?? nobody
+      const stored = (hash === null ? null : parseHash(hash)) ?? dummyHash
       return stored.kind === 'argon2id' ? verifyArgon2id(stored, password) : verifyPbkdf2(stored, password)
     },
   }
 
-  // Ours are always of the NFKC form (NIST SP 800-63B-4 §3.1.1.2). One that another system made may be of the text as typed.
+  // Our own hashes are of the NFKC form (NIST SP 800-63B-4 §3.1.1.2). A hash of another system may be of the text as
+  // typed.
   async function verifyArgon2id(stored: Argon2Hash, password: string): Promise<VerifyResult> {
     const normalized = password.normalize('NFKC')
     if (await isTagOf(stored, normalized)) return isCurrent(stored) ? 'yes' : 'yes-rehash'
@@ -125,25 +147,25 @@ function argon2idHasher(cost: Argon2Cost, chosen: Promise<Argon2Backend>, random
 
 const derivePbkdf2 = promisify(pbkdf2)
 
-/** The reference hashed the text as typed; whatever it wrote is to be replaced. */
+/** The reference hashes the text as typed. Its hashes are always replaced. */
 async function verifyPbkdf2({ digest, iterations, salt, tag }: Pbkdf2Hash, password: string): Promise<VerifyResult> {
   const derived = await derivePbkdf2(utf8(password), salt, iterations, tag.length, digest)
   return timingSafeEqual(derived, tag) ? 'yes-rehash' : 'no'
 }
 
-function withDummy(hasher: PasswordHasher, random: RandomBytes): Work {
+function withDummyHash(hasher: PasswordHasher, random: RandomBytes): Work {
   let made: Promise<string> | undefined
   return {
     hash: (password) => hasher.hash(password),
     async verify(hash, password) {
       if (hash !== null) return hasher.verify(hash, password)
-      await hasher.verify(await dummy(), password)
+      await hasher.verify(await dummyHash(), password)
       return 'no'
     },
-    prepare: dummy,
+    prepare: dummyHash,
   }
 
-  async function dummy(): Promise<string> {
+  async function dummyHash(): Promise<string> {
     made ??= hasher.hash(Buffer.from(random(32)).toString('base64'))
     try {
       return await made

@@ -1,5 +1,6 @@
-// What a new password must look like: the reference's PasswordValidator, its codes in its order, and an upper bound that it lacks.
-// Asked before anything is hashed, never at sign-in. Knows no list of common passwords; that is a validator of the host.
+// The rules for new passwords: the reference's PasswordValidator, its codes in its order, and an upper limit that it
+// lacks. Checked before a password is hashed, never at sign-in. There is no list of common passwords; a host adds one
+// as a validator.
 import type { Failure } from '../errors.js'
 import { complete, type Preset, type Resolved } from '../option-schema.js'
 import { passwordRules } from './options.js'
@@ -10,17 +11,20 @@ export type PasswordRules = Resolved<typeof passwordRules.properties> & {
   readonly countCodePoints: boolean
 }
 
-/** The rules of a preset, with the host's own before them (NIST SP 800-63B-4 §3.1.1.2: length counts, composition does not). */
+/**
+ * The rules of a preset, overridden by the host's own (NIST SP 800-63B-4 §3.1.1.2: length counts, composition does
+ * not).
+ */
 export function rulesOf(given: object | undefined, preset: Preset): PasswordRules {
   return Object.freeze({ ...complete(passwordRules, given, preset), countCodePoints: preset === 'hardened' })
 }
 
 export const passwordDefaults: PasswordRules = rulesOf(undefined, 'aspnet')
 
-/** No password is longer, in bytes of UTF-8. The hasher refuses to work on one. */
+/** The longest password in bytes of UTF-8. The hasher refuses longer ones. */
 export const maxPasswordBytes = 4096
 
-/** Everything that is wrong with a password, in the reference's order; an empty list is a good one. Too long is said alone. */
+/** All faults of a password, in the reference's order; empty for a good one. Too long is reported alone. */
 export function checkPassword(rules: PasswordRules, password: string): Failure[] {
   if (isTooLong(rules, password)) return [{ code: 'PasswordTooLong', args: [rules.maxLength] }]
   const failures: Failure[] = []
@@ -38,7 +42,7 @@ export function checkPassword(rules: PasswordRules, password: string): Failure[]
   return failures
 }
 
-// .NET's white space: \s of this language lacks U+0085 and has U+FEFF.
+// .NET's white space: JavaScript's \s lacks U+0085 and includes U+FEFF.
 const blank = /^[\t-\r\u0085\p{Z}]*$/u
 
 function isTooLong({ maxLength }: PasswordRules, password: string): boolean {

@@ -1,13 +1,14 @@
-// The line in front of password hashing: first come, first served; so many at once, so many waiting, so long.
-// Requests wait here, hashes do not: who waits holds a closure, not the memory of a hash. Knows nothing of hashing.
+// The queue of password hashing: first in, first out, with a limit of running jobs, of waiting jobs and of waiting
+// time. Requests wait here, not hashes: a waiting job holds a closure, not the memory of a hash. Independent of
+// hashing.
 import { HasherBusy } from '../errors.js'
 
 export interface QueueLimits {
-  /** Jobs in flight. */
+  /** Jobs running at once. */
   readonly maxConcurrent: number
-  /** Jobs waiting for one of those places. */
+  /** Jobs waiting for one of those. */
   readonly maxQueue: number
-  /** A job that waited longer is not begun: who asked has given up, or will before it is done. */
+  /** A job that waited longer is not started: its caller has given up, or will before it is done. */
   readonly maxWaitSeconds: number
 }
 
@@ -15,11 +16,12 @@ export interface Queue {
   /** True while the next job would be refused. */
   readonly busy: boolean
   /**
-   * Runs a job in its turn and answers what it answers. Throws HasherBusy when the line is full, when the job waited too long, or
-   * after `close`; throws the signal's reason when that is aborted before the job began. A begun job is never interrupted.
+   * Runs a job when its turn comes, and returns its result. Throws HasherBusy when the queue is full, when the job
+   * waited too long, or after `close`; throws the signal's reason when it is aborted before the job started. A
+   * started job is never interrupted.
    */
   run<T>(job: () => Promise<T>, signal?: AbortSignal): Promise<T>
-  /** Takes no more jobs and resolves when the last one, waiting ones included, is done. */
+  /** Accepts no more jobs, and resolves when the last one is done, waiting ones included. */
   close(): Promise<void>
 }
 
@@ -29,10 +31,13 @@ interface Entry {
   refuse(reason: Error): void
 }
 
-/** `now` counts milliseconds and must be monotonic: a clock set back would let jobs wait, one set forward would drop them all. */
+/**
+ * `now` returns milliseconds and must be monotonic: a clock set back would prolong waits, one set forward would drop
+ * all jobs.
+ */
 export function createQueue(limits: QueueLimits, now: () => number = () => performance.now()): Queue {
   const longestWait = limits.maxWaitSeconds * 1000
-  // A Set keeps the order of arrival and lets an aborted entry leave from the middle.
+  // A Set keeps the order of arrival and allows an aborted entry to be removed from the middle.
   const waiting = new Set<Entry>()
   const drained: (() => void)[] = []
   let running = 0
@@ -48,7 +53,7 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
       dropAged()
       if (isFull()) throw new HasherBusy()
       if (running < limits.maxConcurrent) running++
-      else await turn(signal)
+      else await waitForStart(signal)
       try {
         return await job()
       } finally {
@@ -60,7 +65,7 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
       closed = true
       return new Promise((resolve) => {
         drained.push(resolve)
-        tellDrained()
+        resolveDrained()
       })
     },
   }
@@ -69,8 +74,8 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
     return closed || (running >= limits.maxConcurrent && waiting.size >= limits.maxQueue)
   }
 
-  /** Resolves when the entry's turn has come; its place in flight is then taken already. */
-  function turn(signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when the entry may start; it then already counts as running. */
+  function waitForStart(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.delete(entry)
@@ -87,7 +92,7 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
           reject(reason)
         },
       }
-      // Typed any: passed on as throwIfAborted would throw it, whatever it is.
+      // Typed any: rejected with unchanged, as throwIfAborted would throw it.
       const abort = () => entry.refuse(signal?.reason as Error)
       signal?.addEventListener('abort', abort)
       waiting.add(entry)
@@ -102,7 +107,7 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
       running++
       entry.begin()
     }
-    tellDrained()
+    resolveDrained()
   }
 
   function dropAged(): void {
@@ -112,7 +117,10 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
     }
   }
 
-  /** Drops the aged even when no job ends, as behind a host's hasher that hangs. Never keeps the process alive. */
+  /**
+   * Drops expired entries even when no job ends, as with a host's hasher that never answers. Never keeps the process
+   * alive.
+   */
   function watchAge(): void {
     const [oldest] = waiting
     if (oldest === undefined || timer !== undefined) return
@@ -126,7 +134,7 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
     ).unref()
   }
 
-  function tellDrained(): void {
+  function resolveDrained(): void {
     if (!closed || running > 0 || waiting.size > 0) return
     for (const resolve of drained.splice(0)) resolve()
   }

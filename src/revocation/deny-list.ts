@@ -1,10 +1,13 @@
-// The sessions that have ended while tickets of theirs may still be about: one Map look-up per request.
+// The sessions that have ended while their tickets may still be presented: one Map look-up per request.
 
 export interface DenyList {
-  /** Refuses these sessions until `until` (milliseconds of the caller's clock), when their last ticket has expired or must be validated. */
+  /**
+   * Refuses these sessions until `until` (milliseconds of the caller's clock), when their last ticket has expired or
+   * must be validated.
+   */
   add(sessionIds: Iterable<string>, until: number): void
   has(sessionId: string): boolean
-  /** Forgets what no ticket can need any more. */
+  /** Removes entries that no ticket can need any more. */
   purge(now: number): void
   readonly size: number
 }

@@ -1,13 +1,13 @@
-// A clock for option `clock`: it stands still until it is moved.
+// A clock for option `clock`: it stands still until `advance`.
 
 /** Milliseconds since the epoch. */
 export interface TestClock {
   (): number
-  /** Moves it on, or back where `seconds` is negative. */
+  /** Moves it forward, or back for negative `seconds`. */
   advance(seconds: number): void
 }
 
-/** @param start milliseconds since the epoch; default: the whole second that it is now */
+/** @param start milliseconds since the epoch; default: the current whole second */
 export function createClock(start = Math.floor(Date.now() / 1000) * 1000): TestClock {
   let now = start
   return Object.assign(() => now, {

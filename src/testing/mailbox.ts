@@ -8,20 +8,20 @@ export interface Letter {
   readonly kind: LetterKind
   readonly user: MailUser
   readonly to: string
-  /** The link or the code, raw; of a security notice, what it is about. */
+  /** The link or the code, raw; for a security notice its name. */
   readonly content: string
-  /** The link. @throws Error where the mail has none */
+  /** The link. @throws Error when the mail has none */
   readonly link: URL
-  /** The link's path and query, for `app.inject`. @throws Error where the mail has no link */
+  /** The link's path and query, for `app.inject`. @throws Error when the mail has no link */
   readonly path: string
-  /** The code, also where it is a parameter of the link. @throws Error where the mail has none */
+  /** The code, or the parameter `code` of the link. @throws Error when the mail has none */
   readonly code: string
 }
 
 export interface Mailbox extends Required<EmailSender> {
-  /** All that came, oldest first. */
+  /** All mails so far, oldest first. */
   readonly letters: readonly Letter[]
-  /** The newest letter, with an address the newest to it. @throws Error where there is none */
+  /** The newest mail, or the newest to an address. @throws Error when there is none */
   last(address?: string): Letter
 }
 

@@ -1,4 +1,5 @@
-// Signs a user in without a password, so that a test pays for no hash: the session, the ticket and what guards ask of it are real.
+// Signs a user in without a password, so that a test does not pay for a hash. The session, the ticket and the checks
+// of guards are real.
 import type { FastifyInstance } from 'fastify'
 import type { RoleManager } from '../accounts/roles/role-manager.js'
 import type { NewUser, User } from '../accounts/users/user.js'
@@ -11,34 +12,36 @@ import type { Claim } from '../store/users.js'
 import { newUuidV7 } from '../tokens/stamp.js'
 
 /**
- * Who shall be signed in: the user of this `id`, who must be there; else of this `userName`, else of this `email` as user name. Who is not there
- * is created, with a confirmed address and without a password; without any of the three, somebody new.
+ * The user to sign in: the one with this `id`, which must exist; otherwise the one with this `userName`, otherwise
+ * with this `email` as user name. A user who does not exist is created, with a confirmed address and without a
+ * password; without any of the three, a new user is.
  */
 export interface TestUser extends Partial<NewUser> {
-  /** Roles that the user shall be in; those that are not there are created. */
+  /** Roles that the user is added to; missing roles are created. */
   readonly roles?: readonly string[]
-  /** Claims that the user shall have, beside those that they have. */
+  /** Claims that the user gets, in addition to their own. */
   readonly claims?: readonly Claim[]
 }
 
 export interface SignInAsOptions {
   /** Default `'bearer'`. */
   readonly scheme?: 'bearer' | 'cookie'
-  /** How the user shall have signed in. Default `['pwd']`; `['mfa']` stands for a second factor. */
+  /** How the user signed in. Default `['pwd']`; `['mfa']` stands for a second factor. */
   readonly amr?: readonly string[]
-  /** Which realm, by option `decorator` of its registration. Default `'identity'`. */
+  /** The realm, by option `decorator` of its registration. Default `'identity'`. */
   readonly decorator?: string
 }
 
-/** For `app.inject`. Types, not interfaces: they are to be assignable to any headers. */
+/** For `app.inject`. Types, not interfaces, so that they are assignable to any headers. */
 export type BearerHeaders = { readonly authorization: string }
 export type CookieHeaders = { readonly cookie: string }
 
 /**
- * Opens a session and answers the headers that belong to it; waits for the application to get ready.
- *
- * @throws Error where the realm is not registered in this scope, the user cannot be created, or may not sign in (locked, not confirmed)
- * @example await app.inject({ url: '/orders', headers: await signInAs(app, { email: 'ada@example.com', roles: ['clerk'] }) })
+ * Opens a session and returns its headers; waits until the application is ready.
+ * @throws Error when the realm is not registered in this scope, or when the user cannot be created or may not sign in
+ * (locked, not confirmed)
+ * @example await app.inject({ url: '/orders', headers: await signInAs(app, { email: 'ada@example.com', roles:
+ * ['clerk'] }) })
  */
 export async function signInAs(
   app: FastifyInstance,
@@ -57,7 +60,7 @@ export async function signInAs(
 ): Promise<BearerHeaders | CookieHeaders> {
   await app.ready()
   const realm = findRealm(app, decorator)
-  // A decorator whose name the host chooses has no place in Fastify's types.
+  // Fastify's types have no place for a decorator whose name the host chooses.
   const identity = (app as unknown as Record<string, { users: UserManager; roles: RoleManager } | undefined>)[decorator]
   if (realm === null || identity === undefined) throw new Error(`No realm '${decorator}' is registered in this scope`)
   if (scheme === 'cookie' && !realm.options.cookies) throw new CookiesOff()
@@ -82,7 +85,7 @@ async function userOf(users: UserManager, members: Partial<NewUser>): Promise<Us
   const email = userName.includes('@') ? userName : null
   const created = await users.create({ email, emailConfirmed: true, ...members, userName })
   if (created.succeeded) return created.user
-  // Of two tests at once one was first.
+  // Another test created the user at the same time.
   const first = await users.findByName(userName)
   if (first === null)
     throw new Error(`${userName} was not created: ${created.errors.map(({ code }) => code).join(', ')}`)
@@ -114,7 +117,7 @@ async function grant(
 
 const tries = 10
 
-/** Makes what is not there, again where another test has changed the user meanwhile. */
+/** Makes what is missing, and tries again when another test has changed the user meanwhile. */
 async function made(
   users: UserManager,
   user: User,

@@ -1,5 +1,6 @@
-// Base32 of RFC 4648 §6, as authenticator apps and the reference's user tokens carry a key: A-Z2-7, written without padding, read without
-// regard to case or trailing '='. Bits left over at the end are dropped, as the reference does; nothing else is tolerated.
+// Base32 of RFC 4648 §6, the form of keys in authenticator apps and in the reference's user tokens: A-Z2-7, written
+// without padding, read in either case and with or without trailing '='. Surplus bits at the end are dropped, as in
+// the reference; any other deviation is refused.
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
@@ -20,7 +21,7 @@ export function encodeBase32(bytes: Uint8Array): string {
   return count === 0 ? text : text + alphabet.charAt((bits << (5 - count)) & 31)
 }
 
-/** The bytes that `text` stands for, or null when a character is outside the alphabet. An empty text is no bytes. */
+/** The bytes of `text`, or null when a character is outside the alphabet. An empty text is no bytes. */
 export function decodeBase32(text: string): Uint8Array | null {
   let end = text.length
   while (end > 0 && text[end - 1] === '=') end--

@@ -1,15 +1,16 @@
-// The ingredients of the reference's stamp-based codes (its e-mail and phone providers): TOTP under the user's security stamp, so that a code
-// dies with the stamp. Feed them to totpCode and verifyTotp. Which address a code is bound to is decided by the caller.
+// Parameters of the reference's stamp-based codes (its e-mail and phone providers): TOTP under the user's security
+// stamp, so that a code expires with the stamp. They are arguments of totpCode and verifyTotp. The caller decides
+// which address a code is bound to.
 
 /** Length of a step in seconds: three minutes. */
 export const stampStepSeconds = 180
 
-/** Steps accepted on each side: a code lives six to nine minutes. */
+/** Steps accepted on each side: a code is valid for six to nine minutes. */
 export const stampWindowSteps = 2
 
 /**
- * The key of a user's codes: the security stamp in UTF-16LE, as the reference's platform holds strings. An empty stamp is an empty key, which
- * never verifies.
+ * The key of a user's codes: the security stamp in UTF-16LE, the reference's string encoding. An empty stamp is an
+ * empty key, which never verifies.
  */
 export function stampKey(stamp: string): Uint8Array {
   return Buffer.from(stamp, 'utf16le')

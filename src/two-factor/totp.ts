@@ -1,11 +1,12 @@
-// Time-based one-time codes, RFC 6238 with HMAC-SHA1 and six digits (RFC 4226 §5.3), as every authenticator app shows them, and what an app
-// needs to learn a key: an otpauth URI and its QR code. It keeps no state: whoever accepts a step remembers it (RFC 6238 §5.2).
+// Time-based one-time codes, RFC 6238 with HMAC-SHA1 and six digits (RFC 4226 §5.3), as every authenticator app shows
+// them; and the otpauth URI and QR code that give an app its key. Stateless: the caller records an accepted step (RFC
+// 6238 §5.2).
 import { timingSafeEqual } from 'node:crypto'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha1 } from '@noble/hashes/legacy.js'
 import { renderSVG } from 'uqr'
 
-/** Seconds a code of an authenticator app lives (RFC 6238 §4.1). */
+/** Lifetime of an authenticator app's code in seconds (RFC 6238 §4.1). */
 export const totpStepSeconds = 30
 
 export interface TotpOptions {
@@ -36,15 +37,16 @@ export function totpCode(key: Uint8Array, step: number, modifier = ''): string {
   counter.writeBigUInt64BE(BigInt(step))
   const mac = Buffer.from(hmac(sha1, key, Buffer.concat([counter, Buffer.from(modifier, 'utf8')])))
 
-  // Dynamic truncation, RFC 4226 §5.3: the low four bits of the last byte say where the 31 bits begin.
+  // Dynamic truncation, RFC 4226 §5.3: the low four bits of the last byte are the offset of the 31 bits.
   const truncated = mac.readUInt32BE(mac.readUInt8(19) & 0x0f) & 0x7fff_ffff
   return padded(truncated % 1_000_000)
 }
 
 /**
- * The number that a person typed as a code, or null. The reference parses it as an integer, and so do we: leading zeros may be missing or
- * plenty, blanks around it (space, and tab to carriage return) do not count, blanks or hyphens inside refuse it. Unlike the reference a sign
- * is refused, and so is every digit that is not ASCII: no authenticator shows either, and one code needs no second spelling.
+ * The number that was typed as a code, or null. Parsed as an integer, as in the reference: leading zeros may be
+ * missing or surplus, and blanks around it (space, and tab to carriage return) are ignored; blanks or hyphens inside
+ * are refused. Unlike in the reference, a sign and any digit outside ASCII are refused: no authenticator shows
+ * either, and one code needs no second spelling.
  */
 export function readCode(text: string): number | null {
   const digits = /^[\t-\r ]*([0-9]+)[\t-\r ]*$/.exec(text)?.[1]
@@ -54,8 +56,9 @@ export function readCode(text: string): number | null {
 }
 
 /**
- * The step whose code was typed, or null; of two steps with the same code the later one. Every candidate is computed and compared in constant
- * time, so that the answer's time does not tell how near a guess came. A key without bytes never verifies.
+ * The step whose code was typed, or null; of two steps with the same code the later one. Every candidate is computed
+ * and compared in constant time, so that the response time does not reveal how near a guess was. A key without bytes
+ * never verifies.
  * @param nowMs the server's time in milliseconds since the Unix epoch
  */
 export function verifyTotp(key: Uint8Array, code: string, nowMs: number, options: TotpOptions): number | null {
@@ -72,8 +75,9 @@ export function verifyTotp(key: Uint8Array, code: string, nowMs: number, options
 }
 
 /**
- * The Key URI that an authenticator app reads. A colon separates issuer and account in it, so colons within either are left out.
- * @param o `issuer` may be empty; `secretBase32` is the key as `encodeBase32` writes it
+ * The Key URI that an authenticator app reads. A colon separates issuer and account, so colons within either are left
+ * out.
+ * @param o `issuer` may be empty; `secretBase32` is the key as returned by `encodeBase32`
  */
 export function otpauthUri(o: {
   readonly issuer: string
@@ -88,8 +92,8 @@ export function otpauthUri(o: {
 }
 
 /**
- * A QR code of `text` as an SVG image, black on white with the quiet zone of four modules that ISO/IEC 18004 asks for. It shows a secret:
- * never store it, never log it, never fetch it from elsewhere.
+ * A QR code of `text` as an SVG image, black on white with the quiet zone of four modules of ISO/IEC 18004. It
+ * contains a secret: never store it, never log it, never load it from another server.
  * @throws RangeError when `text` has more bytes than a QR code holds (2331 at error correction level M)
  */
 export function qrSvg(text: string): string {

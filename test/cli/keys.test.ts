@@ -48,7 +48,7 @@ test('a key is listed, rotated and revoked, and the running application follows'
   assert.equal((await shell(revoke, { IDENTITY_SECRET: secret })).code, 1)
 })
 
-test('a key that a shell turned away stays good for as long as the application has promised', async (t) => {
+test('a key that a shell replaced stays valid for as long as the application has promised', async (t) => {
   const schema = uniqueSchema()
   await startApp(t, { schema, secret, bearer: { refreshTokenSeconds: 90 * 86_400 } })
   await jsonOf(['keys', 'rotate', '--schema', schema], { IDENTITY_SECRET: secret })
@@ -58,7 +58,7 @@ test('a key that a shell turned away stays good for as long as the application h
   )
 })
 
-test('revoke-all signs everybody out, and who signs in again is let in', async (t) => {
+test('revoke-all ends every session, and users can sign in again', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema, secret })
   const { accessToken, refreshToken } = await newcomer(app, 'ada@example.com')
@@ -75,7 +75,7 @@ test('revoke-all signs everybody out, and who signs in again is let in', async (
   )
 })
 
-test('another secret than the application has opens nothing, and is not told', async (t) => {
+test("another secret than the application's opens nothing, and is not printed", async (t) => {
   const schema = uniqueSchema()
   await startApp(t, { schema, secret })
   const other = randomBytes(32).toString('base64')
@@ -90,7 +90,7 @@ test('another secret than the application has opens nothing, and is not told', a
   }
 })
 
-test('without a secret a warning says so, and in production nothing is done', async (t) => {
+test('without a secret there is a warning, and in production nothing is done', async (t) => {
   const schema = uniqueSchema()
   await startApp(t, { schema })
   const warned = await shell(['keys', 'list', '--schema', schema])

@@ -18,7 +18,7 @@ async function schemaExists(schema: string): Promise<boolean> {
   }
 }
 
-test('--check names what is pending with exit code 1 and creates nothing; migrate runs it; --check is then content', async (t) => {
+test('--check names pending migrations with exit code 1 and creates nothing; migrate runs them; --check then succeeds', async (t) => {
   const schema = uniqueSchema()
   const before = await shell(['migrate', '--check', '--schema', schema])
   assert.equal(before.code, 1)
@@ -44,14 +44,14 @@ test('--check names what is pending with exit code 1 and creates nothing; migrat
   await newcomer(await startApp(t, { schema, migrate: 'check' }), 'ada@example.com')
 })
 
-test('of eight that start at once each migration is run by one', async () => {
+test('of eight processes that start at once, one runs each migration', async () => {
   const schema = uniqueSchema()
   const answers = await Promise.all(Array.from({ length: 8 }, () => jsonOf(['migrate', '--schema', schema])))
   assert.deepEqual(answers.flatMap(({ executed }) => executed as string[]).sort(), all)
   assert.deepEqual(await jsonOf(['migrate', '--check', '--schema', schema]), { pending: [] })
 })
 
-test('--check --json tells what is pending on stdout, with exit code 1', async () => {
+test('--check --json prints the pending migrations on stdout, with exit code 1', async () => {
   const { code, stdout, stderr } = await shell(['migrate', '--check', '--json', '--schema', uniqueSchema()])
   assert.deepEqual(
     { code, stderr, answer: JSON.parse(stdout) as unknown },
@@ -71,7 +71,7 @@ test('--database names another database than DATABASE_URL', async () => {
   assert.equal(code, 0, stdout)
 })
 
-test('every other command says how to migrate where nothing was', async () => {
+test('every other command says how to migrate when nothing was', async () => {
   const schema = uniqueSchema()
   for (const command of [
     ['users', 'list'],

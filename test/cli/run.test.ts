@@ -1,4 +1,4 @@
-// How the bin is called: its help, its exit codes, its questions, and what it says when nothing goes.
+// The command line: its help, its exit codes, its questions, and its errors.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
@@ -63,13 +63,13 @@ test('--version prints the version of the package, needs no database, and is JSO
   assert.deepEqual(JSON.parse((await shell(['--version', '--json'])).stdout), { version })
 })
 
-test('without any database named the command is called wrongly', async () => {
+test('without any database named the command ends with exit code 2', async () => {
   const { code, stderr } = await shell(['migrate'], { DATABASE_URL: '' })
   assert.equal(code, 2)
   assert.match(stderr, /DATABASE_URL/)
 })
 
-test('a database that is down is said to be, with exit code 1 and without the password', async () => {
+test('a database that is down is reported, with exit code 1 and without the password', async () => {
   const url = 'postgres://ada:very-secret@127.0.0.1:1/nothing'
   for (const args of [['migrate'], ['migrate', '--check'], ['users', 'list'], ['keys', 'revoke-all', '--yes']]) {
     const { code, stdout, stderr } = await shell(args, {
@@ -98,7 +98,7 @@ test('a secret that was typed as a flag is not repeated', async () => {
   assert.doesNotMatch(stdout + stderr, /very-secret/)
 })
 
-test('--help tells every command, every option of each, the exit codes, and that hooks are not called', async () => {
+test('--help lists every command, every option of each, the exit codes, and that hooks are not called', async () => {
   const whole = await shell(['--help'])
   assert.deepEqual([whole.code, whole.stderr], [0, ''])
   for (const { name, argument, about, options = {} } of commands) {
@@ -110,7 +110,7 @@ test('--help tells every command, every option of each, the exit codes, and that
       about,
       'IDENTITY_SECRET',
       'Hooks',
-      '0 done, 1 failed or not found, 2 called wrongly',
+      '0 done, 1 failed or not found, 2 wrong usage',
     ])
       assert.ok(stdout.includes(told), `${name}: ${told}`)
     for (const option of [...Object.keys(options), 'database', 'schema', 'decorator', 'json', 'yes'])
@@ -130,7 +130,7 @@ async function atTerminal(args: readonly string[], typed: string | null) {
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
 }
 
-test('at a terminal it asks which user is meant, and does nothing but for a yes', async (t) => {
+test('at a terminal it asks before it destroys, and does nothing without a yes', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   await newcomer(app, 'ada@example.com')
@@ -150,7 +150,7 @@ test('at a terminal it asks which user is meant, and does nothing but for a yes'
   assert.equal(await app.identity.users.findById(id), null)
 })
 
-test('the bin of package.json is this program, and says by which it runs', () => {
+test('the bin of package.json is this program, and names its interpreter', () => {
   const { bin: bins } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     bin: Record<string, string>
   }

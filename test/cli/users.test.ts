@@ -1,4 +1,4 @@
-// What an administrator does in a shell, while the application runs in this process.
+// An administrator's changes in a shell, while the application runs in this process.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -56,7 +56,7 @@ test('a user is listed, shown, locked, unlocked and deleted', async (t) => {
   assert.equal((await shell(['users', 'show', ada.id, '--schema', schema])).code, 1)
 })
 
-test('a running application refuses within a second whose sessions a shell has ended, by token and by refresh', async (t) => {
+test('a running application refuses within a second the sessions that a shell has ended, by token and by refresh', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   const { accessToken, refreshToken } = await newcomer(app, 'ada@example.com')
@@ -72,7 +72,7 @@ test('a running application refuses within a second whose sessions a shell has e
   assert.equal((await login(app, 'ada@example.com')).status, 200)
 })
 
-test('who has lost every factor signs in with the password once a shell has reset them', async (t) => {
+test('a user who has lost every factor signs in with the password once a shell has reset them', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   await register(app, 'ada@example.com')
@@ -106,21 +106,21 @@ test('unlock forgets failed sign-ins, also in a realm of another name', async (t
 })
 
 for (const command of ['lock', 'delete', 'end-sessions', 'reset-second-factor']) {
-  test(`users ${command} without --yes does nothing where nobody can be asked, with exit code 2`, async (t) => {
+  test(`users ${command} without --yes does nothing without a terminal, with exit code 2`, async (t) => {
     const schema = uniqueSchema()
     const app = await startApp(t, { schema })
     const { accessToken } = await newcomer(app, 'ada@example.com')
     const before = await userOf(app, 'ada@example.com')
     const { code, stdout, stderr } = await shell(['users', command, 'ada@example.com', '--schema', schema])
     assert.deepEqual({ code, stdout }, { code: 2, stdout: '' })
-    assert.match(stderr, /Say --yes if it is meant\n$/)
+    assert.match(stderr, /Pass --yes to confirm\n$/)
     assert.deepEqual(await userOf(app, 'ada@example.com'), before)
     assert.equal((await app.identity.sessions.list(before.id)).length, 1)
     assert.equal((await guarded(app, accessToken)).status, 200)
   })
 }
 
-test('pages of a list follow each other by the cursor that is told, and a search finds by name or address', async (t) => {
+test('pages of a list follow each other by the printed cursor, and a search finds by name or address', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   for (const name of ['ada', 'alan', 'bob']) await register(app, `${name}@example.com`)
@@ -137,7 +137,7 @@ test('pages of a list follow each other by the cursor that is told, and a search
   assert.match(stdout, new RegExp(`\n\nMore: --after ${String(first.next)}\n$`))
 })
 
-test('an address that several users share names nobody; their ids are told', async (t) => {
+test('an address that several users share is ambiguous; their ids are printed', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   const ids: string[] = []
@@ -146,7 +146,7 @@ test('an address that several users share names nobody; their ids are told', asy
     assert.ok(created.succeeded)
     ids.push(created.user.id)
   }
-  // Somebody whose name is the address of others.
+  // A user whose name is the address of others.
   const squatter = await app.identity.users.create({ userName: 'shared@example.com' }, password)
   assert.ok(squatter.succeeded)
   const { code, stderr } = await shell(['users', 'delete', 'shared@example.com', '--yes', '--json', '--schema', schema])
@@ -158,7 +158,7 @@ test('an address that several users share names nobody; their ids are told', asy
   assert.equal(((await jsonOf(['users', 'list', '--schema', schema])) as { users: Told[] }).users.length, 3)
 })
 
-test('what the application demands of names and addresses is neither asked nor lost', async (t) => {
+test("the application's rules for names and addresses are neither applied nor lost", async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, {
     schema,
@@ -185,7 +185,7 @@ test('what the application demands of names and addresses is neither asked nor l
   )
 })
 
-test('a failure of a manager is told by its code, with exit code 1', async (t) => {
+test('a failure of a manager is printed by its code, with exit code 1', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   await app.identity.users.create({ userName: 'ada', lockoutEnabled: false })
@@ -199,7 +199,7 @@ test('a failure of a manager is told by its code, with exit code 1', async (t) =
   })
 })
 
-test('no hash, stamp or session token of a user is shown, and nothing that a stranger typed commands the terminal', async (t) => {
+test('no hash, stamp or session token of a user is shown, and no typed text sends commands to the terminal', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema, user: { allowedUserNameCharacters: null } })
   const userName = 'ada\u202Eexample'

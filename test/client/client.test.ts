@@ -1,4 +1,4 @@
-// The client against a running application, over sockets: what it keeps, when it renews, where it sends tokens to.
+// The client against a running application, over sockets: what it keeps, when it renews, and where it sends tokens.
 import { Type } from '@sinclair/typebox'
 import assert from 'node:assert/strict'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
@@ -89,7 +89,7 @@ function inMap(): TokenStorage & { held: Tokens | null } {
   }
 }
 
-test('who has logged in reaches guarded routes, and reads and changes what is theirs', async () => {
+test('a signed-in user reaches guarded routes, and reads and changes their own account', async () => {
   const { client, email } = await newcomer()
   assert.equal(await (await client.fetch('/hello')).text(), email)
   assert.equal(await (await client.fetch(new URL('/hello', origin))).text(), email)
@@ -101,7 +101,7 @@ test('who has logged in reaches guarded routes, and reads and changes what is th
   assert.equal(await client.endSession(session!.id), true)
 })
 
-test('what the server refuses is an error with status, codes and words', async () => {
+test('a refusal is an error with status, codes and messages', async () => {
   const { client, email } = await newcomer()
   await assert.rejects(client.register({ email, password: 'short', nickname: 'Ann' }), (error) => {
     assert.ok(error instanceof IdentityClientError)
@@ -153,7 +153,7 @@ test('a failed login says why, and keeps nothing', async () => {
   assert.equal(await client.isSignedIn(), true)
 })
 
-test('a 401 of somebody else, as of a proxy, is an error and no failed login', async () => {
+test('a 401 of another server, such as a proxy, is an error and no failed login', async () => {
   const client = createIdentityClient({
     baseUrl: `${origin}/account`,
     fetch: () => Promise.resolve(new Response('who are you?', { status: 401 })),
@@ -165,11 +165,11 @@ test('a 401 of somebody else, as of a proxy, is an error and no failed login', a
   })
 })
 
-test('outside of a browser the URL must be whole', () => {
+test('outside of a browser the URL must be absolute', () => {
   assert.throws(() => createIdentityClient({ baseUrl: '/account' }), TypeError)
 })
 
-test('who has a second factor is asked for it', async () => {
+test('a user with a second factor is asked for it', async () => {
   const { client, email } = await newcomer()
   const { sharedKey } = await client.twoFactor()
   const code = authenticatorOf(sharedKey, server.clock).code()
@@ -211,7 +211,7 @@ test('a token that is about to expire is renewed before it is refused', async ()
   assert.ok(storage.held.renewAt > Date.now() + 3_500_000)
 })
 
-test('the access token itself is told for what takes no headers, renewed where it is time', async () => {
+test('the access token is returned for connections without headers, renewed when it is due', async () => {
   const storage = inMap()
   const { client, email } = await newcomer({ storage })
   storage.held = { ...storage.held!, renewAt: Date.now() }
@@ -222,7 +222,7 @@ test('the access token itself is told for what takes no headers, renewed where i
   assert.equal(await createIdentityClient({ baseUrl: origin }).accessToken(), null)
 })
 
-test('while a token cannot be renewed, the old one serves as long as it is good', async () => {
+test('while a token cannot be renewed, the old one is used as long as it is valid', async () => {
   const storage = inMap()
   const { client, email } = await newcomer({ storage })
   storage.held = { ...storage.held!, renewAt: Date.now() }
@@ -234,7 +234,7 @@ test('while a token cannot be renewed, the old one serves as long as it is good'
   }
 })
 
-test('a request with a body is sent whole a second time', async () => {
+test('a request with a body is sent a second time in full', async () => {
   const { client } = await newcomer()
   server.clock.advance(3601)
   const answer = await client.fetch('/echo', {
@@ -245,7 +245,7 @@ test('a request with a body is sent whole a second time', async () => {
   assert.deepEqual(await answer.json(), { a: [1, 2, 3] })
 })
 
-test('a refresh whose answer is lost is asked for again, and the session goes on', async () => {
+test('a refresh whose answer is lost is repeated, and the session goes on', async () => {
   let lost = 0
   const { send, count } = watched((path, answer) => {
     if (path !== '/account/refresh' || lost++ > 0) return answer
@@ -271,7 +271,7 @@ test('logging out ends the session and forgets the tokens', async () => {
   await client.logout()
 })
 
-test('logging out forgets the tokens also where the server is not reached', async () => {
+test('logging out forgets the tokens even when the server cannot be reached', async () => {
   let isGone = false
   const { send } = watched((_path, answer) => {
     if (isGone) throw new TypeError('the network is gone')
@@ -309,7 +309,7 @@ test('two tabs of one storage keep one session, with and without Web Locks', asy
   }
 })
 
-test('who logs in anew in another tab while this one finds its session ended stays signed in', async () => {
+test('a user who logs in again in another tab stays signed in when this tab finds its session ended', async () => {
   const storage = inMap()
   const otherTab = inMap()
   const { send } = watched((path, answer) => {
@@ -383,7 +383,7 @@ test('an answer that comes after a logout gave up waiting for it signs nobody in
   await assert.rejects(client.refresh(), { name: 'TimeoutError' })
   await client.logout()
   answerLate()
-  // The late answer is dealt with before the next call gets its turn.
+  // The late answer is handled before the next call may start.
   assert.equal(await client.refresh(), false)
   assert.equal(storage.held, null)
 })

@@ -49,7 +49,7 @@ test('ordinary addresses are deliverable', () => {
   for (const text of texts) assert.equal(isDeliverable(text), true, text)
 })
 
-test('addresses that readers take for different mailboxes are not deliverable', () => {
+test('addresses that programs read as different mailboxes are not deliverable', () => {
   for (const text of hostile) assert.equal(isDeliverable(text), false, JSON.stringify(text))
 })
 
@@ -60,7 +60,7 @@ test('every separator, quote, bracket, blank and control character makes an addr
   }
 })
 
-test('characters that Unicode compatibility turns into others are not deliverable', () => {
+test('characters that Unicode compatibility maps to others are not deliverable', () => {
   for (const text of [
     'a\uff20x@b.com',
     'a\ufe6bx@b.com',
@@ -74,7 +74,7 @@ test('characters that Unicode compatibility turns into others are not deliverabl
   }
 })
 
-test('what a mail program might decode is not deliverable', () => {
+test('a text that a mail program might decode is not deliverable', () => {
   for (const text of ['=?utf-8?q?x=40y.com?=@z.com', 'a@=?utf-8?q?x?=', '=?x@b.com', 'a@%61b.com', 'a@b=2ecom']) {
     assert.equal(isDeliverable(text), false, text)
   }

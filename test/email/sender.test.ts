@@ -57,7 +57,7 @@ test('a sender of messages gets the default texts, links and codes raw in the te
   assert.ok(messages[0]!.text.split('\n').includes('https://x.example/?a=1&b=2'))
 })
 
-test('a sender of messages never sees an address that reads as more than one mailbox', async () => {
+test('a sender of messages never gets an address that reads as more than one mailbox', async () => {
   const messages: MailMessage[] = []
   const sender = createSender({
     send: (message) => {
@@ -129,7 +129,7 @@ test('a sender that throws at once rejects', async () => {
     sendPasswordResetCode: broken,
   })
   await assert.rejects(sender.sendPasswordResetCode(user, 'a@b', 'QQ'), /out of paper/)
-  // Written by an instance that has option `notices`: it is for one of those to send.
+  // Written by an instance that has option `notices`: only such an instance can send it.
   await assert.rejects(sender.sendSecurityNotice(user, 'a@b', 'passwordChanged'), /has no sendSecurityNotice/)
 })
 
@@ -152,7 +152,7 @@ test('an SMTP URL delivers the default texts to exactly the address', async () =
   await assert.rejects(sender.sendConfirmationLink(user, 'ann@example.com', 'l'), /closed/)
 })
 
-test('what is none of the three kinds stops the start with the names of all', () => {
+test('a value of none of the three kinds stops the start, and the error names all three', () => {
   const wrong: readonly unknown[] = [
     null,
     undefined,

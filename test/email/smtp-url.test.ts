@@ -30,12 +30,12 @@ test('scheme and port of the URL decide how the server is reached', () => {
   assert.deepEqual(readSmtpUrl('smtp://[::1]:2525?from=a@b'), { ...settings, host: '::1', port: 2525, secure: false })
 })
 
-test('the sender given beside the URL comes before the one within', () => {
+test('a sender given beside the URL overrides the one within', () => {
   assert.equal(readSmtpUrl('smtp://localhost?from=a@b', 'c@d').from.address, 'c@d')
   assert.equal(readSmtpUrl('smtp://localhost', 'c@d').from.address, 'c@d')
 })
 
-test('a wrong URL stops the start with an error that says what to set and shows nothing of the URL', () => {
+test('a wrong URL stops the start with an error that names the remedy and shows no part of the URL', () => {
   const wrong: readonly (readonly [url: string, problem: RegExp])[] = [
     ['', /is not an SMTP URL\. Set it to/],
     ['hunter2', /is not an SMTP URL/],

@@ -114,7 +114,7 @@ test('a server without STARTTLS sees neither password nor mail when TLS is requi
   )
 })
 
-test('a server that is not there rejects the mail, and takes it once it is back on its port', async () => {
+test('a server that is down rejects the mail, and accepts it once it is back on its port', async () => {
   const sender = smtpSender(readSmtpUrl(server.url))
   await server.stop()
   await assert.rejects(sender.send(message), failure(/ECONNREFUSED/, false))
@@ -129,20 +129,20 @@ test('a server that says nothing is given up after the greeting limit', async ()
   await assert.rejects(sender.send(message), failure(/Greeting/, false))
 })
 
-test('a server that trickles on is given up after the total limit', async () => {
+test('a server that sends its answers too slowly is given up after the total limit', async () => {
   Object.assign(server, { mode: 'slow', delayMs: 100 })
   const sender = smtpSender(readSmtpUrl(server.url), { ...smtpLimits, totalMs: 150 })
   await assert.rejects(sender.send(message), failure(/within 150 ms/, false))
   assert.deepEqual(server.mails, [])
 })
 
-test('a slow server gets the mail all the same', async () => {
+test('a slow server still gets the mail', async () => {
   Object.assign(server, { mode: 'slow', delayMs: 20 })
   await smtpSender(readSmtpUrl(server.url)).send(message)
   assert.equal(server.mails.length, 1)
 })
 
-test('a server that takes the connection down rejects the mail', async () => {
+test('a connection that the server closes rejects the mail', async () => {
   server.mode = 'drop'
   await assert.rejects(smtpSender(readSmtpUrl(server.url)).send(message), failure(/closed/, false))
   assert.deepEqual(server.mails, [])
@@ -154,7 +154,7 @@ test('a mail whose answer is lost is rejected although the server has it', async
   assert.equal(server.mails.length, 1)
 })
 
-test('a server that is busy refuses for now', async () => {
+test('a busy server causes a temporary failure', async () => {
   server.mode = 'refuse'
   await assert.rejects(smtpSender(readSmtpUrl(server.url)).send(message), failure(/421/, false))
 })
@@ -202,7 +202,7 @@ test('a server that quotes the mail in its refusal is not quoted', async () => {
   }
 })
 
-test('closing breaks off what is under way and takes nothing more', async () => {
+test('closing aborts deliveries in progress and refuses new ones', async () => {
   server.mode = 'hang'
   const sender = smtpSender(readSmtpUrl(server.url))
   const connected = server.connected()

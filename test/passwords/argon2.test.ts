@@ -19,7 +19,7 @@ const published: readonly [Published, Published] = [
   [256, 2, 2, 'password', 'somesalt', '6d093c501fd5999645e0ea3bf620d7b8be7fd2db59c20d9fff9539da2bf57037'],
 ]
 
-test('the native backend and the worker are to be had here', () => {
+test('the native backend and the worker are available here', () => {
   const names = backends.map(({ name }) => name)
   assert.ok(names.includes('@node-rs/argon2'))
   assert.ok(names.includes('@noble/hashes'))
@@ -80,7 +80,7 @@ test('the native backend is chosen where it loads', async () => {
   assert.equal((await chooseBackend()).name, '@node-rs/argon2')
 })
 
-test('the first that is there is chosen, in the order given', async () => {
+test('the first available backend is chosen, in the order given', async () => {
   const native = (await nodeRs())!
   assert.equal(
     await chooseBackend([() => null, () => native, () => wrong(() => Promise.reject(new Error('not asked'))).backend]),
@@ -88,7 +88,7 @@ test('the first that is there is chosen, in the order given', async () => {
   )
 })
 
-test('one that fails the known answer is passed over and closed', async () => {
+test('a backend that fails the known-answer test is skipped and closed', async () => {
   const lying = wrong((_password, _salt, _cost, tagBytes) => Promise.resolve(new Uint8Array(tagBytes)))
   const failing = wrong(() => Promise.reject(new Error('no argon2 here')))
   const native = (await nodeRs())!
@@ -97,11 +97,11 @@ test('one that fails the known answer is passed over and closed', async () => {
   assert.ok(failing.seen.closed)
 })
 
-test('the worker is what remains', async () => {
+test('the worker is the last resort', async () => {
   assert.equal((await chooseBackend([() => null, () => null])).name, '@noble/hashes')
 })
 
-test('the worker does not hold the event loop', async () => {
+test('the worker does not block the event loop', async () => {
   const worker = nobleWorker()
   let turns = 0
   const turning = setInterval(() => turns++)

@@ -20,12 +20,12 @@ test('an argon2id hash is printed as a PHC string of the current parameters', ()
   assert.equal(formatArgon2id(cost, salt, tag), ours)
 })
 
-test('what is printed is read back', () => {
+test('a formatted hash is parsed back', () => {
   assert.deepEqual(parseHash(ours), { kind: 'argon2id', cost, salt, tag })
 })
 
 for (const { hash, format } of vectors.valid) {
-  test(`a reference blob is read as what it is: ${format}`, () => {
+  test(`a reference blob is parsed: ${format}`, () => {
     const stored = parseHash(hash)
     assert.ok(stored?.kind === 'pbkdf2')
     const [version, digest, iterations, lengths] = format.replace('PBKDF2-', '').split(' ')

@@ -23,7 +23,7 @@ const concurrency: readonly [cores: number, hashingThreads: number, expected: nu
 ]
 
 for (const [cores, hashingThreads, expected] of concurrency) {
-  test(`${cores} cores and ${hashingThreads} threads for hashing make ${expected} at once by default, and a line of 128 for each`, () => {
+  test(`${cores} cores and ${hashingThreads} threads for hashing make ${expected} at once by default, and a queue of 128 for each`, () => {
     assert.deepEqual(limitsOf({}, { cores, hashingThreads }), {
       maxConcurrent: expected,
       maxQueue: 128 * expected,
@@ -32,7 +32,7 @@ for (const [cores, hashingThreads, expected] of concurrency) {
   })
 }
 
-test('the line is as long as what is set, or 128 for each at once', () => {
+test('the queue is as long as its option says, or 128 for each hash at once', () => {
   assert.equal(limitsOf({ maxConcurrent: 2 }, machine).maxQueue, 256)
   const set = { maxConcurrent: 1, maxQueue: 0, maxWaitSeconds: 0.5 }
   assert.deepEqual(limitsOf(set, machine), set)
@@ -58,7 +58,7 @@ for (const [setting, threads] of pools) {
   })
 }
 
-test('where more at once may be set than libuv has threads, the default still leaves two free', () => {
+test('where more at once are allowed than libuv has threads, the default still leaves two free', () => {
   assert.equal(limitsOf({}, { cores: 16, hashingThreads: 2 }, 1024).maxConcurrent, 2)
   assert.equal(limitsOf({ maxConcurrent: 1024 }, machine, 1024).maxConcurrent, 1024)
   assert.throws(() => limitsOf({ maxConcurrent: 1025 }, machine, 1024), InvalidOption)
@@ -95,7 +95,7 @@ for (const [good, bad, option] of borders) {
   })
 }
 
-test('too many at once are told which variable to raise', () => {
+test('the error for too many at once names the variable to raise', () => {
   assert.throws(() => limitsOf({ maxConcurrent: 3 }, machine), /UV_THREADPOOL_SIZE/)
 })
 

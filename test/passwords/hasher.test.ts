@@ -127,7 +127,7 @@ test('a hash of other parameters asks to be rehashed, weaker or stronger', async
 })
 
 for (const password of ['Passw0rd!', 'e\u0301', '\ufb01\uff11', '']) {
-  test(`nobody, and a hash of no use, cost exactly what a wrong password costs: ${JSON.stringify(password)}`, async () => {
+  test(`an unknown name and an unusable hash cost exactly what a wrong password costs: ${JSON.stringify(password)}`, async () => {
     const { backend, derivations } = recorded()
     const hasher = createHasher(cheap, backend)
     const spent = async (hash: string | null) => {
@@ -139,13 +139,13 @@ for (const password of ['Passw0rd!', 'e\u0301', '\ufb01\uff11', '']) {
     assert.ok(real.length > 0)
     assert.deepEqual(await spent(null), real)
     for (const hash of unusable) {
-      // Among the invalid blobs one is well-formed: it has a subkey, only nobody's.
+      // One of the invalid blobs is well-formed: it has a subkey, which no password matches.
       if (hash !== vectors.invalid[3]) assert.deepEqual(await spent(hash), real, hash.slice(0, 60))
     }
   })
 }
 
-test('nobody is not the same twice', async () => {
+test('each hasher has its own dummy hash', async () => {
   const { backend, derivations } = recorded()
   await createHasher(cheap, backend).verify(null, 'a')
   await createHasher(cheap, backend).verify(null, 'a')
@@ -213,7 +213,7 @@ test('no byte of a password is left out of a hash of the reference', async () =>
   ] as const) {
     const blob = Buffer.concat([Buffer.from([0]), salt, pbkdf2Sync(one, salt, 1000, 32, 'sha1')]).toString('base64')
     assert.equal(await hasher.verify(blob, one), 'yes-rehash')
-    // HMAC fills a short key up with zeros, so PBKDF2 itself cannot tell a NUL at the end. The reference cannot either.
+    // HMAC pads a short key with zeros, so that PBKDF2 itself ignores a NUL at the end. So does the reference.
     assert.equal(await hasher.verify(blob, other), other === 'abc\0' ? 'yes-rehash' : 'no')
   }
 })
@@ -273,7 +273,7 @@ test('hashes and verifications of every kind share the queue: no more at once, n
   assert.equal(flooded.busy, false)
 })
 
-test('one who has gone is not hashed for', async () => {
+test('a password is not hashed after its request was aborted', async () => {
   const { backend, derivations } = recorded()
   const queued = createHasher({ ...cheap, maxConcurrent: 1 }, backend)
   const gone = new AbortController()
@@ -330,7 +330,7 @@ function hosts(): { hasher: PasswordHasher; calls: string[] } {
   }
 }
 
-test("a host's hasher gets passwords as typed and its answers come back", async () => {
+test("a host's hasher gets passwords as typed, and its results are returned", async () => {
   const queued = queueHasher(hosts().hasher)
   assert.equal(await queued.hash('e\u0301'), 'host:e\u0301')
   assert.equal(await queued.verify('host:e\u0301', 'e\u0301'), 'yes')
@@ -338,7 +338,7 @@ test("a host's hasher gets passwords as typed and its answers come back", async 
   await queued.close()
 })
 
-test("nobody costs one verification of a host's hasher, against a hash made once and beforehand", async () => {
+test("an unknown name costs one verification of a host's hasher, against a dummy hash made once and in advance", async () => {
   const { hasher, calls } = hosts()
   const queued = queueHasher(hasher)
   assert.equal(await queued.verify(null, 'a'), 'no')
@@ -346,12 +346,12 @@ test("nobody costs one verification of a host's hasher, against a hash made once
   assert.deepEqual(calls, ['hash', 'verify', 'verify'])
 })
 
-test("nobody is told apart even by a host's hasher that says yes to everything", async () => {
+test("an unknown name is refused even by a host's hasher that accepts everything", async () => {
   const queued = queueHasher({ hash: () => Promise.resolve('x'), verify: () => Promise.resolve('yes') })
   assert.equal(await queued.verify(null, 'a'), 'no')
 })
 
-test("a host's hasher that failed beforehand is asked again when it is needed", async () => {
+test("a host's hasher that failed in advance is called again when it is needed", async () => {
   let attempts = 0
   const queued = queueHasher({
     hash: () => (++attempts < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve('x')),
@@ -377,7 +377,7 @@ test("a host's hasher is queued, drained and closed like ours, and may run more 
     },
     { maxConcurrent: 16, maxQueue: 24 },
   )
-  // Until the hash of nobody is made, it holds one of the sixteen places.
+  // Until the dummy hash is made, it holds one of the sixteen slots.
   await queued.hash('a')
   const settled = await Promise.allSettled(Array.from({ length: 50 }, () => queued.verify('x', 'a')))
   assert.equal(most, 16)
@@ -386,7 +386,7 @@ test("a host's hasher is queued, drained and closed like ours, and may run more 
   await assert.rejects(queued.verify('x', 'a'), HasherBusy)
 })
 
-test("a host's hasher is not shown a lone surrogate or more than 4096 bytes", async () => {
+test("a host's hasher never gets a lone surrogate or more than 4096 bytes", async () => {
   const { hasher, calls } = hosts()
   const queued = queueHasher(hasher)
   await assert.rejects(queued.hash('\ud800'), TypeError)

@@ -32,12 +32,12 @@ function occupy(queue: Queue): void {
   void queue.run(() => new Promise(() => undefined))
 }
 
-test('a job runs at once and its answer comes back', async () => {
+test('a job runs at once and its result is returned', async () => {
   const { queue } = fixture()
   assert.equal(await queue.run(() => Promise.resolve(42)), 42)
 })
 
-test('an error of a job comes back and frees its place', async () => {
+test('an error of a job is thrown, and its slot becomes free', async () => {
   const { queue } = fixture({ maxQueue: 0 })
   const fault = new Error('fault')
   await assert.rejects(
@@ -64,7 +64,7 @@ test('jobs begin in the order they came', async () => {
   assert.deepEqual(await all, ['a', 'b', 'c', 'd'])
 })
 
-test('a newcomer does not overtake one who waits, even as a place becomes free', async () => {
+test('a new job does not overtake a waiting one, even as a slot becomes free', async () => {
   const { run, begun, end } = fixture()
   const first = run('first')
   const waiting = run('waiting')
@@ -113,7 +113,7 @@ test('maxQueue jobs may wait, one more is refused at once and the others are not
   assert.deepEqual(await Promise.all(accepted), ['a', 'b', 'c'])
 })
 
-test('without room to wait a job runs if a place is free, and is refused otherwise', async () => {
+test('without room to wait a job runs when a slot is free, and is refused otherwise', async () => {
   const { queue, run, end } = fixture({ maxQueue: 0 })
   assert.equal(queue.busy, false)
   const only = run('a')
@@ -139,7 +139,7 @@ test('a job that waited exactly as long as allowed still runs, one tick longer a
   assert.deepEqual(await Promise.all([first, intime]), ['first', 'in time'])
 })
 
-test('the aged make room for a newcomer', async () => {
+test('expired jobs make room for new ones', async () => {
   const { clock, queue, run } = fixture({ maxQueue: 1 })
   occupy(queue)
   const aged = assert.rejects(run('aged'), HasherBusy)
@@ -153,7 +153,7 @@ test('the aged make room for a newcomer', async () => {
   await placed
 })
 
-test('those who wait behind a job that never ends are dropped too', async () => {
+test('jobs that wait behind one that never ends are dropped too', async () => {
   const queue = createQueue({ maxConcurrent: 1, maxQueue: 10, maxWaitSeconds: 0.02 })
   // The queue's own timer keeps nothing alive, so the test must.
   const alive = setInterval(() => undefined, 1000)
@@ -169,7 +169,7 @@ test('those who wait behind a job that never ends are dropped too', async () => 
   clearInterval(alive)
 })
 
-test('an aborted job leaves the line with the reason of its signal and frees its place in it', async () => {
+test('an aborted job leaves the queue with the reason of its signal and frees its slot', async () => {
   const { queue, run, begun, end } = fixture({ maxQueue: 2 })
   const controller = new AbortController()
   const reason = new Error('the client has gone')
@@ -193,7 +193,7 @@ test('a job aborted beforehand never begins', async () => {
   assert.deepEqual(begun, [])
 })
 
-test('a job that has begun is not interrupted, and keeps its place until it ends', async () => {
+test('a started job is not interrupted, and keeps its slot until it ends', async () => {
   const { queue, run, end } = fixture({ maxQueue: 0 })
   const controller = new AbortController()
   const begunAlready = run('begun', controller.signal)
@@ -204,7 +204,7 @@ test('a job that has begun is not interrupted, and keeps its place until it ends
   assert.equal(await begunAlready, 'begun')
 })
 
-test('a signal that outlives its job in the line does nothing to it and is let go', async () => {
+test('a signal that outlives its job in the queue has no effect and is released', async () => {
   const { run, end } = fixture()
   const controller = new AbortController()
   const first = run('first')
@@ -217,7 +217,7 @@ test('a signal that outlives its job in the line does nothing to it and is let g
   assert.deepEqual(await Promise.all([first, second]), ['first', 'second'])
 })
 
-test('close lets everything that was accepted finish, and takes no more', async () => {
+test('close lets accepted jobs finish, and accepts no more', async () => {
   const { queue, run, end } = fixture()
   const accepted = Promise.all([run('a'), run('b')])
   let closed = false

@@ -12,7 +12,7 @@ test('an ended session is refused until its time is over, and then forgotten', (
   assert.deepEqual([list.has('a'), list.size], [false, 0])
 })
 
-test('a session that is told again is kept for the longer of both times', () => {
+test('a session that is added again is kept for the longer of both times', () => {
   const list = createDenyList()
   list.add(['a'], 2000)
   list.add(['a'], 1000)

@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test'
 import { startFeed } from '../../src/revocation/feed.js'
 
 /** A feed by a clock of the test's own, asked by hand. */
-function place(t: TestContext, patienceMilliseconds = 20) {
+function place(t: TestContext, pollTimeoutMilliseconds = 20) {
   const world = {
     now: 0,
     wall: 1_000_000,
@@ -26,7 +26,7 @@ function place(t: TestContext, patienceMilliseconds = 20) {
     monotonic: () => world.now,
     wall: () => world.wall,
     intervalMilliseconds: 1_000_000,
-    patienceMilliseconds,
+    pollTimeoutMilliseconds,
   })
   // A feed keeps no process alive, nor this test.
   const awake = setInterval(() => undefined, 1000)
@@ -38,7 +38,7 @@ function place(t: TestContext, patienceMilliseconds = 20) {
   return { world, feed, found, gone, silent: () => new Promise<never>(() => undefined) }
 }
 
-test('the first question goes back as far as a ticket may be, later ones overlap the last good one by 15 seconds', async (t) => {
+test('the first poll reaches back as far as any ticket can, later ones overlap the last good one by 15 seconds', async (t) => {
   const { world, feed, gone } = place(t)
   await feed.refresh()
   world.now = 500
@@ -52,7 +52,7 @@ test('the first question goes back as far as a ticket may be, later ones overlap
   assert.deepEqual(world.asked, [3660, 15.5, 15.5, 19])
 })
 
-test('a question reaches back to the begin of the oldest transaction that was open at the last one, though not beyond the first', async (t) => {
+test('a poll reaches back to the start of the oldest transaction that was open at the last one, though not beyond the first', async (t) => {
   const { world, feed } = place(t)
   world.writerSeconds = 40
   await feed.refresh()
@@ -67,7 +67,7 @@ test('a question reaches back to the begin of the oldest transaction that was op
   assert.deepEqual(world.asked, [3660, 41.5, 15.5, 3660])
 })
 
-test('an answer in many parts may take longer than one, while they come', async (t) => {
+test('an answer in many parts may take longer than the timeout while its parts arrive', async (t) => {
   const { world, feed, found } = place(t, 1000)
   world.pages = 10
   world.poll = async () => {
@@ -78,7 +78,7 @@ test('an answer in many parts may take longer than one, while they come', async 
   assert.equal(found.length, 10)
 })
 
-test('a first question that failed is asked again in full', async (t) => {
+test('a first poll that failed is repeated in full', async (t) => {
   const { world, feed, gone } = place(t)
   world.poll = gone
   await assert.rejects(feed.refresh())
@@ -88,7 +88,7 @@ test('a first question that failed is asked again in full', async (t) => {
   assert.deepEqual(world.asked, [3660, 3660])
 })
 
-test('a feed is fresh for 5 seconds after its last good question began', async (t) => {
+test('a feed is fresh for 5 seconds after its last good poll began', async (t) => {
   const { world, feed } = place(t)
   world.now = 1000
   await feed.refresh()
@@ -100,7 +100,7 @@ test('a feed is fresh for 5 seconds after its last good question began', async (
   assert.equal(feed.state(), 'fresh')
 })
 
-test('after a suspension, which only the clock on the wall has seen, a feed is stale and reaches back over all of it', async (t) => {
+test('after a suspension, which only the wall clock counts, a feed is stale and reaches back over all of it', async (t) => {
   const { world, feed } = place(t)
   await feed.refresh()
   world.now = 500
@@ -111,7 +111,7 @@ test('after a suspension, which only the clock on the wall has seen, a feed is s
   assert.deepEqual(world.asked, [3660, 615.5])
 })
 
-test('a clock that is set back makes no feed younger', async (t) => {
+test('a clock that is set back does not make a feed look fresher', async (t) => {
   const { world, feed } = place(t)
   await feed.refresh()
   world.wall -= 3_600_000
@@ -123,7 +123,7 @@ test('a clock that is set back makes no feed younger', async (t) => {
   assert.deepEqual(world.asked, [3660, 20.001])
 })
 
-test('a feed that fails alone is stale for as long as it fails: a request can ask for itself', async (t) => {
+test('a feed whose poll alone fails is stale for as long: a request can ask the database itself', async (t) => {
   const { world, feed, gone } = place(t)
   world.poll = gone
   await assert.rejects(feed.refresh())
@@ -135,7 +135,7 @@ test('a feed that fails alone is stale for as long as it fails: a request can as
   assert.equal(feed.state(), 'stale')
 })
 
-test('a feed without a database is down, and blind a minute after its last good question', async (t) => {
+test('a feed without a database is down, and blind a minute after its last good poll', async (t) => {
   const { world, feed, gone } = place(t)
   world.poll = gone
   world.ping = gone
@@ -153,7 +153,7 @@ test('a feed without a database is down, and blind a minute after its last good 
   assert.equal(feed.state(), 'fresh')
 })
 
-test('a database that says nothing at all is gone, not slow', async (t) => {
+test('a database that does not answer at all is down, not slow', async (t) => {
   const { world, feed, silent } = place(t)
   world.poll = silent
   world.ping = silent
@@ -162,7 +162,7 @@ test('a database that says nothing at all is gone, not slow', async (t) => {
   assert.equal(feed.state(), 'down')
 })
 
-test('an answer that comes late still counts, from when it was asked for', async (t) => {
+test('a late answer still counts, from the time of its poll', async (t) => {
   const { world, feed, found } = place(t)
   let answer: (ids: string[]) => void = () => undefined
   world.poll = () =>
@@ -180,7 +180,7 @@ test('an answer that comes late still counts, from when it was asked for', async
   assert.equal(feed.state(), 'stale')
 })
 
-test('a feed asks by itself, also after a failure, until it is stopped', async (t) => {
+test('a feed polls by itself, also after a failure, until it is stopped', async (t) => {
   let asked = 0
   const feed = startFeed({
     poll: () => (++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone'))),
@@ -195,6 +195,6 @@ test('a feed asks by itself, also after a failure, until it is stopped', async (
   feed.stop()
   const before = asked
   await new Promise((resolve) => setTimeout(resolve, 20))
-  // One may have been under way.
+  // One may have been in progress.
   assert.ok(asked <= before + 1)
 })

@@ -13,7 +13,7 @@ test('a clock stands still on a whole second until it is moved, by seconds and t
   assert.equal(clock(), start - 500)
 })
 
-test('a clock starts when it is told to, and knows nothing of others', () => {
+test('a clock starts where its argument says, independently of others', () => {
   const one = createClock(5000)
   const other = createClock(5000)
   one.advance(10)

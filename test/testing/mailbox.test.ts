@@ -6,7 +6,7 @@ import { publicUrl } from '../support/mailbox.js'
 
 const user = { id: 'id', userName: 'ada', email: 'ada@example.com' }
 
-test('as option email it keeps what is mailed: a link to follow, and a code to type', async (t) => {
+test('as option email it keeps the mails: a link to follow, and a code to type', async (t) => {
   const mailbox = createMailbox()
   const server = await startApp({ identity: { email: mailbox, publicUrl, notices: ['passwordChanged'] } })
   t.after(() => server.close())
@@ -41,7 +41,7 @@ test('as option email it keeps what is mailed: a link to follow, and a code to t
   )
 })
 
-test('the last letter is the newest, or the newest to an address; none is an error that says what to do', async () => {
+test('the last letter is the newest, or the newest to an address; without one there is an error with the remedy', async () => {
   const mailbox = createMailbox()
   assert.throws(() => mailbox.last(), /No mail has come; await app\.identity\.mail\.flush\(\) first/)
   await mailbox.sendPasswordResetCode(user, 'ada@example.com', 'one')
@@ -54,7 +54,7 @@ test('the last letter is the newest, or the newest to an address; none is an err
   assert.throws(() => mailbox.last('eve@example.com'), /to eve@example\.com/)
 })
 
-test('a letter without a link or a code says so instead of giving none', async () => {
+test('a letter without a link or a code throws instead of returning none', async () => {
   const mailbox = createMailbox()
   await mailbox.sendPasswordResetCode(user, 'ada@example.com', 'secret')
   assert.throws(() => mailbox.last().link, /A passwordResetCode has no link/)

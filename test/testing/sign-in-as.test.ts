@@ -18,12 +18,12 @@ function host(app: FastifyInstance): void {
   app.get('/safe', { onRequest: requireAuthorization({ amr: ['mfa'] }) }, () => 'safe')
 }
 
-// Whoever has a password hashed fails.
+// A hasher that fails when a password is hashed.
 const refuse = () => Promise.reject(new Error('A password was hashed'))
 const never = { hash: refuse, verify: refuse }
 const options: AppOptions = { after: host, identity: { password: { hasher: never } } }
 
-test('who is signed in by token or cookie is let in, without a hash; who was not there is created', async () => {
+test('a user signed in by token or cookie passes guards, without a hash; a missing user is created', async () => {
   await withApp(options, async ({ app }) => {
     for (const scheme of ['bearer', 'cookie'] as const) {
       const headers =
@@ -46,7 +46,7 @@ test('who is signed in by token or cookie is let in, without a hash; who was not
   })
 })
 
-test('roles and claims are made where they are missing, and had once however often they are asked for', async () => {
+test('missing roles and claims are made, once however often they are asked for', async () => {
   await withApp(options, async ({ app }) => {
     const clerk = { userName: 'ada', roles: ['clerk'], claims: [{ type: 'department', value: 'sales' }] }
     assert.equal(
@@ -63,7 +63,7 @@ test('roles and claims are made where they are missing, and had once however oft
   })
 })
 
-test('amr says how the user has signed in', async () => {
+test('amr is how the user has signed in', async () => {
   await withApp(options, async ({ app }) => {
     assert.equal((await app.inject({ url: '/safe', headers: await signInAs(app, {}) })).statusCode, 403)
     assert.equal(
@@ -74,7 +74,7 @@ test('amr says how the user has signed in', async () => {
   })
 })
 
-test('a user whom the test has found or created itself is signed in, as they are now; one who is gone is not made anew', async () => {
+test("a user object of the test's own is signed in as stored now; a deleted user is not created anew", async () => {
   await withApp({ after: host, identity: { signIn: { requireConfirmedEmail: true } } }, async ({ app }) => {
     const created = await app.identity.users.create({ userName: 'ada', email: 'ada@example.com' }, goodPassword)
     assert.ok(created.succeeded)
@@ -88,7 +88,7 @@ test('a user whom the test has found or created itself is signed in, as they are
   })
 })
 
-test('the session is a real one: it ends when it is ended', async () => {
+test('the session is a real one: it can be ended', async () => {
   await withApp(options, async ({ app }) => {
     const headers = await signInAs(app, { email: 'ada@example.com' })
     await app.identity.sessions.revokeAll((await app.identity.users.findByName('ada@example.com'))!.id)
@@ -116,7 +116,7 @@ test('the cookie has the name that this realm reads, over https too', async () =
   })
 })
 
-test('without cookies no cookie is made, and without the realm nobody is signed in', async () => {
+test('without cookies no cookie is made, and without the realm there is an error', async () => {
   await withApp({ after: host, identity: { cookies: false } }, async ({ app }) => {
     await assert.rejects(signInAs(app, {}, { scheme: 'cookie' }), { code: 'FST_IDENTITY_COOKIES_OFF' })
     await assert.rejects(signInAs(app, {}, { decorator: 'staff' }), /No realm 'staff' is registered in this scope/)

@@ -30,7 +30,7 @@ test('twenty bytes make thirty-two characters', () => {
   assert.equal(encodeBase32(Buffer.from('12345678901234567890')), 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ')
 })
 
-test('every byte in every position survives the way there and back', () => {
+test('every byte in every position survives encoding and decoding', () => {
   for (let length = 1; length <= 10; length++) {
     for (let value = 0; value < 256; value++) {
       const bytes = Buffer.alloc(length, value)

@@ -10,7 +10,7 @@ test('ten codes are ten different codes of the shape XXXXX-XXXXX', () => {
   for (const code of codes) assert.match(code, new RegExp(`^[${alphabet}]{5}-[${alphabet}]{5}$`))
 })
 
-test('every letter comes from equally many bytes, the odd rest of them is drawn again', () => {
+test('every letter stands for equally many bytes, and the surplus bytes are drawn again', () => {
   const seen = new Map<string, number>()
   for (let byte = 0; byte < 256; byte++) {
     // The byte under test leads; if it is drawn again, the letter that follows it is from 0, 1, 2 …
@@ -29,16 +29,16 @@ test('a code drawn twice is drawn again', () => {
   assert.deepEqual(codes, ['22222-22222', '33333-33333'])
 })
 
-test('no codes are wanted, none are made', () => {
+test('a count of 0 makes no codes', () => {
   assert.deepEqual(generateRecoveryCodes(0), [])
 })
 
-test('codes of today and of older imports may be looked up', () => {
+test('codes of the current and of older imported formats may be looked up', () => {
   for (const text of [...generateRecoveryCodes(3), '1a2b3c4d', 'x', 'x'.repeat(64)])
     assert.equal(isRecoveryCodeShaped(text), true, text)
 })
 
-test('what cannot be a code is not looked up', () => {
+test('a text that cannot be a code is not looked up', () => {
   for (const text of ['', 'x'.repeat(65), 'ABCDE\u0000FGHI', 'ABCDE\n', '\u007f', '\u0085', '\ud800', 'a\udc00']) {
     assert.equal(isRecoveryCodeShaped(text), false, JSON.stringify(text))
   }

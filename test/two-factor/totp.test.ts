@@ -95,17 +95,17 @@ test('a code that lacks a digit which is no zero is refused', () => {
   assert.equal(verifyTotp(key, `${code}0`, step * 30_000, exact), null)
 })
 
-test('blanks around a code do not count', () => {
+test('blanks around a code are ignored', () => {
   for (const text of [' 123456', '123456 ', '\t123456\r\n', '\u000b\u000c 123456 '])
     assert.equal(readCode(text), 123_456, JSON.stringify(text))
 })
 
-test('leading zeros do not count', () => {
+test('leading zeros are ignored', () => {
   for (const text of ['7', '07', '000007', `${'0'.repeat(200)}7`]) assert.equal(readCode(text), 7, text)
   assert.equal(readCode('000000'), 0)
 })
 
-test('nothing else is read as a code', () => {
+test('no other text is read as a code', () => {
   const texts = [
     '',
     ' ',
@@ -133,7 +133,7 @@ test('nothing else is read as a code', () => {
   for (const text of texts) assert.equal(readCode(text), null, JSON.stringify(text))
 })
 
-test('a modifier makes another code, and is part of the proof', () => {
+test('another modifier makes another code', () => {
   const step = 1000
   const code = totpCode(key, step, 'Email:TwoFactor:a@example.com')
   assert.notEqual(code, totpCode(key, step))
@@ -164,7 +164,7 @@ test('an otpauth URI names issuer, account, key and digits', () => {
   )
 })
 
-test('an otpauth URI keeps hostile names in their place', () => {
+test('hostile names in an otpauth URI stay inside their part', () => {
   const uri = new URL(
     otpauthUri({ issuer: 'A & B: Sons/Ü', account: 'x?secret=AAAA&issuer=evil#:y', secretBase32: 'MZXW6' }),
   )
