@@ -1,23 +1,30 @@
 // The schemas of answers that several routes give.
 import { type TSchema, Type } from '@sinclair/typebox'
+import type { Answer } from './endpoint.js'
 
 export const Empty = (description: string) => Type.Null({ description })
 
-const Problem = Type.Object({
-  type: Type.String({ format: 'uri' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.Optional(Type.String()),
-})
+const Problem = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.Optional(Type.String()),
+  },
+  { title: 'ProblemDetails' },
+)
 
-const ValidationProblem = Type.Object({
-  type: Type.String({ format: 'uri' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  errors: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'Messages by error code' }),
-})
+const ValidationProblem = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    errors: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'Messages by error code' }),
+  },
+  { title: 'HttpValidationProblemDetails' },
+)
 
-function problem(schema: TSchema, description: string) {
+function problem(schema: TSchema, description: string): Answer {
   return { description, content: { 'application/problem+json': { schema } } }
 }
 
@@ -37,6 +44,8 @@ export const unavailable = problem(
 export const crossOrigin = problem(Problem, 'The request came from another site')
 
 export const malformed = Empty('The request could not be read')
+export const nobody = Empty('Nobody is signed in')
+export const gone = Empty('The user no longer exists')
 
 /** Every route that reads a body may give these. */
 export const unreadable = {
@@ -44,33 +53,48 @@ export const unreadable = {
   415: Empty('The body is not JSON in UTF-8'),
 }
 
-export const AccessTokenResponse = Type.Object({
-  tokenType: Type.Literal('Bearer'),
-  accessToken: Type.String({ description: 'For Authorization: Bearer …; opaque' }),
-  expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
-  refreshToken: Type.String({ description: 'For POST /refresh; opaque' }),
-})
+export const AccessTokenResponse = Type.Object(
+  {
+    tokenType: Type.Literal('Bearer'),
+    accessToken: Type.String({ description: 'For Authorization: Bearer …; opaque' }),
+    expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
+    refreshToken: Type.String({ description: 'For POST /refresh; opaque' }),
+  },
+  { title: 'AccessTokenResponse' },
+)
 
-export const InfoResponse = Type.Object({
-  email: Type.String(),
-  isEmailConfirmed: Type.Boolean(),
-})
+export const InfoResponse = Type.Object(
+  {
+    email: Type.String(),
+    isEmailConfirmed: Type.Boolean(),
+  },
+  { title: 'InfoResponse' },
+)
 
-export const TwoFactorResponse = Type.Object({
-  sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
-  recoveryCodesLeft: Type.Integer(),
-  recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], {
-    description: 'New recovery codes, told this once',
-  }),
-  isTwoFactorEnabled: Type.Boolean(),
-  isMachineRemembered: Type.Boolean(),
-})
+export const TwoFactorResponse = Type.Object(
+  {
+    sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
+    recoveryCodesLeft: Type.Integer(),
+    recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], {
+      description: 'New recovery codes, told this once',
+    }),
+    isTwoFactorEnabled: Type.Boolean(),
+    isMachineRemembered: Type.Boolean(),
+  },
+  { title: 'TwoFactorResponse' },
+)
 
-export const SessionResponse = Type.Object({
-  id: Type.String(),
-  createdAt: Type.String({ format: 'date-time' }),
-  lastSeenAt: Type.String({ format: 'date-time', description: 'The last sign-in, refresh or validation of a cookie' }),
-  client: Type.Union([Type.String(), Type.Null()], { description: 'The User-Agent of the login' }),
-  amr: Type.Array(Type.String(), { description: 'pwd, or mfa where a second factor was used' }),
-  current: Type.Boolean({ description: 'Whether this request belongs to it' }),
-})
+export const SessionResponse = Type.Object(
+  {
+    id: Type.String(),
+    createdAt: Type.String({ format: 'date-time' }),
+    lastSeenAt: Type.String({
+      format: 'date-time',
+      description: 'The last sign-in, refresh or validation of a cookie',
+    }),
+    client: Type.Union([Type.String(), Type.Null()], { description: 'The User-Agent of the login' }),
+    amr: Type.Array(Type.String(), { description: 'pwd, or mfa where a second factor was used' }),
+    current: Type.Boolean({ description: 'Whether this request belongs to it' }),
+  },
+  { title: 'SessionResponse' },
+)

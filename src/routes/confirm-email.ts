@@ -1,12 +1,12 @@
 // GET /confirmEmail: what the mailed link opens. Confirms an address, or with `changedEmail` sets and confirms another one. Every refusal
 // is the same empty 401, without a challenge, as in the reference.
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import { Empty, malformed, unavailable } from './answers.js'
-import type { RouteDefinition } from './route.js'
+import { endpoint, on } from './endpoint.js'
 
-export const ConfirmEmailQuery = Type.Object({
+const ConfirmEmailQuery = Type.Object({
   userId: Type.String(),
   code: Type.String(),
   changedEmail: Type.Optional(Type.String()),
@@ -17,16 +17,27 @@ const confirmed = {
   content: { 'text/plain': { schema: Type.String() } },
 }
 
-export function confirmEmail(realm: Realm): RouteDefinition {
-  return {
+export const confirmEmail = endpoint(
+  {
+    name: 'confirmEmail',
+    switch: {
+      /**
+       * `GET /confirmEmail`: confirms an address by a mailed link.
+       * @default `true`
+       */
+      confirmEmail: on(),
+    },
     method: 'GET',
-    url: '/confirmEmail',
-    operationId: 'identityConfirmEmail',
+    path: '/confirmEmail',
+    auth: 'anonymous',
     summary: 'Confirm an e-mail address by the code of a mail',
+    description: 'With changedEmail: sets that address, and the user name with it where the two are the same.',
     query: ConfirmEmailQuery,
-    response: { 200: confirmed, 400: malformed, 401: Empty('The link is not, or no longer, good'), 503: unavailable },
+    answers: { 200: confirmed, 400: malformed, 401: Empty('The link is not, or no longer, good'), 503: unavailable },
+  },
+  (realm: Realm) => ({
     async handler(request, reply) {
-      const { userId, code, changedEmail } = request.query as Static<typeof ConfirmEmailQuery> // checked by the route's schema
+      const { userId, code, changedEmail } = request.query
       void reply.header('referrer-policy', 'no-referrer')
       const user = await realm.users.findById(userId)
       if (user === null) return sendEmpty(reply, 401)
@@ -37,5 +48,5 @@ export function confirmEmail(realm: Realm): RouteDefinition {
       if (!result.succeeded) return sendEmpty(reply, 401)
       return reply.header('content-type', 'text/plain; charset=utf-8').send('Thank you for confirming your email.')
     },
-  }
-}
+  }),
+)

@@ -5,42 +5,22 @@ import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { answerError } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import { withoutQuery } from '../http/request-log.js'
-import { confirmEmail } from './confirm-email.js'
-import { login } from './login.js'
-import { logout } from './logout.js'
-import { forgotPassword, resendConfirmationEmail } from './mail-requests.js'
-import { twoFactor } from './manage/2fa.js'
-import { getInfo, postInfo } from './manage/info.js'
-import { deleteSession, listSessions } from './manage/sessions.js'
-import { refresh } from './refresh.js'
-import { register } from './register.js'
-import { resetPassword } from './reset-password.js'
-import { answerOtherSpellings, type RouteDefinition, registerRoutes } from './route.js'
-
-type Endpoint =
-  | 'register'
-  | 'login'
-  | 'refresh'
-  | 'logout'
-  | 'confirmEmail'
-  | 'resendConfirmationEmail'
-  | 'forgotPassword'
-  | 'resetPassword'
-  | 'twoFactor'
-  | 'info'
-  | 'sessions'
+import type { EndpointDeclaration } from './endpoint.js'
+import { endpoints } from './endpoints.js'
+import type { Operation } from './options.js'
+import { answerOtherSpellings, registerRoutes } from './route.js'
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
 export async function mountUnder(
   app: FastifyInstance,
   realm: Realm,
-  endpoints: Readonly<Record<Endpoint, boolean>>,
+  switches: Readonly<Record<Operation, boolean>>,
   asked: RegisterOptions & { readonly prefix: string },
 ): Promise<void> {
   const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
   let paths: readonly string[] = []
   await app.register((scope, _options, done) => {
-    paths = mountRoutes(scope, realm, endpoints)
+    paths = mountRoutes(scope, realm, switches)
     done()
   }, where)
   // Without a prefix the host answers for unknown paths.
@@ -56,7 +36,7 @@ export async function mountUnder(
 function mountRoutes(
   scope: FastifyInstance,
   realm: Realm,
-  endpoints: Readonly<Record<Endpoint, boolean>>,
+  switches: Readonly<Record<Operation, boolean>>,
 ): readonly string[] {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
@@ -67,26 +47,9 @@ function mountRoutes(
     route.bodyLimit ??= bodyLimit
   })
   answerAsOurs(scope)
-  const routes: [Endpoint, RouteDefinition][] = [
-    ['register', register(realm)],
-    ['login', login(realm)],
-    ['refresh', refresh(realm)],
-    ['confirmEmail', confirmEmail(realm)],
-    ['resendConfirmationEmail', resendConfirmationEmail(realm)],
-    ['forgotPassword', forgotPassword(realm)],
-    ['resetPassword', resetPassword(realm)],
-    ['logout', logout(realm)],
-    ['twoFactor', twoFactor(realm)],
-    ['info', getInfo(realm)],
-    ['info', postInfo(realm)],
-    ['sessions', listSessions(realm)],
-    ['sessions', deleteSession(realm)],
-  ]
-  return registerRoutes(
-    scope,
-    realm,
-    routes.filter(([name]) => endpoints[name]).map(([, route]) => route),
-  )
+  const isOn = ({ switch: declared }: EndpointDeclaration) =>
+    Object.entries(switches).some(([name, value]) => value && name in declared)
+  return registerRoutes(scope, realm, endpoints.filter(isOn))
 }
 
 // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).

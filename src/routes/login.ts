@@ -10,14 +10,17 @@ import { setCookie } from '../http/cookie.js'
 import { tokenPair } from '../http/token-pair.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
 import { floodGate } from './flood-gate.js'
-import type { RouteDefinition } from './route.js'
+import { endpoint, on } from './endpoint.js'
 
-const LoginRequest = Type.Object({
-  email: Type.String(),
-  password: Type.String(),
-  twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  twoFactorRecoveryCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-})
+const LoginRequest = Type.Object(
+  {
+    email: Type.String(),
+    password: Type.String(),
+    twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    twoFactorRecoveryCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  },
+  { title: 'LoginRequest' },
+)
 
 const LoginQuery = Type.Object({
   useCookies: Type.Optional(Type.String({ description: 'true: a cookie that outlives the browser instead of tokens' })),
@@ -27,31 +30,33 @@ const LoginQuery = Type.Object({
 })
 
 // Where a user name is not the address: either of the two.
-export const NamedLoginRequest = Type.Object({
-  userName: Type.Optional(Type.String()),
-  ...Type.Partial(Type.Pick(LoginRequest, ['email'])).properties,
-  ...Type.Omit(LoginRequest, ['email']).properties,
-})
+const NamedLoginRequest = Type.Object(
+  {
+    userName: Type.Optional(Type.String()),
+    ...Type.Partial(Type.Pick(LoginRequest, ['email'])).properties,
+    ...Type.Omit(LoginRequest, ['email']).properties,
+  },
+  { title: 'LoginRequest' },
+)
 
-export function login(realm: Realm): RouteDefinition {
-  const { userNameIsEmail } = realm.options.user
-
-  /** What is looked up as user name: it itself, or the name of who has this address. */
-  async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
-    if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
-    return email === undefined ? null : ((await realm.users.findNameByEmail(email)) ?? email)
-  }
-
-  return {
+export const login = endpoint(
+  {
+    name: 'login',
+    switch: {
+      /**
+       * `POST /login`: opens a session, by tokens or a cookie.
+       * @default `true`
+       */
+      login: on(),
+    },
     method: 'POST',
-    url: '/login',
-    operationId: 'identityLogin',
+    path: '/login',
+    auth: 'anonymous',
     summary: 'Log in',
     description: 'Answers tokens, or sets a cookie and answers an empty body.',
-    before: floodGate(() => realm.isHasherBusy()),
     query: LoginQuery,
-    body: userNameIsEmail ? LoginRequest : NamedLoginRequest,
-    response: {
+    body: NamedLoginRequest,
+    answers: {
       200: AccessTokenResponse,
       400: invalid,
       401: failedSignIn,
@@ -59,38 +64,50 @@ export function login(realm: Realm): RouteDefinition {
       ...unreadable,
       503: unavailable,
     },
-    async handler(request, reply) {
-      const query = request.query as Record<string, unknown>
-      const useCookies = readFlag(query.useCookies) === true
-      const useSessionCookies = readFlag(query.useSessionCookies) === true
-      const wantsCookie = useCookies || useSessionCookies
-      if (wantsCookie && !realm.options.cookies) {
-        return sendProblem(
-          reply,
-          problemOf(400, {
-            detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies',
-          }),
-        )
-      }
-      if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
-      const body = request.body as Static<typeof NamedLoginRequest> // checked by the route's schema
-      const { password, twoFactorCode, twoFactorRecoveryCode } = body
-      const name = await nameOf(body)
-      if (name === null) return sendEmpty(reply, 400)
-      const result = await realm.signIn.passwordSignIn(name, password, {
-        client: request.headers['user-agent'],
-        twoFactorCode,
-        twoFactorRecoveryCode,
-        isRemembered: (user) => isRememberedMachine(realm, request, user),
-      })
-      if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
-      if (!wantsCookie) return tokenPair(realm, result.signedIn)
-      // A recovery code is for an emergency on any machine: it leaves nothing that outlives the browser, and remembers nothing.
-      const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
-      setCookie(realm, request, reply, result.signedIn, isPersistent)
-      if (isPersistent && result.method === 'authenticator')
-        rememberMachine(realm, request, reply, result.signedIn.user)
-      return sendEmpty(reply, 200)
-    },
-  }
-}
+  },
+  (realm: Realm) => {
+    const { userNameIsEmail } = realm.options.user
+
+    /** What is looked up as user name: it itself, or the name of who has this address. */
+    async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
+      if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
+      return email === undefined ? null : ((await realm.users.findNameByEmail(email)) ?? email)
+    }
+
+    return {
+      before: floodGate(() => realm.isHasherBusy()),
+      ...(userNameIsEmail && { body: LoginRequest }),
+      async handler(request, reply) {
+        const useCookies = readFlag(request.query.useCookies) === true
+        const useSessionCookies = readFlag(request.query.useSessionCookies) === true
+        const wantsCookie = useCookies || useSessionCookies
+        if (wantsCookie && !realm.options.cookies) {
+          return sendProblem(
+            reply,
+            problemOf(400, {
+              detail: 'Cookies are switched off here (option cookies); log in without useCookies and useSessionCookies',
+            }),
+          )
+        }
+        if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
+        const { password, twoFactorCode, twoFactorRecoveryCode } = request.body
+        const name = await nameOf(request.body)
+        if (name === null) return sendEmpty(reply, 400)
+        const result = await realm.signIn.passwordSignIn(name, password, {
+          client: request.headers['user-agent'],
+          twoFactorCode,
+          twoFactorRecoveryCode,
+          isRemembered: (user) => isRememberedMachine(realm, request, user),
+        })
+        if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
+        if (!wantsCookie) return tokenPair(realm, result.signedIn)
+        // A recovery code is for an emergency on any machine: it leaves nothing that outlives the browser, and remembers nothing.
+        const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
+        setCookie(realm, request, reply, result.signedIn, isPersistent)
+        if (isPersistent && result.method === 'authenticator')
+          rememberMachine(realm, request, reply, result.signedIn.user)
+        return sendEmpty(reply, 200)
+      },
+    }
+  },
+)

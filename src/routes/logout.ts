@@ -1,11 +1,10 @@
 // POST /logout: ends the caller's session for real, bearer or cookie. Not in the reference, whose documentation adds one by hand.
 import { Type } from '@sinclair/typebox'
-import { requireAuthorization } from '../http/authorize.js'
 import { sendEmpty } from '../http/problem.js'
 import { callerOf, type Realm } from '../http/context.js'
 import { clearCookie } from '../http/cookie.js'
-import { crossOrigin, Empty, malformed, unavailable, unreadable } from './answers.js'
-import type { RouteDefinition } from './route.js'
+import { crossOrigin, Empty, malformed, nobody, unavailable, unreadable } from './answers.js'
+import { endpoint, on } from './endpoint.js'
 
 const LogoutQuery = Type.Object({
   scope: Type.Optional(
@@ -15,32 +14,41 @@ const LogoutQuery = Type.Object({
   ),
 })
 
-export function logout(realm: Realm): RouteDefinition {
-  return {
+export const logout = endpoint(
+  {
+    name: 'logout',
+    switch: {
+      /**
+       * `POST /logout`: ends sessions.
+       * @default `true`
+       */
+      logout: on(),
+    },
     method: 'POST',
-    url: '/logout',
-    operationId: 'identityLogout',
+    path: '/logout',
+    auth: 'signedIn',
     summary: 'Log out',
     description: 'Tokens and cookies of the sessions that end are refused at once. Takes no body, or {}.',
-    guard: requireAuthorization({ decorator: realm.options.decorator }),
     query: LogoutQuery,
     body: Type.Object({}),
     bodyIsOptional: true,
-    response: {
+    answers: {
       200: Empty('Logged out'),
       400: malformed,
-      401: Empty('Nobody is signed in'),
+      401: nobody,
       403: crossOrigin,
       ...unreadable,
       503: unavailable,
     },
+  },
+  (realm: Realm) => ({
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(realm, request)
-      const { scope } = request.query as { scope?: 'others' | 'all' }
+      const { scope } = request.query
       if (scope === undefined) await realm.sessions.revoke(sessionId)
       else await realm.sessions.revokeAll(userId, scope === 'others' ? { except: sessionId } : {})
       if (scheme === 'cookie' && scope !== 'others') clearCookie(realm, request, reply)
       return sendEmpty(reply, 200)
     },
-  }
-}
+  }),
+)

@@ -1,77 +1,27 @@
-// Option `endpoints`: one switch for each operation.
-import { type Static, Type } from '@sinclair/typebox'
-import { closed, defaulted } from '../option-schema.js'
+// Option `endpoints`: a switch for each operation, as the files of the routes declare them.
+import { type Static, type TObject, type TOptional, Type } from '@sinclair/typebox'
+import { closed } from '../option-schema.js'
+import { endpoints } from './endpoints.js'
 
-const on = () => defaulted(Type.Boolean(), true)
+type Both<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void ? All : never
+// One object type over the members of another; their doc comments stay, also in the declarations of the package.
+type Flat<Object> = { -readonly [Name in keyof Object]: Object[Name] }
+type Switches = Flat<Both<(typeof endpoints)[number]['switch']>>
 
-export const endpointOptions = Type.Object(
-  {
-    /**
-     * `POST /register`: creates a user.
-     * @default `true`
-     */
-    register: on(),
-    /**
-     * `POST /login`: opens a session, by tokens or a cookie.
-     * @default `true`
-     */
-    login: on(),
-    /**
-     * `POST /refresh`: exchanges a refresh token for a new pair.
-     * @default `true`
-     */
-    refresh: on(),
-    /**
-     * `POST /logout`: ends sessions.
-     * @default `true`
-     */
-    logout: on(),
-    /**
-     * `GET /confirmEmail`: confirms an address by a mailed link.
-     * @default `true`
-     */
-    confirmEmail: on(),
-    /**
-     * `POST /resendConfirmationEmail`: mails the confirmation link again.
-     * @default `true`
-     */
-    resendConfirmationEmail: on(),
-    /**
-     * `POST /forgotPassword`: mails a code or link that resets the password.
-     * @default `true`
-     */
-    forgotPassword: on(),
-    /**
-     * `POST /resetPassword`: sets a password by a mailed code.
-     * @default `true`
-     */
-    resetPassword: on(),
-    /**
-     * `POST /manage/2fa`: sets up the second factor.
-     * @default `true`
-     */
-    twoFactor: on(),
-    /**
-     * `GET` and `POST /manage/info`: shows and changes the caller's account.
-     * @default `true`
-     */
-    info: on(),
-    /**
-     * `GET /manage/sessions` and `DELETE /manage/sessions/:id`: lists and ends the caller's sessions.
-     * @default `true`
-     */
-    sessions: on(),
-  },
-  closed,
-)
+// Object.assign over a list loses which switches were in it.
+const switches = Object.assign({}, ...endpoints.map((endpoint) => endpoint.switch)) as Switches
+
+export const endpointOptions: TObject<Switches> = Type.Object(switches, closed)
 
 /** An operation that option `endpoints` switches. */
 export type Operation = keyof Static<typeof endpointOptions>
 
-export const routeOptions = Type.Object(
-  {
-    /** Switches of the endpoints: `{ register: false }` leaves one out. */
-    endpoints: Type.Optional(endpointOptions),
-  },
+interface RouteOptions {
+  /** Switches of the endpoints: `{ register: false }` leaves one out. */
+  readonly endpoints: TOptional<typeof endpointOptions>
+}
+
+export const routeOptions: TObject<Flat<RouteOptions>> = Type.Object(
+  { endpoints: Type.Optional(endpointOptions) },
   closed,
 )

@@ -1,46 +1,56 @@
 // POST /refresh: a new pair for a refresh token. Why one is refused is never told.
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { sendChallenge } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import { tokenPair } from '../http/token-pair.js'
 import { keyIdOf } from '../tokens/seal.js'
-import { openTicket, type Ticket } from '../tokens/ticket.js'
+import { openTicket } from '../tokens/ticket.js'
 import { AccessTokenResponse, Empty, malformed, unavailable, unreadable } from './answers.js'
-import type { RouteDefinition } from './route.js'
+import { endpoint, on } from './endpoint.js'
 
-const RefreshRequest = Type.Object({
-  // The reference reads null here and answers 401.
-  refreshToken: Type.Union([Type.String(), Type.Null()]),
-})
+const RefreshRequest = Type.Object(
+  {
+    // The reference reads null here and answers 401.
+    refreshToken: Type.Union([Type.String(), Type.Null()]),
+  },
+  { title: 'RefreshRequest' },
+)
 
-export function refresh(realm: Realm): RouteDefinition {
-  function open(token: string): Ticket | null {
-    return openTicket((id) => realm.keys.find(id), 'refresh', token, Math.floor(realm.clock() / 1000))
-  }
-
-  return {
+export const refresh = endpoint(
+  {
+    name: 'refresh',
+    switch: {
+      /**
+       * `POST /refresh`: exchanges a refresh token for a new pair.
+       * @default `true`
+       */
+      refresh: on(),
+    },
     method: 'POST',
-    url: '/refresh',
-    operationId: 'identityRefresh',
+    path: '/refresh',
+    auth: 'anonymous',
     summary: 'Exchange a refresh token for a new pair',
     description:
       'Each refresh token is good for one exchange; a repeated request within the time of grace gets the same successor.',
     body: RefreshRequest,
-    response: {
+    answers: {
       200: AccessTokenResponse,
       400: malformed,
       401: Empty('The refresh token is not accepted'),
       ...unreadable,
       503: unavailable,
     },
+  },
+  (realm: Realm) => ({
     async handler(request, reply) {
-      const { refreshToken } = request.body as Static<typeof RefreshRequest> // checked by the route's schema
+      const { refreshToken } = request.body
       if (refreshToken === null) return sendChallenge(reply)
       const keyId = keyIdOf(refreshToken, 'refresh')
       if (keyId !== null && realm.keys.find(keyId) === null) await realm.keys.reload()
-      const ticket = open(refreshToken)
+      const now = Math.floor(realm.clock() / 1000)
+      const ticket = openTicket((id) => realm.keys.find(id), 'refresh', refreshToken, now)
       const signedIn = ticket && (await realm.signIn.refresh(ticket))
       return signedIn === null ? sendChallenge(reply) : tokenPair(realm, signedIn)
     },
-  }
-}
+  }),
+)

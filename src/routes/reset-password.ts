@@ -1,28 +1,41 @@
 // POST /resetPassword: a new password for who holds a mailed code. An unknown or unconfirmed user, and every fault of a code, is the same
 // InvalidToken; nothing is said about the password before the code was good.
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
-import type { RouteDefinition } from './route.js'
+import { endpoint, on } from './endpoint.js'
 
-export const ResetPasswordRequest = Type.Object({
-  email: Type.String(),
-  resetCode: Type.String(),
-  newPassword: Type.String(),
-})
+const ResetPasswordRequest = Type.Object(
+  {
+    email: Type.String(),
+    resetCode: Type.String(),
+    newPassword: Type.String(),
+  },
+  { title: 'ResetPasswordRequest' },
+)
 
-export function resetPassword(realm: Realm): RouteDefinition {
-  return {
+export const resetPassword = endpoint(
+  {
+    name: 'resetPassword',
+    switch: {
+      /**
+       * `POST /resetPassword`: sets a password by a mailed code.
+       * @default `true`
+       */
+      resetPassword: on(),
+    },
     method: 'POST',
-    url: '/resetPassword',
-    operationId: 'identityResetPassword',
+    path: '/resetPassword',
+    auth: 'anonymous',
     summary: 'Set a new password by the code of a mail',
-    description: 'Ends all sessions of the user.',
+    description: 'Ends all sessions of the user, and a lockout.',
     body: ResetPasswordRequest,
-    response: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
+    answers: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
+  },
+  (realm: Realm) => ({
     async handler(request, reply) {
-      const { email, resetCode, newPassword } = request.body as Static<typeof ResetPasswordRequest> // checked by the route's schema
+      const { email, resetCode, newPassword } = request.body
       // Of users who share an address the code names one.
       for (const user of await realm.users.findAllByEmail(email)) {
         if (!user.emailConfirmed) continue
@@ -33,5 +46,5 @@ export function resetPassword(realm: Realm): RouteDefinition {
       }
       return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
     },
-  }
-}
+  }),
+)

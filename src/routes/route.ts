@@ -1,92 +1,78 @@
-// How a route is hung: one description of a route becomes the route itself, its other spellings, and the 405 for other verbs.
-import { type TObject, type TSchema, Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, onRequestHookHandler } from 'fastify'
+// How an endpoint is registered: its declaration becomes the route, the other spellings of its path, and the 405 for other verbs.
+import { type TObject, Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import { requireAuthorization } from '../http/authorize.js'
 import { bind, inSnakeCase } from '../http/json-schema.js'
 import { documented } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
-
-export interface RouteDefinition {
-  readonly method: 'GET' | 'POST' | 'DELETE'
-  readonly url: string
-  readonly operationId: string
-  readonly summary: string
-  readonly description?: string
-  /** Only signed-in users; 401 before the body is read. */
-  readonly guard?: onRequestHookHandler
-  /** Runs before the body is read, after the guard. */
-  readonly before?: onRequestHookHandler
-  readonly body?: TObject
-  /** No body at all is as good as `{}`. */
-  readonly bodyIsOptional?: boolean
-  readonly query?: TObject
-  readonly params?: TObject
-  readonly response: Readonly<Record<number, TSchema | Answer>>
-  readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
-}
-
-interface Answer {
-  readonly description: string
-  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
-}
+import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
 
 // Unique in a document with several realms, and with one realm under several prefixes.
-function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, route: RouteDefinition): string {
-  const name = route.operationId.replace(/^identity/, options.decorator)
+function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, name: string): string {
+  const own = `${options.decorator}${name[0]!.toUpperCase()}${name.slice(1)}`
   mounted.add(prefix)
-  return mounted.size === 1 ? name : `${name}_${prefix.replace(/\W+/g, '_')}`
+  return mounted.size === 1 ? own : `${own}_${prefix.replace(/\W+/g, '_')}`
 }
 
 const verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Hangs routes in a scope. @returns their whole paths */
+/** Registers endpoints in a scope. @returns their whole paths */
 export function registerRoutes(
   scope: FastifyInstance,
   realm: Realm,
-  routes: readonly RouteDefinition[],
+  endpoints: readonly Endpoint<EndpointDeclaration, Realm>[],
 ): readonly string[] {
-  for (const definition of routes) {
-    const schema: FastifySchema = {
-      operationId: operationId(realm, scope, definition),
-      summary: definition.summary,
-      ...(definition.description === undefined ? {} : { description: definition.description }),
-      tags: ['Identity'],
-      ...(definition.body === undefined
-        ? {}
-        : { body: definition.bodyIsOptional === true ? Type.Union([definition.body, Type.Null()]) : definition.body }),
-      ...(definition.query === undefined ? {} : { querystring: definition.query }),
-      ...(definition.params === undefined ? {} : { params: definition.params }),
-      response:
-        realm.options.jsonNaming === 'camelCase'
-          ? definition.response
-          : Object.fromEntries(
-              Object.entries(definition.response).map(([status, answer]) => [status, inSnakeCase(answer)]),
-            ),
-    }
-    const route = {
-      method: definition.method,
-      exposeHeadRoute: false,
-      onRequest: [definition.guard, definition.before].filter((hook) => hook !== undefined),
-      preValidation: binding(definition),
-      handler: definition.handler,
-    }
+  for (const endpoint of endpoints) {
+    const { method, path, auth, query } = endpoint
+    const route = endpoint.route(realm)
+    const body = route.body ?? endpoint.body
+    const isGuarded = auth === 'signedIn'
+    const guard = isGuarded ? requireAuthorization({ decorator: realm.options.decorator }) : undefined
     scope.route({
-      ...route,
-      url: definition.url,
-      schema,
-      config: { identity: 'own', ...documented(realm, definition.guard !== undefined) },
+      method,
+      url: path,
+      exposeHeadRoute: false,
+      schema: schemaOf(endpoint, route, operationId(realm, scope, endpoint.name), realm.options.jsonNaming),
+      config: { identity: 'own', ...documented(realm, isGuarded) },
+      onRequest: [guard, route.before].filter((hook) => hook !== undefined),
+      preValidation: binding(body, query, endpoint.bodyIsOptional === true),
+      handler: (request, reply) => route.handler(request, reply),
     })
   }
-  refuseOtherVerbs(scope, routes)
-  return routes.map(({ url }) => scope.prefix.replace(/\/$/, '') + url)
+  refuseOtherVerbs(scope, endpoints)
+  return endpoints.map(({ path }) => scope.prefix.replace(/\/$/, '') + path)
 }
 
-function binding({ body, query, bodyIsOptional }: RouteDefinition) {
+function schemaOf(
+  { summary, description, body, bodyIsOptional, query, params, answers }: EndpointDeclaration,
+  route: Route,
+  operationId: string,
+  naming: 'camelCase' | 'snake_case',
+): FastifySchema {
+  const read = route.body ?? body
+  const response = { ...answers, ...route.answers }
+  return {
+    operationId,
+    summary,
+    ...(description !== undefined && { description }),
+    tags: ['Identity'],
+    ...(read !== undefined && { body: bodyIsOptional === true ? Type.Union([read, Type.Null()]) : read }),
+    ...(query !== undefined && { querystring: query }),
+    ...(params !== undefined && { params }),
+    response:
+      naming === 'camelCase'
+        ? response
+        : Object.fromEntries(Object.entries(response).map(([status, answer]) => [status, inSnakeCase(answer)])),
+  }
+}
+
+function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOptional: boolean) {
   return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
     try {
       if (body !== undefined && request.body !== undefined) {
         // JSON null is no body that anybody asked for, also where none is needed.
-        request.body = request.body === null && bodyIsOptional === true ? [] : bind(body, request.body)
+        request.body = request.body === null && bodyIsOptional ? [] : bind(body, request.body)
       }
       if (query !== undefined) request.query = bind(query, request.query)
       done()
@@ -135,9 +121,9 @@ function canonicalUrl(paths: readonly (readonly string[])[], url: string): strin
   return canonical === url ? null : canonical
 }
 
-function refuseOtherVerbs(scope: FastifyInstance, routes: readonly RouteDefinition[]): void {
-  for (const url of new Set(routes.map((route) => route.url))) {
-    const allowed = routes.filter((route) => route.url === url).map((route) => route.method)
+function refuseOtherVerbs(scope: FastifyInstance, endpoints: readonly EndpointDeclaration[]): void {
+  for (const url of new Set(endpoints.map(({ path }) => path))) {
+    const allowed = endpoints.filter(({ path }) => path === url).map(({ method }) => method)
     const others = verbs.filter((verb) => !allowed.some((method) => method === verb))
     scope.route({
       method: others,

@@ -1,5 +1,5 @@
 // The client's types: stated once more, and held against the schemas of the routes, which it does not import.
-import type { Static } from '@sinclair/typebox'
+import type { Static, TSchema } from '@sinclair/typebox'
 import type {
   ClientOptions,
   Confirmation,
@@ -21,36 +21,47 @@ import type {
   TwoFactorChange,
 } from '../../src/client/index.js'
 import type { SignInFailure } from '../../src/index.js'
-import type { AccessTokenResponse, InfoResponse, SessionResponse, TwoFactorResponse } from '../../src/routes/answers.js'
-import type { ConfirmEmailQuery } from '../../src/routes/confirm-email.js'
-import type { NamedLoginRequest } from '../../src/routes/login.js'
-import type { TwoFactorRequest } from '../../src/routes/manage/2fa.js'
-import type { InfoRequest } from '../../src/routes/manage/info.js'
-import type { RegisterRequest } from '../../src/routes/register.js'
-import type { ResetPasswordRequest } from '../../src/routes/reset-password.js'
+import type { endpoints } from '../../src/routes/endpoints.js'
 import type { Equal, Expect } from './equal.js'
+
+type Declared = (typeof endpoints)[number]
+type Named<Name extends Declared['name']> = Extract<Declared, { readonly name: Name }>
+type Taken<Name extends Declared['name'], Part extends 'body' | 'query' = 'body'> =
+  Named<Name> extends { readonly [One in Part]: infer Schema extends TSchema } ? Static<Schema> : never
+type Given<Name extends Declared['name']> = Named<Name>['answers'][200] extends infer Schema extends TSchema
+  ? ReadonlyDeep<Static<Schema>>
+  : never
 
 /** What can be sent is taken, and all that is taken can be sent. */
 type Sent<Request, Schema> = [Request] extends [Schema] ? Equal<keyof Request, keyof Schema> : false
-type ReadonlyDeep<T> = T extends (infer Item)[]
-  ? readonly ReadonlyDeep<Item>[]
-  : T extends object
-    ? { readonly [Name in keyof T]: ReadonlyDeep<T[Name]> }
-    : T
+type ReadonlyDeep<T> = T extends object ? { readonly [Name in keyof T]: ReadonlyDeep<T[Name]> } : T
 
 export type Wire = [
-  Expect<Equal<TokenAnswer, ReadonlyDeep<Static<typeof AccessTokenResponse>>>>,
-  Expect<Equal<Info, ReadonlyDeep<Static<typeof InfoResponse>>>>,
-  Expect<Equal<TwoFactor, ReadonlyDeep<Static<typeof TwoFactorResponse>>>>,
-  Expect<Equal<Session, ReadonlyDeep<Static<typeof SessionResponse>>>>,
-  Expect<Sent<Credentials, Static<typeof NamedLoginRequest>>>,
-  Expect<Sent<Omit<NewAccount, 'userName'>, Static<typeof RegisterRequest>>>,
-  Expect<Sent<TwoFactorChange, Static<typeof TwoFactorRequest>>>,
-  Expect<Sent<InfoChange, Static<typeof InfoRequest>>>,
-  Expect<Sent<Confirmation, Static<typeof ConfirmEmailQuery>>>,
-  Expect<Sent<PasswordReset, Static<typeof ResetPasswordRequest>>>,
+  Expect<Equal<TokenAnswer, Given<'login'>>>,
+  Expect<Equal<TokenAnswer, Given<'refresh'>>>,
+  Expect<Equal<Info, Given<'getInfo'>>>,
+  Expect<Equal<Info, Given<'changeInfo'>>>,
+  Expect<Equal<TwoFactor, Given<'twoFactor'>>>,
+  Expect<Equal<readonly Session[], Given<'listSessions'>>>,
+  Expect<Sent<Credentials, Taken<'login'>>>,
+  Expect<Sent<NewAccount, Taken<'register'>>>,
+  Expect<Sent<TwoFactorChange, Taken<'twoFactor'>>>,
+  Expect<Sent<InfoChange, Taken<'changeInfo'>>>,
+  Expect<Sent<Confirmation, Taken<'confirmEmail', 'query'>>>,
+  Expect<Sent<PasswordReset, Taken<'resetPassword'>>>,
   Expect<Equal<LoginFailure, SignInFailure>>,
 ]
+
+/** Functions of the client that are not named as their endpoint is. */
+interface Renamed {
+  getInfo: 'info'
+  listSessions: 'sessions'
+  deleteSession: 'endSession'
+}
+type FunctionOf<Name extends string> = Name extends keyof Renamed ? Renamed[Name] : Name
+
+/** An error here names the endpoints that src/client/index.ts has no function for. */
+export type Complete = Expect<Equal<Exclude<FunctionOf<Declared['name']>, keyof IdentityClient>, never>>
 
 export type Signatures = [
   Expect<

@@ -1,92 +1,116 @@
 // POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted. With
 // preset 'hardened' a change needs a fresh proof, and the key is not shown once the second factor is on (ASVS 5.0 7.5.1).
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
 import type { ErrorCode } from '../../errors.js'
-import { requireAuthorization } from '../../http/authorize.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/context.js'
 import { forgetMachine, isRememberedMachine } from '../../http/remembered-machine.js'
-import { crossOrigin, Empty, invalid, staleSignIn, TwoFactorResponse, unavailable, unreadable } from '../answers.js'
-import type { RouteDefinition } from '../route.js'
+import {
+  crossOrigin,
+  gone,
+  invalid,
+  nobody,
+  staleSignIn,
+  TwoFactorResponse,
+  unavailable,
+  unreadable,
+} from '../answers.js'
+import { endpoint, on } from '../endpoint.js'
 
-export const TwoFactorRequest = Type.Object({
-  enable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: 'true needs twoFactorCode' })),
-  twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-  resetSharedKey: Type.Optional(Type.Boolean()),
-  resetRecoveryCodes: Type.Optional(Type.Boolean()),
-  forgetMachine: Type.Optional(Type.Boolean()),
-})
+const TwoFactorRequest = Type.Object(
+  {
+    enable: Type.Optional(Type.Union([Type.Boolean(), Type.Null()], { description: 'true needs twoFactorCode' })),
+    twoFactorCode: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+    resetSharedKey: Type.Optional(Type.Boolean()),
+    resetRecoveryCodes: Type.Optional(Type.Boolean()),
+    forgetMachine: Type.Optional(Type.Boolean()),
+  },
+  { title: 'TwoFactorRequest' },
+)
 
 // As the reference gives out.
 const recoveryCodes = 10
 
-export function twoFactor(realm: Realm): RouteDefinition {
-  const isKeyHidden = (user: User) => realm.reauthentication !== null && user.twoFactorEnabled
-  return {
+export const twoFactor = endpoint(
+  {
+    name: 'twoFactor',
+    switch: {
+      /**
+       * `POST /manage/2fa`: sets up the second factor.
+       * @default `true`
+       */
+      twoFactor: on(),
+    },
     method: 'POST',
-    url: '/manage/2fa',
-    operationId: 'identityTwoFactor',
+    path: '/manage/2fa',
+    auth: 'signedIn',
     summary: 'Set up the second factor of the caller',
-    guard: requireAuthorization({ decorator: realm.options.decorator }),
+    description:
+      'Shows it, switches it on or off, and resets its key and codes; {} shows it. On or off ends the other sessions.',
     body: TwoFactorRequest,
-    response: {
+    answers: {
       200: TwoFactorResponse,
       400: invalid,
-      401: realm.reauthentication === null ? Empty('Nobody is signed in') : staleSignIn,
+      401: nobody,
       403: crossOrigin,
-      404: Empty('The user no longer exists'),
+      404: gone,
       ...unreadable,
       503: unavailable,
     },
-    async handler(request, reply) {
-      const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body as Static<
-        typeof TwoFactorRequest
-      > // checked by the route's schema
-      const { users, reauthentication } = realm
-      const { userId, sessionId } = callerOf(realm, request)
-      const refuse = (code: ErrorCode) =>
-        sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
-      const user = await users.findById(userId)
-      if (user === null) return sendEmpty(reply, 404)
-      const isMachineRemembered = isRememberedMachine(realm, request, user)
-      const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
-      if (isChange && reauthentication !== null && !isFresh(realm, request)) {
-        if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
-        if (!(await reauthentication.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
-      }
+  },
+  (realm: Realm) => {
+    const isKeyHidden = (user: User) => realm.reauthentication !== null && user.twoFactorEnabled
+    return {
+      ...(realm.reauthentication !== null && { answers: { 401: staleSignIn } }),
+      async handler(request, reply) {
+        const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body
+        const { users, reauthentication } = realm
+        const { userId, sessionId } = callerOf(realm, request)
+        const refuse = (code: ErrorCode) =>
+          sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
+        const user = await users.findById(userId)
+        if (user === null) return sendEmpty(reply, 404)
+        const isMachineRemembered = isRememberedMachine(realm, request, user)
+        const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
+        if (isChange && reauthentication !== null && !isFresh(realm, request)) {
+          if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
+          if (!(await reauthentication.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
+        }
 
-      if (enable === true) {
-        if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
-        if (!isGiven(twoFactorCode)) return refuse('RequiresTwoFactor')
-        if (!(await users.verifyAuthenticatorCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
-        const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
-        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
-      } else if (enable === false || resetSharedKey === true) {
-        const result = await users.setTwoFactorEnabled(user, false, { keepSessionId: sessionId })
-        if (!result.succeeded) return sendValidationProblem(reply, result.errors)
-      }
-      if (resetSharedKey === true || (await users.getAuthenticatorKey(user)) === null) {
-        const result = await users.resetAuthenticatorKey(user)
-        // Of two first requests at once the other one may have made the key.
-        const isMade = !result.succeeded && resetSharedKey !== true && (await users.getAuthenticatorKey(user)) !== null
-        if (!result.succeeded && !isMade) return sendValidationProblem(reply, result.errors)
-      }
-      const isFirst = enable === true && (await users.countRecoveryCodes(user)) === 0
-      const codes =
-        resetRecoveryCodes === true || isFirst
-          ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes)
-          : null
-      if (more.forgetMachine === true) forgetMachine(realm, request, reply)
-      return {
-        sharedKey: isKeyHidden(user) ? '' : ((await users.getAuthenticatorKey(user)) ?? ''),
-        recoveryCodesLeft: codes?.length ?? (await users.countRecoveryCodes(user)),
-        recoveryCodes: codes,
-        isTwoFactorEnabled: user.twoFactorEnabled,
-        isMachineRemembered,
-      }
-    },
-  }
-}
+        if (enable === true) {
+          if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
+          if (!isGiven(twoFactorCode)) return refuse('RequiresTwoFactor')
+          if (!(await users.verifyAuthenticatorCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
+          const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
+          if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+        } else if (enable === false || resetSharedKey === true) {
+          const result = await users.setTwoFactorEnabled(user, false, { keepSessionId: sessionId })
+          if (!result.succeeded) return sendValidationProblem(reply, result.errors)
+        }
+        if (resetSharedKey === true || (await users.getAuthenticatorKey(user)) === null) {
+          const result = await users.resetAuthenticatorKey(user)
+          // Of two first requests at once the other one may have made the key.
+          const isMade =
+            !result.succeeded && resetSharedKey !== true && (await users.getAuthenticatorKey(user)) !== null
+          if (!result.succeeded && !isMade) return sendValidationProblem(reply, result.errors)
+        }
+        const isFirst = enable === true && (await users.countRecoveryCodes(user)) === 0
+        const codes =
+          resetRecoveryCodes === true || isFirst
+            ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes)
+            : null
+        if (more.forgetMachine === true) forgetMachine(realm, request, reply)
+        return {
+          sharedKey: isKeyHidden(user) ? '' : ((await users.getAuthenticatorKey(user)) ?? ''),
+          recoveryCodesLeft: codes?.length ?? (await users.countRecoveryCodes(user)),
+          recoveryCodes: codes,
+          isTwoFactorEnabled: user.twoFactorEnabled,
+          isMachineRemembered,
+        }
+      },
+    }
+  },
+)

@@ -1,22 +1,30 @@
 // GET /manage/sessions and DELETE /manage/sessions/{id}: the caller's own logins, to look at and to end. Not in the reference.
 import { type Static, Type } from '@sinclair/typebox'
-import { requireAuthorization } from '../../http/authorize.js'
 import { sendEmpty } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/context.js'
 import { clearCookie } from '../../http/cookie.js'
-import { crossOrigin, Empty, SessionResponse, unavailable } from '../answers.js'
-import type { RouteDefinition } from '../route.js'
+import { crossOrigin, Empty, nobody, SessionResponse, unavailable } from '../answers.js'
+import { endpoint, on } from '../endpoint.js'
 
-const nobody = Empty('Nobody is signed in')
+const sessionsSwitch = {
+  /**
+   * `GET /manage/sessions` and `DELETE /manage/sessions/:id`: lists and ends the caller's sessions.
+   * @default `true`
+   */
+  sessions: on(),
+}
 
-export function listSessions(realm: Realm): RouteDefinition {
-  return {
+export const listSessions = endpoint(
+  {
+    name: 'listSessions',
+    switch: sessionsSwitch,
     method: 'GET',
-    url: '/manage/sessions',
-    operationId: 'identityListSessions',
+    path: '/manage/sessions',
+    auth: 'signedIn',
     summary: 'List the sessions of the caller, newest first',
-    guard: requireAuthorization({ decorator: realm.options.decorator }),
-    response: { 200: Type.Array(SessionResponse), 401: nobody, 503: unavailable },
+    answers: { 200: Type.Array(SessionResponse), 401: nobody, 503: unavailable },
+  },
+  (realm: Realm) => ({
     async handler(request) {
       const { userId, sessionId } = callerOf(realm, request)
       const sessions = await realm.sessions.list(userId)
@@ -29,32 +37,33 @@ export function listSessions(realm: Realm): RouteDefinition {
         current: session.id === sessionId,
       }))
     },
-  }
-}
+  }),
+)
 
-const SessionParams = Type.Object({ id: Type.String() })
-
-export function deleteSession(realm: Realm): RouteDefinition {
-  return {
+export const deleteSession = endpoint(
+  {
+    name: 'deleteSession',
+    switch: sessionsSwitch,
     method: 'DELETE',
-    url: '/manage/sessions/:id',
-    operationId: 'identityDeleteSession',
+    path: '/manage/sessions/:id',
+    auth: 'signedIn',
     summary: 'End a session of the caller',
-    guard: requireAuthorization({ decorator: realm.options.decorator }),
-    params: SessionParams,
-    response: {
+    params: Type.Object({ id: Type.String() }),
+    answers: {
       200: Empty('The session has ended'),
       401: nobody,
       403: crossOrigin,
       404: Empty('The caller has no such session'),
       503: unavailable,
     },
+  },
+  (realm: Realm) => ({
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(realm, request)
-      const { id } = request.params as Static<typeof SessionParams> // checked by the route's schema
+      const { id } = request.params
       if (!(await realm.sessions.revoke(id, { userId }))) return sendEmpty(reply, 404)
       if (scheme === 'cookie' && id.toLowerCase() === sessionId) clearCookie(realm, request, reply)
       return sendEmpty(reply, 200)
     },
-  }
-}
+  }),
+)
