@@ -8,17 +8,17 @@
 import { type RawBuilder, sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
 import { type Db, retrying, table } from './transaction.js'
-import { prepared, type Slot } from './statement-cache.js'
+import { cachedStatement, type Parameter } from './statement-cache.js'
 import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
-/** How many attempts may fail before a lock, and how long the first lock lasts. */
+/** The number of failed attempts before a lock, and the length of the first lock. */
 export interface LockoutLimits {
   readonly maxFailedAccessAttempts: number
   readonly lockoutSeconds: number
 }
 
-/** Who signs in, with the sealed key of their authenticator app if there is one. */
+/** The user of a sign-in, with the sealed key of their authenticator app if there is one. */
 export interface FoundUser extends UserWithGrants {
   readonly authenticatorKey: string | null
 }
@@ -26,7 +26,7 @@ export interface FoundUser extends UserWithGrants {
 export type Admission =
   | { readonly state: 'locked' }
   | { readonly state: 'crowded' }
-  /** `tracked` is false for a user (or a name) that is never locked: nothing was reserved and nothing is to be counted. */
+  /** `tracked` is false for a user (or a name) that is never locked: no attempt was reserved, and none is counted. */
   | { readonly state: 'admitted'; readonly tracked: boolean; readonly found: FoundUser | null }
 
 const pendingSeconds = 15
@@ -35,8 +35,11 @@ const maxLockSeconds = 86_400
 
 type AdmissionRow = UserRow & { admitted: boolean; locked: boolean | null; authenticatorKey: string | null }
 
-/** The statement that reserves one attempt, if `condition` holds and neither a lock nor too many others stand in the way. */
-function reservation(db: Db, key: Buffer | Slot, maxFailures: number | Slot, condition: RawBuilder<unknown>) {
+/**
+ * The statement that reserves one attempt, if `condition` holds, the name is not locked, and fewer attempts run than
+ * may still fail.
+ */
+function reservation(db: Db, key: Buffer | Parameter, maxFailures: number | Parameter, condition: RawBuilder<unknown>) {
   return sql`
     insert into ${table(db, 'attempts')} as t (key, pending, pending_at)
     select ${key}, 1, ${db.now()} where ${condition}
@@ -69,10 +72,9 @@ export async function reserveAttempt(
 }
 
 /**
- * Reserves one attempt for a name and brings the user in the same statement.
- *
+ * Reserves one attempt for a name and reads the user in the same statement.
  * @param key keyed hash of the normalised name
- * @param trackUnknown whether names without a user are counted too, so that a lock proves nothing
+ * @param trackUnknown whether unknown names are counted too, so that a lock proves nothing
  */
 export async function admitAttempt(
   db: Db,
@@ -86,14 +88,14 @@ export async function admitAttempt(
   )
   if (row === undefined) throw new Error('A select without a condition answered no row')
   const { admitted, locked, authenticatorKey, ...user } = row
-  // The outer join answers nulls where there is no such user.
+  // The outer join returns nulls when there is no such user.
   const found = (user.id as string | null) === null ? null : { ...withGrants(user), authenticatorKey }
   const tracked = found === null ? trackUnknown : found.user.lockoutEnabled
   if (admitted || !tracked) return { state: 'admitted', tracked, found }
   return { state: locked === true ? 'locked' : 'crowded' }
 }
 
-const admit = prepared(
+const admit = cachedStatement(
   'admitAttempt',
   ['key', 'normalizedName', 'maxFailures', 'trackUnknown'],
   (db, { key, normalizedName, maxFailures, trackUnknown }) => sql<AdmissionRow>`
@@ -113,7 +115,7 @@ const admit = prepared(
     left join ${table(db, 'attempts')} a on a.key = ${key}`,
 )
 
-/** What a wrong attempt does to a name's row. */
+/** The change that a wrong attempt makes to a name's row. */
 function failure(db: Db, limits: LockoutLimits) {
   const locks = sql`(failures + 1 >= ${limits.maxFailedAccessAttempts}::integer or total_failures + 1 >= ${maxTotalFailures})`
   return sql`
@@ -137,7 +139,7 @@ export async function failAttempt(db: Db, key: Buffer, limits: LockoutLimits): P
   return row?.locked === true
 }
 
-/** Counts a wrong attempt that nobody reserved; while the name is locked nothing is counted. */
+/** Counts a wrong attempt without a reservation; while the name is locked nothing is counted. */
 export async function countFailure(db: Db, key: Buffer, limits: LockoutLimits): Promise<void> {
   await sql`insert into ${table(db, 'attempts')} (key, pending_at) values (${key}, ${db.now()}) on conflict do nothing`.execute(
     db.kysely,
@@ -147,7 +149,10 @@ export async function countFailure(db: Db, key: Buffer, limits: LockoutLimits): 
     where key = ${key} and (locked_until is null or locked_until <= ${db.now()})`.execute(db.kysely)
 }
 
-/** What is known of a name's attempts. `lockedUntil` is milliseconds since the epoch, Infinity where only a reset by mail opens. */
+/**
+ * The state of a name's attempts. `lockedUntil` is milliseconds since the epoch, Infinity when only a reset by mail
+ * unlocks.
+ */
 export async function readAttempts(
   db: Db,
   key: Buffer,
@@ -160,14 +165,14 @@ export async function readAttempts(
   return row === undefined ? { failures: 0, locked: false, lockedUntil: null } : { ...row, locked: row.locked === true }
 }
 
-/** Forgets what failed, and leaves a lock as it is. */
+/** Resets the failures, and leaves a lock as it is. */
 export async function resetFailures(db: Db, key: Buffer): Promise<void> {
   await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0 where key = ${key}`.execute(
     db.kysely,
   )
 }
 
-/** A reserved attempt that was right and completes a sign-in: forgets failures and locks. */
+/** Completes a reserved attempt with a successful sign-in: resets failures and locks. */
 export async function succeedAttempt(db: Db, key: Buffer): Promise<void> {
   await sql`
     update ${table(db, 'attempts')} set
@@ -182,14 +187,14 @@ export async function releaseAttempt(db: Db, key: Buffer): Promise<void> {
   )
 }
 
-/** Forgets failures and locks: a reset by mail or an administrator. */
+/** Resets failures and locks: after a reset by mail, or by an administrator. */
 export async function clearAttempts(db: Db, key: Buffer): Promise<void> {
   await sql`update ${table(db, 'attempts')} set failures = 0, total_failures = 0, locks = 0, locked_until = null where key = ${key}`.execute(
     db.kysely,
   )
 }
 
-/** Drops rows that no longer say anything: nothing failed, or nobody tried for 30 days. */
+/** Deletes rows without information: no failures, or no attempt for 30 days. */
 export async function purgeAttempts(db: Db): Promise<void> {
   await deleteInBatches(
     db,

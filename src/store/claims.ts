@@ -1,9 +1,9 @@
-// Claims of users and of roles: two tables of one form. The same claim may stand there twice, as in the reference.
+// Claims of users and of roles: two tables of one form. A claim may occur twice, as in the reference.
 import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { type Claim, toUser, userColumns, type UserRecord } from './users.js'
 
-/** Whose claims. */
+/** The owner of claims. */
 export type ClaimOwner = { readonly userId: string } | { readonly roleId: string }
 
 function placeOf(db: Db, owner: ClaimOwner) {
@@ -39,7 +39,7 @@ export async function insertClaims(
     from unnest(${ids}::uuid[], ${types(given)}, ${values(given)}) as given (id, type, value)`.execute(trx.kysely)
 }
 
-/** Every one of them, however often it stands there. */
+/** Every occurrence of them. */
 export async function deleteClaims(trx: Trx, owner: ClaimOwner, given: readonly Claim[]): Promise<void> {
   const { claims, column, ownerId } = placeOf(trx, owner)
   await sql`

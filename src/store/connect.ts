@@ -8,15 +8,15 @@ import { over } from './dialect.js'
 import { type DatabaseTimeouts, guardPool, limitsOf, listenTo, noLimits } from './pool.js'
 import { timeoutOptions } from './options.js'
 import type { Tables } from './schema.js'
-import { Texts } from './statement-texts.js'
+import { StatementTexts } from './statement-texts.js'
 import type { Db } from './transaction.js'
 
 export interface Connection extends Db {
-  /** The pool behind it, where we know it: for the listener of revocations. */
+  /** The pool behind it, where it is known. */
   readonly pool: pg.Pool | null
-  /** Runs migrations, whose statements take as long as they take; a Kysely instance of the host's keeps the limits it has. */
+  /** Runs migrations, whose statements have no time limit; a host's Kysely instance keeps its own limits. */
   withoutTimeLimits<T>(work: (db: Db) => Promise<T>): Promise<T>
-  /** Once or again, as when a registration fails and the host then closes its application. */
+  /** May be called again, as when a registration fails and the host then closes its application. */
   close(): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export function connect(
     clock === undefined
       ? () => sql<Date>`clock_timestamp()`
       : () => sql<Date>`to_timestamp(${clock() / 1000}::double precision)`
-  const ours = { schema, now, clock, texts: new Texts() }
+  const ours = { schema, now, clock, statements: new StatementTexts() }
 
   const source = readDatabase(option, environment)
   if (source.kind === 'kysely') {
@@ -52,12 +52,12 @@ export function connect(
     }
   }
   const owned = source.kind === 'settings'
-  // The settings stay beside the pool: in its own options the password is hidden from whoever copies them.
+  // The settings are kept beside the pool: its own options hide the password from copies.
   const config = owned ? { ...limitsOf(timeouts), ...source.settings } : null
   const pool = owned ? new pg.Pool(config ?? {}) : source.pool
   const stopReports = listenTo(pool, onError)
   let closing: Promise<void> | undefined
-  const kysely = over(guardPool(pool, { timeouts, isOurs: owned }), schema, ours.texts)
+  const kysely = over(guardPool(pool, { timeouts, isOurs: owned }), schema, ours.statements)
   return {
     ...ours,
     kysely,

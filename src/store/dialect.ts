@@ -1,14 +1,15 @@
-// Kysely's Postgres dialect over a guarded pool: statements of hot paths have names, contention is tried again, errors become ours.
+// Kysely's Postgres dialect over a guarded pool: gives names to the statements of hot paths, retries after
+// contention, and maps errors to ours.
 import { Kysely, PostgresDialect } from 'kysely'
 import type pg from 'pg'
 import type { GuardedPool } from './pool.js'
 import type { Tables } from './schema.js'
 import { mapDatabaseError, sqlState } from './sql-errors.js'
-import type { Texts } from './statement-texts.js'
+import type { StatementTexts } from './statement-texts.js'
 import { retrying } from './transaction.js'
 
-export function over(pool: GuardedPool, schema: string, texts?: Texts): Kysely<Tables> {
-  // Until a pooler between us and Postgres turns out to mix up what connections have prepared.
+export function over(pool: GuardedPool, schema: string, statements?: StatementTexts): Kysely<Tables> {
+  // Until a pooler between us and Postgres turns out to mix up the prepared statements of connections.
   let isPreparing = true
   // Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
   const asked = {
@@ -24,8 +25,8 @@ export function over(pool: GuardedPool, schema: string, texts?: Texts): Kysely<T
               throw mapDatabaseError(error)
             })
           const once = () => {
-            // An error inside a transaction would be the end of it.
-            const name = isPreparing && !isInTransaction ? texts?.nameOf(text) : undefined
+            // An error would end the transaction.
+            const name = isPreparing && !isInTransaction ? statements?.nameOf(text) : undefined
             return name === undefined
               ? send()
               : send(name).catch((error: unknown) => {
@@ -36,7 +37,7 @@ export function over(pool: GuardedPool, schema: string, texts?: Texts): Kysely<T
           }
           const isControl = /^(begin|start transaction|savepoint|release|rollback|commit)/.test(text)
           if (isControl) isInTransaction = !/^(rollback|commit)$/.test(text)
-          // Of a transaction only the whole may be tried again.
+          // Only a whole transaction can be retried.
           return isControl || isInTransaction ? once() : retrying(once)
         },
         release: () => connection.release(),

@@ -1,5 +1,5 @@
-// All users, page by page. A page costs what a page holds, however many users there are: each query walks an index from where the page
-// before has ended.
+// All users, page by page. The cost of a page depends on its size, not on the number of users: each query walks an
+// index from the end of the previous page.
 import { sql } from 'kysely'
 import { type Db, table } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
@@ -13,7 +13,7 @@ export async function listUsers(db: Db, afterId: string, limit: number): Promise
   return rows.map(toUser)
 }
 
-/** A place in the list of what a prefix finds. */
+/** A position in the result of a search. */
 export interface Match {
   /** The normalised user name or address that was found. */
   readonly key: string
@@ -23,15 +23,15 @@ export interface Match {
 /** A user who was found by `key`. */
 export interface UserMatch extends Match {
   readonly user: UserRecord
-  /** Found earlier in the list too, by the other of name and address. */
+  /** Whether an earlier position of the list has the same user, by the other of name and address. */
   readonly isRepeated: boolean
 }
 
 type MatchRow = UserRecord & { key: string; isRepeated: boolean }
 
 /**
- * Users whose normalised user name or address begins with a prefix, in the order of what was found (by code points, then id). One whose
- * name and address both do stands there twice.
+ * Users whose normalised user name or address begins with a prefix, in the order of the match (by code points, then
+ * id). A user whose name and address both match occurs twice.
  */
 export async function searchUsers(db: Db, prefix: string, after: Match | null, limit: number): Promise<UserMatch[]> {
   const name = sql`u.normalized_user_name collate "C"`
@@ -39,7 +39,7 @@ export async function searchUsers(db: Db, prefix: string, after: Match | null, l
   // Nothing that begins with the prefix comes after the prefix with the last of all code points.
   const end = `${prefix}\u{10ffff}`
   const start = after ?? { key: prefix, id: '00000000-0000-0000-0000-000000000000' }
-  // The first comparison is where the index is entered, the second leaves out what was told before.
+  // The first comparison is the entry into the index, the second skips the previous page.
   const within = (key: typeof name) => sql`
     ${key} >= ${start.key} and ${key} < ${end} and (${key} > ${start.key} or u.id > ${start.id}::uuid)`
   const repeated = (key: typeof name, other: typeof name) =>

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { type Db, table } from './transaction.js'
 
-/** `token` keys seal tickets and codes and turn; the one `vault` key seals what stays in the database. */
+/** `token` keys seal tickets and codes and are rotated; the one `vault` key seals what stays in the database. */
 export type KeyPurpose = 'token' | 'vault'
 
 /** Times are milliseconds since the epoch. */
@@ -62,7 +62,7 @@ export async function rewrapKey(db: Db, id: string, current: Buffer, next: Buffe
   )
 }
 
-/** Sets when a key opens no more, never to an earlier time than is set already. */
+/** Sets when a key stops opening, never earlier than is set already. */
 export async function retireKey(db: Db, id: string, retiresAt: number): Promise<void> {
   const at = sql`${new Date(retiresAt)}::timestamptz`
   await sql`update ${table(db, 'keys')} set retires_at = ${at} where id = ${id} and coalesce(retires_at, '-infinity') < ${at}`.execute(
@@ -70,7 +70,7 @@ export async function retireKey(db: Db, id: string, retiresAt: number): Promise<
   )
 }
 
-/** Revokes one token key, or all of them; answers how many were revoked now. */
+/** Revokes one token key, or all of them; returns how many were revoked now. */
 export async function revokeKeys(db: Db, id: string | null): Promise<number> {
   const { rows } = await sql`
     update ${table(db, 'keys')} set revoked_at = ${db.now()}

@@ -1,4 +1,5 @@
-// Logins of other systems: who somebody is there, and which user that is here. One login belongs to one user; the key sees to it.
+// Logins of other systems: the user's identity there, and the user here. A login belongs to one user; the primary key
+// guarantees it.
 import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
@@ -6,9 +7,9 @@ import { toUser, userColumns, type UserRecord } from './users.js'
 export interface UserLogin {
   /** For example `google`. */
   readonly loginProvider: string
-  /** Who the person is there: the provider's id, never an address that may change hands. */
+  /** The user's identity at the provider: its id, never an address that may change hands. */
   readonly providerKey: string
-  /** What the provider is called where people read it. */
+  /** The provider's name for display. */
   readonly providerDisplayName: string | null
 }
 
@@ -35,7 +36,7 @@ export function listLogins(db: Db, userId: string): Promise<UserLogin[]> {
     .execute()
 }
 
-/** Writes a login; false when a user has it, whoever was first. */
+/** Writes a login; false when any user has it. */
 export async function insertLogin(trx: Trx, userId: string, login: UserLogin): Promise<boolean> {
   const inserted = await trx.kysely
     .insertInto('user_logins')

@@ -1,9 +1,10 @@
-// Mails that wait to be sent. A row is written in the transaction of the change that causes it; whoever claims it holds it by pushing
-// its due time ahead, so that a worker that died loses it to another one. Always by the database's own clock: it is no expiry.
+// Transactional outbox: mail is stored with the change that causes it and delivered after commit. A worker claims a
+// row by moving its due time ahead; when the worker dies, another one claims it after that. Always by the database's
+// own clock: a due time is no expiry.
 import { sql } from 'kysely'
 import { type Db, table } from './transaction.js'
 
-/** A mail as it lies in the database: what it says is sealed. */
+/** A stored mail; its contents are sealed. */
 export interface OutboxRecord {
   readonly id: string
   readonly userId: string | null
@@ -12,7 +13,7 @@ export interface OutboxRecord {
 }
 
 export interface ClaimedMail extends OutboxRecord {
-  /** This attempt counted. */
+  /** Including this attempt. */
   readonly attempts: number
   readonly ageSeconds: number
 }
@@ -43,17 +44,17 @@ export async function postponeMail(db: Db, id: string, seconds: number): Promise
   )
 }
 
-/** A mail that was sent leaves nothing behind. */
+/** Deletes a mail that was sent. */
 export async function deleteMail(db: Db, id: string): Promise<void> {
   await db.kysely.deleteFrom('outbox').where('id', '=', id).execute()
 }
 
-/** A mail that cannot be sent stays for an administrator to see, but is not tried again. */
+/** Keeps a mail that cannot be delivered for an administrator; it is not retried. */
 export async function failMail(db: Db, id: string): Promise<void> {
   await sql`update ${table(db, 'outbox')} set failed_at = clock_timestamp() where id = ${id}`.execute(db.kysely)
 }
 
-/** Seconds until the next mail is due: 0 when one is, null when none waits. */
+/** Seconds until the next mail is due: 0 when one is, null when none is waiting. */
 export async function nextDueSeconds(db: Db): Promise<number | null> {
   const {
     rows: [row],

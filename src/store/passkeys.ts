@@ -1,4 +1,4 @@
-// Passkeys as a ceremony leaves them (WebAuthn Level 3 §4, credential record). Nothing here checks a signature.
+// Passkeys as registered by a ceremony (WebAuthn Level 3 §4, credential record). No signature is checked here.
 import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
@@ -8,7 +8,7 @@ export interface Passkey {
   readonly credentialId: Uint8Array
   /** The COSE key. */
   readonly publicKey: Uint8Array
-  /** What its owner calls it; at most 256 characters. */
+  /** The owner's name for it; at most 256 characters. */
   readonly name: string | null
   readonly createdAt: Date
   /** An unsigned 32-bit number. */
@@ -28,7 +28,7 @@ const passkeyColumns = sql`
 
 type PasskeyRow = Omit<Passkey, 'signCount'> & { signCount: string | number }
 
-// A bigint comes as text, a timestamp as a host's pg parses it.
+// A bigint is read as text, a timestamp in the form of the host's pg.
 function toPasskey(row: PasskeyRow): Passkey {
   return { ...row, signCount: Number(row.signCount), createdAt: new Date(row.createdAt) }
 }
@@ -60,7 +60,10 @@ export async function findUserByPasskey(db: Db, credentialId: Uint8Array): Promi
   return row === undefined ? null : toUser(row)
 }
 
-/** Writes a passkey, or what changes of one that this user has: name, count, and the two flags. False when it is another user's. */
+/**
+ * Writes a passkey, or the mutable members of one that this user has: name, count, and the two flags. False when it
+ * is another user's.
+ */
 export async function putPasskey(trx: Trx, userId: string, passkey: Passkey): Promise<boolean> {
   const { rows } = await sql`
     insert into ${table(trx, 'user_passkeys')} as p (

@@ -1,5 +1,5 @@
-// The connections behind Kysely, whoever opened the pool: every wait ends in time, every connection in use is listened to, and one that
-// fell silent is not handed out again. Does not say what an error means; that is database.ts.
+// Guards the connections behind Kysely, of any pool: every wait has a timeout, every connection has an error
+// listener, and one that stopped answering is not used again. The meaning of errors is in sql-errors.ts.
 import type pg from 'pg'
 import type { Resolved } from '../option-schema.js'
 import type { timeoutOptions } from './options.js'
@@ -7,10 +7,10 @@ import type { timeoutOptions } from './options.js'
 /** Option `databaseTimeouts`, complete. */
 export type DatabaseTimeouts = Resolved<typeof timeoutOptions.properties>
 
-/** How much longer than the server we wait, for a server that does not even report its own timeout. */
+/** How much longer we wait than the server, in case it does not report its own timeout. */
 const graceMilliseconds = 500
 
-/** The settings of a pool that keep a request from waiting for ever (OP-05). */
+/** The settings of a pool that bound every wait of a request (OP-05). */
 export function limitsOf(timeouts: DatabaseTimeouts) {
   const statementMilliseconds = Math.round(timeouts.statementSeconds * 1000)
   return {
@@ -22,7 +22,7 @@ export function limitsOf(timeouts: DatabaseTimeouts) {
   } satisfies pg.PoolConfig
 }
 
-/** For migrations, which wait for each other and may take their time. */
+/** For migrations, which wait for each other and have no time limit. */
 export const noLimits = {
   statement_timeout: 0,
   query_timeout: 0,
@@ -35,13 +35,13 @@ export interface GuardedPool {
 }
 
 export interface GuardedConnection {
-  /** @param name by which the connection knows the text from the second time on */
+  /** @param name prepared statement name, used from the second time on */
   query(text: string, values: unknown[], name?: string): Promise<pg.QueryResult>
   release(): void
 }
 
 export interface GuardOptions {
-  /** Timeouts for what the pool itself does not bound. */
+  /** Timeouts for the waits that the pool itself does not bound. */
   readonly timeouts: DatabaseTimeouts
   /** Milliseconds that an answer may take; 0 for ever. Default: what the pool says, else half a second more than a statement may take. */
   readonly queryTimeout?: number
@@ -55,7 +55,7 @@ export interface GuardOptions {
  * message of the handshake comes before anyone who awaits the connection can listen.
  *
  * @param onError gets each error once
- * @returns stops the reports, and goes on listening: a pool of the host's outlives us, with connections that we caused
+ * @returns ends the reports and keeps the listeners: a host's pool outlives us, with connections that we opened
  */
 export function listenTo(pool: pg.Pool, onError: (error: Error) => void): () => void {
   const reported = new WeakSet<Error>()
@@ -97,7 +97,8 @@ export function guardPool(pool: pg.Pool, { timeouts, isOurs = false, queryTimeou
   async function checkOut(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await (isOurs ? connectAnyhow : connectInTime)(pool, limits.connectionTimeoutMillis)
-      // It last spoke before another one fell silent, and would be as silent: a new connection is the faster way to find out.
+      // Its last answer is older than another connection's failure to answer, so it would probably not answer either:
+      // a new connection is faster.
       if ((answeredAt.get(client) ?? Infinity) > silentAt) return client
       client.release(true)
     }
@@ -109,7 +110,7 @@ export function guardPool(pool: pg.Pool, { timeouts, isOurs = false, queryTimeou
       let broken: Error | null = null
       return {
         async query(text, values, name) {
-          // The rollback after a loss need not wait for the same silence.
+          // The rollback after a lost connection need not wait for the same timeout.
           if (broken !== null) throw broken
           try {
             const sent = text === 'begin' ? begin : text
@@ -163,7 +164,7 @@ async function connectAnyhow(pool: pg.Pool, milliseconds: number): Promise<pg.Po
   }
 }
 
-/** A pool without a time limit of its own would let a request wait for ever behind a network that swallows everything. */
+/** A pool without a time limit would let a request wait for ever behind a network that drops every packet. */
 async function connectInTime(pool: pg.Pool, milliseconds: number): Promise<pg.PoolClient> {
   const connecting = pool.connect()
   if ((pool.options.connectionTimeoutMillis ?? 0) > 0) return connecting

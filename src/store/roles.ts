@@ -1,4 +1,4 @@
-// Rows of roles, and who is in them. A role's own claims are in claims.ts.
+// Rows of roles, and their members. A role's own claims are in claims.ts.
 import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
@@ -41,7 +41,7 @@ export function listRoles(db: Db, afterId: string, limit: number): Promise<RoleR
     .execute()
 }
 
-/** Writes a new role; false when the name is taken, whoever was first. */
+/** Writes a new role; false when the name is taken. */
 export async function insertRole(db: Db, role: RoleRecord): Promise<boolean> {
   const inserted = await db.kysely
     .insertInto('roles')
@@ -57,7 +57,7 @@ export async function insertRole(db: Db, role: RoleRecord): Promise<boolean> {
   return inserted !== undefined
 }
 
-/** Writes a role where nobody else has changed it since it was read, and no other one has its name. */
+/** Writes a role unless its row was changed since it was read, or another one has its name. */
 export async function updateRole(
   db: Db,
   role: RoleRecord,
@@ -77,7 +77,7 @@ export async function updateRole(
   return row.taken ? 'taken' : 'changed'
 }
 
-/** Deletes a role with its claims and memberships; false when someone has changed it since it was read, or it is gone. */
+/** Deletes a role with its claims and memberships; false when its row was changed since it was read, or is gone. */
 export async function deleteRole(db: Db, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
   const deleted = await db.kysely
     .deleteFrom('roles')

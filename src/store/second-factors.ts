@@ -1,8 +1,9 @@
-// Authenticator keys and recovery codes: sealed and hashed when they come here. The places are the reference's, its plain text is not.
+// Authenticator keys and recovery codes, already sealed and hashed. They are stored where the reference stores them,
+// which keeps plain text.
 import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 
-/** Where the reference keeps the key among a user's tokens. */
+/** The place of the key among a user's tokens, as in the reference. */
 export const authenticatorKeyPlace = { loginProvider: '[AspNetUserStore]', name: 'AuthenticatorKey' } as const
 
 /** The sealed key of the user `u`, as a column of another query. */
@@ -50,12 +51,12 @@ export async function deleteUserToken(db: Db, userId: string, loginProvider: str
     .execute()
 }
 
-/** Where we keep, among a user's tokens, which code of a provider was used last. */
+/** The place of a provider's last used code among a user's tokens. */
 export const usedCodesProvider = '[Identity]'
 
 /**
  * Marks the code of a step as used; false when it, or a later one under the same stamp, was used before.
- *
+ * @param stampMark codes under another stamp are other codes
  * @param stampMark the codes of another stamp are other codes
  */
 export async function useStampCode(
@@ -74,7 +75,7 @@ export async function useStampCode(
   return rows.length === 1
 }
 
-/** Takes the authenticator key and the recovery codes away. */
+/** Deletes the authenticator key and the recovery codes. */
 export async function deleteSecondFactors(trx: Trx, userId: string): Promise<void> {
   await deleteUserToken(trx, userId, authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name)
   await trx.kysely.deleteFrom('recovery_codes').where('user_id', '=', userId).execute()
@@ -90,13 +91,13 @@ export async function useTotpStep(db: Db, userId: string, step: number): Promise
   return rows.length === 1
 }
 
-/** A new key starts with no step used. */
+/** Resets the used steps for a new key. */
 export async function forgetTotpSteps(db: Db, userId: string): Promise<void> {
   await sql`update ${table(db, 'users')} set totp_last_step = 0 where id = ${userId}`.execute(db.kysely)
 }
 
 export async function replaceRecoveryCodes(trx: Trx, userId: string, hashes: readonly Buffer[]): Promise<void> {
-  // One after the other: beside another replacement, a delete alone would not see the codes that the other one is writing.
+  // In sequence: beside another replacement, a delete alone would not see the codes that the other one is writing.
   await trx.kysely.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute()
   await trx.kysely.deleteFrom('recovery_codes').where('user_id', '=', userId).execute()
   if (hashes.length === 0) return

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
 import { type Db, retrying, table } from './transaction.js'
-import { prepared } from './statement-cache.js'
+import { cachedStatement } from './statement-cache.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
@@ -46,7 +46,7 @@ export async function openSession(db: Db, session: NewSession, attemptKey: Buffe
   return rows.length === 1
 }
 
-const open = prepared(
+const open = cachedStatement(
   'openSession',
   ['id', 'userId', 'securityStamp', 'createdAt', 'expiresAt', 'amr', 'client', 'attemptKey'],
   (db, session) => sql`
@@ -110,7 +110,7 @@ export async function rotateSession(db: Db, id: string, counter: number): Promis
   return row === undefined ? null : toLiveSession(row)
 }
 
-const rotate = prepared(
+const rotate = cachedStatement(
   'rotateSession',
   ['id', 'counter'],
   (db, { id, counter }) => sql<SessionRow>`
@@ -132,7 +132,7 @@ export async function rotateSessions(
   return new Map(rows.map(({ sessionId, ...row }) => [sessionId, toLiveSession(row)]))
 }
 
-const rotateFree = prepared(
+const rotateFree = cachedStatement(
   'rotateSessions',
   ['ids', 'counters'],
   (db, { ids, counters }) => sql<SessionRow & { sessionId: string }>`
@@ -153,7 +153,7 @@ export async function touchSession(db: Db, id: string): Promise<LiveSession | nu
   return row === undefined ? null : toLiveSession(row)
 }
 
-const touch = prepared(
+const touch = cachedStatement(
   'touchSession',
   ['id'],
   (db, { id }) => sql<SessionRow>`
@@ -250,7 +250,7 @@ export async function isSessionLive(db: Db, id: string): Promise<boolean> {
   return (await live(db, { id })).length === 1
 }
 
-const live = prepared(
+const live = cachedStatement(
   'isSessionLive',
   ['id'],
   (db, { id }) => sql`

@@ -1,46 +1,45 @@
-// Statements of the paths that everybody waits for. Their text is made once, not with each call, and where the pool is known Postgres
-// parses and plans them once for each connection (`over` in database.ts). Not for statements whose text depends on what is asked.
+// The statement cache, for hot paths: the text of a statement is compiled once, and where the pool is known Postgres
+// parses and plans it once per connection (`over` in dialect.ts). Not for statements whose text depends on their
+// parameters.
 import { CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { Db } from './transaction.js'
 
-/** A place in a statement's text for a value that each call brings. It has no value yet, so nothing can be reckoned from it. */
-export type Slot = RawBuilder<never>
+/** A parameter in a statement's text. It has no value yet, so nothing can be computed from it. */
+export type Parameter = RawBuilder<never>
 
 /**
- * A statement to be run many times.
- *
- * @param label what it does; part of the name by which Postgres knows it
- * @param slots the names of the values that `write` puts into the text
- * @returns a function that runs it and answers its rows
+ * A statement that is compiled once and run many times.
+ * @param label its purpose; part of its name in Postgres
+ * @param parameters the names of the values that `write` puts into the text
+ * @returns runs it with values and returns its rows
  */
-export function prepared<const Name extends string, Row>(
+export function cachedStatement<const Name extends string, Row>(
   label: string,
-  slots: readonly Name[],
-  write: (db: Db, given: Readonly<Record<Name, Slot>>) => RawBuilder<Row>,
+  parameters: readonly Name[],
+  write: (db: Db, given: Readonly<Record<Name, Parameter>>) => RawBuilder<Row>,
 ): (db: Db, given: Readonly<Record<NoInfer<Name>, unknown>>) => Promise<Row[]> {
   return async (db, given) => {
     const { clock } = db
-    const { text, places } = db.texts.of(write, label, () => {
+    const { text, values } = db.statements.of(write, label, () => {
       const timeless: Db =
         clock === undefined ? db : { ...db, now: () => sql<Date>`to_timestamp(${now}::double precision)` }
-      const marked = Object.fromEntries(slots.map((name) => [name, sql<never>`${new Place(name)}`])) as Record<
-        Name,
-        Slot
-      > // each name is there
+      const marked = Object.fromEntries(
+        parameters.map((name) => [name, sql<never>`${new Placeholder(name)}`]),
+      ) as Record<Name, Parameter> // each name is there
       return write(timeless, marked).compile(db.kysely)
     })
-    const values = places.map((place) => {
-      if (!(place instanceof Place)) return place
-      return place === now && clock !== undefined ? clock() / 1000 : given[place.name as Name] // a name among `slots`
+    const bound = values.map((value) => {
+      if (!(value instanceof Placeholder)) return value
+      return value === now && clock !== undefined ? clock() / 1000 : given[value.name as Name] // a name among `parameters`
     })
-    const { rows } = await db.kysely.executeQuery<Row>(CompiledQuery.raw(text, values))
+    const { rows } = await db.kysely.executeQuery<Row>(CompiledQuery.raw(text, bound))
     return rows
   }
 }
 
-class Place {
+class Placeholder {
   constructor(readonly name: string) {}
 }
 
 /** The current time, where the host has a clock of its own. */
-const now = new Place('now')
+const now = new Placeholder('now')

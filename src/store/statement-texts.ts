@@ -1,37 +1,37 @@
-// Texts of statements that were made once, see prepared.ts, and the names by which connections may know them.
+// The compiled texts of cached statements, see statement-cache.ts, and their names as prepared statements.
 import type { CompiledQuery } from 'kysely'
 
-interface Text {
+interface StatementText {
   readonly text: string
-  /** By position: a value that never changes, or where to find it. */
-  readonly places: readonly unknown[]
+  /** By position: a constant value, or the parameter to replace. */
+  readonly values: readonly unknown[]
 }
 
-/** The texts of one connection, which carry its schema. */
-export class Texts {
-  readonly #written = new Map<unknown, Text>()
+/** The texts for one connection; they contain its schema. */
+export class StatementTexts {
+  readonly #written = new Map<unknown, StatementText>()
   readonly #names = new Map<string, string>()
 
-  /** @param writer who writes it; a label that two of them share means two texts */
-  of(writer: unknown, label: string, compile: () => CompiledQuery): Text {
+  /** @param writer the function that writes the text; a label shared by two functions means two texts */
+  of(writer: unknown, label: string, compile: () => CompiledQuery): StatementText {
     const known = this.#written.get(writer)
     if (known !== undefined) return known
-    const { sql: written, parameters: places } = compile()
+    const { sql: written, parameters: values } = compile()
     const text = written.trim()
-    this.#written.set(writer, { text, places })
+    this.#written.set(writer, { text, values })
     this.#names.set(text, `identity ${label} ${fingerprint(text)}`)
-    return { text, places }
+    return { text, values }
   }
 
-  /** The name by which a connection may know this text. */
+  /** The prepared statement name of this text. */
   nameOf(text: string): string | undefined {
     return this.#names.get(text)
   }
 }
 
 /**
- * FNV-1a, 64 bits. Behind a pooler two releases or two realms may meet on one connection, and a name must not mean two statements there;
- * nobody but this package writes them.
+ * FNV-1a, 64 bits. Behind a pooler two releases or two realms may share a connection, on which a name must not mean
+ * two statements. All texts are from this package, so a collision cannot be provoked.
  */
 function fingerprint(text: string): string {
   let hash = 0xcbf29ce484222325n

@@ -1,9 +1,9 @@
-// Where statements run: a connection or a transaction, which is tried again when the database asks for it.
+// Where statements run: a pool or a transaction, which is retried when the database requires it.
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Clock } from '../clock.js'
 import { DatabaseContention } from '../errors.js'
 import type { Tables } from './schema.js'
-import type { Texts } from './statement-texts.js'
+import type { StatementTexts } from './statement-texts.js'
 import { mapDatabaseError } from './sql-errors.js'
 
 /** Where statements run: the pool or one transaction, with the names and the clock that every statement needs. */
@@ -14,27 +14,27 @@ export interface Db {
   readonly now: () => RawBuilder<Date>
   /** Option `clock`. */
   readonly clock: Clock | undefined
-  /** Statements written so far, see prepared.ts. */
-  readonly texts: Texts
+  /** The statement cache, see statement-cache.ts. */
+  readonly statements: StatementTexts
 }
 
-/** A Db inside a transaction; a function that asks for one must not be called without. */
+/** A Db inside a transaction, for functions that need one. */
 export interface Trx extends Db {
   readonly kysely: Transaction<Tables>
 }
 
 export type { Transaction }
 
-/** The table's full name, for statements that are written out. */
+/** The table's full name, for hand-written statements. */
 export function table(db: Db, name: keyof Tables | 'migrations'): RawBuilder<unknown> {
   return sql.table(`${db.schema}.${name}`)
 }
 
-function placeOf({ schema, now, clock, texts }: Db): Omit<Db, 'kysely'> {
-  return { schema, now, clock, texts }
+function placeOf({ schema, now, clock, statements }: Db): Omit<Db, 'kysely'> {
+  return { schema, now, clock, statements }
 }
 
-/** The same place to run statements, inside a host's own transaction. */
+/** The same Db inside a host's own transaction. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
 export function within(db: Db, trx: Transaction<any>): Trx {
   return { ...placeOf(db), kysely: (trx as Transaction<Tables>).withoutPlugins().withSchema(db.schema) }
@@ -43,8 +43,9 @@ export function within(db: Db, trx: Transaction<any>): Trx {
 const tries = 3
 
 /**
- * Runs `work` in one transaction, again (3 times at most, with jitter) when the database asks for it (SQLSTATE 40001, 40P01).
- * Inside an open transaction `work` joins it, behind a savepoint: what throws leaves nothing of itself there either.
+ * Runs `work` in one transaction and retries it (3 times at most, with jitter) when the database requires it
+ * (SQLSTATE 40001, 40P01). Inside an open transaction `work` runs behind a savepoint: an error undoes only its own
+ * changes.
  */
 export async function inTransaction<T>(db: Db, work: (trx: Trx) => Promise<T>): Promise<T> {
   if (db.kysely.isTransaction) return behindSavepoint(db as Trx, work)
@@ -58,13 +59,13 @@ async function behindSavepoint<T>(trx: Trx, work: (trx: Trx) => Promise<T>): Pro
     await sql`release savepoint fastify_identity`.execute(trx.kysely)
     return result
   } catch (error) {
-    // A connection that is gone has rolled back by itself; what happened first is what is told.
+    // A lost connection has rolled back by itself; the first error is reported.
     await sql`rollback to savepoint fastify_identity`.execute(trx.kysely).catch(() => undefined)
     throw error
   }
 }
 
-/** Runs work again when the database undid it and asks for that (SQLSTATE 40001, 40P01). */
+/** Retries work that the database undid for contention (SQLSTATE 40001, 40P01). */
 export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -77,7 +78,7 @@ export async function retrying<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-// The clock's own low digits are spread well enough to part two instances.
+// The low digits of the clock differ enough between two instances.
 function jitter(attempt: number): number {
   return (performance.now() * 1000) % (10 * attempt)
 }

@@ -1,4 +1,5 @@
-// Rows of users and what hangs on them. Every change that must happen once is one conditional statement; nothing here knows a rule.
+// Rows of users and of their belongings. Every change that must happen once is one conditional statement; there are
+// no domain rules here.
 import { sql } from 'kysely'
 import type { Profile } from './profile.js'
 import { type Db, table, type Trx } from './transaction.js'
@@ -9,7 +10,7 @@ export interface Claim {
   readonly value: string
 }
 
-/** A user's row in the words of the domain. `profile` is what option `profile` describes. */
+/** A user's row as the domain sees it. `profile` is described by option `profile`. */
 export interface UserRecord {
   id: string
   userName: string
@@ -29,7 +30,7 @@ export interface UserRecord {
   createdAt: Date
 }
 
-/** A user with what a ticket says about them: role names, then stored claims, each role's claims behind the user's own. */
+/** A user with the contents of a ticket: role names, then stored claims, the user's own before those of roles. */
 export interface UserWithGrants {
   readonly user: UserRecord
   readonly roles: readonly string[]
@@ -59,7 +60,7 @@ export function grantColumns(db: Db) {
 
 export type UserRow = UserRecord & { roles: string[]; claims: Claim[] }
 
-/** Parts a row of userColumns and grantColumns. A host's pg may parse timestamps as text, so dates are made here. */
+/** Splits a row of userColumns and grantColumns. A host's pg may parse timestamps as text, so dates are made here. */
 export function withGrants(row: UserRow): UserWithGrants {
   const { roles, claims, ...user } = row
   return { user: toUser(user), roles, claims }
@@ -75,7 +76,10 @@ export function toUser(row: UserRecord): UserRecord {
 
 const endOfTime = 8.64e15
 
-/** A timestamp as any parser of a host's gives it. Postgres's infinity, a number to pg, becomes the last instant that a Date can hold. */
+/**
+ * A timestamp in the form of any parser. Postgres's infinity, a number to pg, becomes the last instant that a Date
+ * can hold.
+ */
 function toDate(value: Date | number | string): Date {
   const time = value === 'infinity' ? Infinity : value === '-infinity' ? -Infinity : new Date(value).getTime()
   return new Date(Math.max(-endOfTime, Math.min(endOfTime, typeof value === 'number' ? value : time)))
@@ -115,7 +119,7 @@ export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: n
   return rows.map(toUser)
 }
 
-/** Writes a new user; false when the name (or, where it must be unique, the address) is taken, whoever was first. */
+/** Writes a new user; false when the name (or an address that must be unique) is taken. */
 export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
   const inserted = await db.kysely
     .insertInto('users')
@@ -126,7 +130,7 @@ export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string |
   return inserted !== undefined
 }
 
-/** Which of a new user's names stand in the way, for the words of the refusal. */
+/** Which of a new user's names are taken, for the error message. */
 export async function findTaken(
   db: Db,
   normalizedName: string,
@@ -151,7 +155,10 @@ export async function findTaken(
   }
 }
 
-/** Who stands in the way of a user's names: who has the name first, then who has confirmed the address; a few at most. */
+/**
+ * The owners of a user's names: the owner of the name first, then those who have confirmed the address; a few at
+ * most.
+ */
 export async function findOwners(
   db: Db,
   normalizedName: string,
@@ -166,9 +173,8 @@ export async function findOwners(
 }
 
 /**
- * Writes all of a user's own columns where nobody else has changed the row since it was read.
- *
- * @param uniqueEmail what the unique index of addresses shall hold; undefined: what it holds
+ * Writes all of a user's own columns unless the row was changed since it was read.
+ * @param uniqueEmail the value for the unique index of addresses; undefined leaves it unchanged
  * @returns false when the concurrency stamp no longer matches, or the user is gone
  */
 export async function updateUser(
@@ -187,7 +193,7 @@ export async function updateUser(
   return updated !== undefined
 }
 
-/** A user's own columns, but for those that never change; of an undefined `uniqueEmail` the column stays as it is. */
+/** A user's own columns, except those that never change; an undefined `uniqueEmail` leaves its column unchanged. */
 function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
   return {
     user_name: user.userName,
@@ -208,7 +214,10 @@ function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
   }
 }
 
-/** Holds a user's row until the transaction ends, so that no session opens meanwhile; false when it is gone or was changed. */
+/**
+ * Locks a user's row until the transaction ends, so that no session opens meanwhile; false when it is gone or was
+ * changed.
+ */
 export async function lockUser(trx: Trx, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
   const locked = await trx.kysely
     .selectFrom('users')
@@ -220,12 +229,17 @@ export async function lockUser(trx: Trx, id: string, expectedConcurrencyStamp: s
   return locked !== undefined
 }
 
-/** Deletes a user with everything that hangs on it; the caller has locked the row and revoked its sessions in the same transaction. */
+/**
+ * Deletes a user with all belongings; the caller has locked the row and revoked its sessions in the same transaction.
+ */
 export async function deleteUser(trx: Trx, id: string): Promise<void> {
   await trx.kysely.deleteFrom('users').where('id', '=', id).execute()
 }
 
-/** Replaces a password hash by another of the same password, with a new stamp; false if someone has changed the password meanwhile. */
+/**
+ * Replaces a password hash by another one of the same password, with a new stamp; false when the password was changed
+ * meanwhile.
+ */
 export async function replacePasswordHash(
   db: Db,
   id: string,
@@ -246,7 +260,7 @@ export async function replacePasswordHash(
   return updated !== undefined
 }
 
-/** Confirms an address while the stamp is the one that its code was made for; null when it is not. */
+/** Confirms an address while the stamp is the one of its code; null when it is not. */
 export async function confirmUserEmail(
   db: Db,
   id: string,

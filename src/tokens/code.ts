@@ -1,5 +1,6 @@
-// Codes for mails, and the remembered machine: proof that a mailbox, or whoever was handed one, answers for a user. Bound to purpose, user, security stamp and data.
-// Using one up is the database's business: it changes the stamp, after which `isMarkOf` says no.
+// Codes for mails, and the remembered machine: proof that the owner of a mailbox or machine may act for a user. Bound
+// to purpose, user, security stamp and data. The database makes a code single-use: using it rotates the stamp, and
+// `isMarkOf` is false afterwards.
 import {
   clockSkewSeconds,
   markLength,
@@ -21,9 +22,9 @@ export type CodePurpose =
 export interface CodeContents {
   /** UUID, in lower case once opened. */
   readonly userId: string
-  /** The user's security stamp. Its mark goes inside. */
+  /** The user's security stamp. Only its mark goes inside. */
   readonly stamp: string
-  /** What else the code is for, sealed: the new address of a change, the name of a host's own purpose. Default '' */
+  /** Further sealed data: the new address of a change, the name of a host's own purpose. Default '' */
   readonly data?: string
 }
 
@@ -61,7 +62,10 @@ export function sealCode(key: SealingKey, purpose: CodePurpose, contents: CodeCo
   return seal(key, purpose, bytes)
 }
 
-/** What the code says, or null without a reason: not ours, for another purpose, `lifetimeSeconds` old, or issued over 60 seconds ahead of now. */
+/**
+ * The contents of the code, or null without a reason: not ours, for another purpose, older than `lifetimeSeconds`, or
+ * issued over 60 seconds ahead of now.
+ */
 export function openCode(
   find: FindKey,
   purpose: CodePurpose,

@@ -1,11 +1,12 @@
-// The fixed-width fields of sealed payloads: UUIDs in 16 bytes, whole seconds in 5 (until the year 36812), marks of stamps in 8.
-// Writers throw TypeError on what has no such form, naming the field and never its content.
+// The fixed-width fields of sealed payloads: UUIDs in 16 bytes, whole seconds in 5 (until the year 36812), marks of
+// stamps in 8.
+// Writers throw TypeError for values that do not fit, naming the field and never its content.
 
 export const uuidLength = 16
 export const secondsLength = 5
 export const markLength = 8
 
-/** How far ahead of ours the clock of the instance that issued something may be, in seconds. */
+/** How far ahead of our clock that of the issuing instance may be, in seconds. */
 export const clockSkewSeconds = 60
 
 const maxSeconds = 2 ** 40 - 1

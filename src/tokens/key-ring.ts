@@ -1,5 +1,5 @@
-// The key ring: keys by id, which one seals, when the next is due. Decided by the clock that is passed in.
-// Knows no database and no timer: who loads, stores and reloads keys lives upstairs.
+// The key ring: finds keys by id, the key that seals, and the time of the next one, by the clock that is passed in.
+// Has no database and no timer; src/accounts/keys/ loads, stores and reloads keys.
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { randomBytes } from 'node:crypto'
@@ -13,11 +13,11 @@ export interface RingKey {
   /** 32 bytes */
   readonly root: Uint8Array
   readonly createdAt: number
-  /** From then on it seals. Later than `createdAt`, so that every instance can open before any seals. */
+  /** It seals from then on. Later than `createdAt`, so that every instance can open before any seals. */
   readonly activatesAt: number
-  /** From then on it opens no token; null while it has no successor. */
+  /** It opens no token from then on; null while it has no successor. */
   readonly retiresAt: number | null
-  /** Not null: it opens and seals nothing more, whatever the clock says. */
+  /** When set, it opens and seals nothing more, whatever the clock says. */
   readonly revokedAt: number | null
 }
 
@@ -29,13 +29,16 @@ export interface KeyRing {
   readonly sealing: (now: number) => SealingKey
   /** Null when unknown, retired or revoked. */
   readonly find: (id: number, now: number) => SealingKey | null
-  /** For what lies in a column under a purpose of its own and must outlive rotation: the key in any state, until its rows are sealed anew. */
+  /**
+   * For columns with a purpose of their own that must outlive rotation: the key in any state, until its rows are
+   * sealed anew.
+   */
   readonly findForStored: (id: number) => SealingKey | null
   readonly size: number
 }
 
 /**
- * @param previous its keys, with all they have derived, are taken over where id, root and appName are the same
+ * @param previous its keys, with all derived ones, are reused where id, root and appName are the same
  * @throws TypeError when two keys share an id
  */
 export function createKeyRing(keys: readonly RingKey[], appName = '', previous?: KeyRing): KeyRing {
@@ -62,26 +65,30 @@ export function createKeyRing(keys: readonly RingKey[], appName = '', previous?:
 }
 
 export interface RotationOptions {
-  /** How long a key seals before the next is due; default 90 days. 0 asks for a new one now, unless one is already on its way. */
+  /**
+   * How long a key seals before the next is due; default 90 days. 0 requests a new one now, unless one is already
+   * waiting to activate.
+   */
   readonly rotationSeconds?: number
-  /** Between a key's creation and its first use: twice the time an instance may take to see it. Default 60. */
+  /** Seconds between a key's creation and its first use: twice the time an instance may take to see it. Default 60. */
   readonly activationDelaySeconds?: number
   /**
-   * How long a key's tokens must still open once its successor seals: the longest lifetime of any token. Who does not know it leaves it out:
-   * then no key retires, until one is made by somebody who does.
+   * How long a key's tokens must still open once its successor seals: the longest lifetime of any token. Unset when
+   * unknown: then no key retires until an instance that knows it makes the next one.
    */
   readonly openForSeconds?: number
 }
 
-/** A key to be created, and the keys it succeeds with the time each retires. */
+/** A key to be created, and the keys it replaces, each with the time of its retirement. */
 export interface NextKey {
   readonly activatesAt: number
   readonly retirements: readonly { readonly id: number; readonly retiresAt: number }[]
 }
 
 /**
- * The key that is due now, or null. Where no key may seal (the first start, all revoked) it is due and activates at once; where only keys
- * are left that retire (their successor was revoked), it is due too, and the one that seals meanwhile stays for its last tokens.
+ * The key that is due now, or null. When no key may seal (the first start, all revoked) it is due and activates at
+ * once. When only retiring keys are left (their successor was revoked) it is due too, and the one that seals
+ * meanwhile stays for its last tokens.
  */
 export function nextKey(keys: readonly RingKey[], now: number, options: RotationOptions): NextKey | null {
   const { rotationSeconds = 90 * 86_400, activationDelaySeconds = 60, openForSeconds } = options
@@ -113,7 +120,7 @@ export function wrapRoot(secret: string | Uint8Array, id: number, root: Uint8Arr
   return sealBytes(wrappingKey(strong(secret), id), 'keyWrap', root)
 }
 
-/** Tries the secrets in order. Null when none of them wrapped it, or for another id. */
+/** Tries the secrets in order. Null when none of them wrapped this root for this id. */
 export function unwrapRoot(
   secrets: readonly (string | Uint8Array)[],
   id: number,
@@ -127,7 +134,8 @@ export function unwrapRoot(
 }
 
 /**
- * A key that its owner manages, active from the beginning and for ever. Its id in tokens is the first 4 bytes of SHA-256 of `id`.
+ * A key that its owner manages, active without a limit of time. Its id in tokens is the first 4 bytes of SHA-256 of
+ * `id`.
  * @param position place in the owner's list: 0, the first, seals
  * @throws TypeError when the secret has fewer than 32 bytes
  */
@@ -165,7 +173,7 @@ function isUsable({ retiresAt, revokedAt }: KeyTimes, now: number): boolean {
   return revokedAt === null && (retiresAt === null || now < retiresAt)
 }
 
-/** Of usable keys by age. */
+/** Usable keys by age. */
 function sealingOf<T extends KeyTimes>(usable: readonly T[], now: number): T | undefined {
   return usable.findLast(({ activatesAt }) => activatesAt <= now) ?? usable[0]
 }

@@ -1,11 +1,12 @@
-// Random nonces, drawn from the system 170 at a time: one call for each costs twenty times as much as a share of a pool.
-// For nonces only, which are public once used. Keys, stamps and ids are drawn singly.
+// Random nonces, drawn from the system 170 at a time: one call for each costs twenty times as much as a share of a
+// pool.
+// For nonces only, which are public once used. Keys, stamps and ids are drawn one by one.
 import { randomFillSync } from 'node:crypto'
 import { nonceLength } from './xaes.js'
 
 const poolLength = 170 * nonceLength
 
-/** A source of 24-byte nonces. What it has handed out is erased from its pool, and never handed out again. */
+/** A source of 24-byte nonces. Each one is erased from the pool when it is returned, and never returned again. */
 export function nonceSource(fill: (pool: Buffer) => void = randomFillSync): () => Buffer {
   const pool = Buffer.alloc(poolLength)
   let used = poolLength

@@ -1,4 +1,5 @@
-// What a sealed token or a stored secret is for. The list is closed and its numbers are on the wire: add at the end, never renumber or reuse.
+// The purposes of sealed tokens and stored secrets. The list is closed and its numbers are on the wire: add at the
+// end, never renumber or reuse.
 // Each purpose has a key of its own, so a token shown for another purpose fails authentication (OWASP ASVS 5.0 9.2.2), not a field check.
 
 export const purposes = {

@@ -1,6 +1,6 @@
 // Seals and opens: bytes ↔ an opaque token under one key and one purpose. XAES-256-GCM, see xaes.ts; subkeys by HKDF-SHA-256 (RFC 5869).
 // There is no algorithm field, one version and one key per token, and every byte of it is authenticated (RFC 5116 §5.2, OWASP ASVS 5.0 9.1.1).
-// Expiry and the meaning of the bytes belong to ticket.ts and code.ts.
+// Expiry and the meaning of the bytes are in ticket.ts and code.ts.
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -23,17 +23,20 @@ const headerLength = 6
 const overhead = headerLength + nonceLength + tagLength
 const minTokenLength = Math.ceil((overhead * 4) / 3)
 
-/** No token is longer, in characters. A cookie's name counts towards the 4,096 bytes a browser keeps, so its token must be shorter still. */
+/**
+ * The longest token, in characters. A cookie's name counts towards the 4,096 bytes that a browser keeps, so its token
+ * must be shorter still.
+ */
 export const maxTokenLength = 4096
 const maxTokenBytes = (maxTokenLength / 4) * 3
 
 /** A root key with the subkeys derived from it so far. Shows its id when logged, never its bytes. */
 export interface SealingKey {
-  /** uint32; stands in the clear in every token. */
+  /** uint32; readable in every token. */
   readonly id: number
   readonly subkey: (purpose: Purpose) => Subkey
   readonly macKey: (purpose: Purpose) => Uint8Array
-  /** True when this key was made of the same root and application name. */
+  /** True when this key was made from the same root and application name. */
   readonly isOf: (root: Uint8Array, appName: string) => boolean
 }
 
@@ -41,18 +44,18 @@ interface Subkey {
   readonly xaes: XaesKey
   readonly header: Buffer
   readonly nextNonce: () => Buffer
-  /** Tokens are decoded here; nothing in it outlives a call. */
+  /** Tokens are decoded into this buffer; nothing in it outlives a call. */
   readonly scratch: Buffer
 }
 
-/** Answers the key of an id. Null or undefined: unknown, retired or revoked. */
+/** Returns the key of an id. Null or undefined: unknown, retired or revoked. */
 export type FindKey = (id: number) => SealingKey | null | undefined
 
 /**
  * @param id uint32
  * @param root 32 random bytes; copied
  * @param appName part of every subkey: applications that share a root do not open each other's tokens (ASVS 9.2.3). Default ''
- * @throws TypeError when id or root is none
+ * @throws TypeError when id or root is invalid
  */
 export function sealingKey(id: number, root: Uint8Array, appName = ''): SealingKey {
   if (!Number.isInteger(id) || id < 0 || id > 0xffffffff) throw new TypeError('A key id is an unsigned 32-bit integer')
@@ -84,7 +87,7 @@ export function sealingKey(id: number, root: Uint8Array, appName = ''): SealingK
 /**
  * A token of at most 4,096 characters.
  * @param plaintext at most 3,026 bytes
- * @param context is authenticated, not carried: who opens must know it. Default ''
+ * @param context is authenticated, not carried: it is needed to open the token. Default ''
  * @throws TokenTooLarge (FST_IDENTITY_TOKEN_TOO_LARGE)
  */
 export function seal(key: SealingKey, purpose: Purpose, plaintext: Uint8Array | string, context?: string): string {
@@ -93,7 +96,7 @@ export function seal(key: SealingKey, purpose: Purpose, plaintext: Uint8Array | 
   return sealBytes(key, purpose, plaintext, context).toString('base64url')
 }
 
-/** As `seal`, in bytes and of any size: for what lies in a column. */
+/** Like `seal`, in bytes and of any size: for columns. */
 export function sealBytes(key: SealingKey, purpose: Purpose, plaintext: Uint8Array | string, context?: string): Buffer {
   const { xaes, header, nextNonce } = key.subkey(purpose)
   const nonce = nextNonce()
@@ -101,19 +104,23 @@ export function sealBytes(key: SealingKey, purpose: Purpose, plaintext: Uint8Arr
   return Buffer.concat([header, nonce, xaesSeal(xaes, nonce, bytes, withContext(header, context))])
 }
 
-/** The plaintext, or null without a reason. Exactly the text that `seal` gave opens: no padding, no blanks, no other spelling. */
+/**
+ * The plaintext, or null without a reason. Only the exact text that `seal` returned opens: no padding, no blanks, no
+ * other spelling.
+ */
 export function open(find: FindKey, purpose: Purpose, token: unknown, context?: string): Buffer | null {
   const id = keyIdOf(token, purpose)
   const subkey = id === null ? null : find(id)?.subkey(purpose)
   if (!subkey || typeof token !== 'string') return null
   const { scratch } = subkey
   const length = scratch.write(token, 'base64url')
-  // Node decodes padding, blanks, '+', junk and sixteen last characters to the same bytes (ASVS 1.5.3): only what we would write ourselves passes.
+  // Node decodes padding, blanks, '+', junk and sixteen last characters to the same bytes (ASVS 1.5.3): only our own
+  // spelling passes.
   if (scratch.toString('base64url', 0, length) !== token) return null
   return unseal(subkey, scratch.subarray(0, length), context)
 }
 
-/** As `open`, for what `sealBytes` made. */
+/** Like `open`, for the result of `sealBytes`. */
 export function openBytes(find: FindKey, purpose: Purpose, sealed: Uint8Array, context?: string): Buffer | null {
   if (sealed.length < overhead || sealed[0] !== version || sealed[1] !== purposes[purpose]) return null
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length)
@@ -121,7 +128,10 @@ export function openBytes(find: FindKey, purpose: Purpose, sealed: Uint8Array, c
   return key ? unseal(key.subkey(purpose), bytes, context) : null
 }
 
-/** The key id a token names, before anything is known to be true; null when it cannot be a token of this purpose. Reads eight characters. */
+/**
+ * The key id of a token, before anything is verified; null when it cannot be a token of this purpose. Reads eight
+ * characters.
+ */
 export function keyIdOf(token: unknown, purpose: Purpose): number | null {
   if (typeof token !== 'string' || token.length < minTokenLength || token.length > maxTokenLength) return null
   const first = threeBytes(token, 0)
@@ -136,7 +146,7 @@ export function mac(key: SealingKey, purpose: Purpose, message: string): Buffer 
 }
 
 function unseal(subkey: Subkey, sealed: Buffer, context: string | undefined): Buffer | null {
-  // The header as it came, not as it should be: a changed bit fails here even if `find` is careless.
+  // The header as received, not as expected: a changed bit fails here even when `find` is careless.
   const aad = withContext(sealed.subarray(0, headerLength), context)
   const body = headerLength + nonceLength
   return xaesOpen(subkey.xaes, sealed.subarray(headerLength, body), sealed.subarray(body), aad)

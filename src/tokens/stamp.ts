@@ -1,5 +1,5 @@
-// Random names: security stamps in the reference's form, concurrency stamps, and ids (UUIDv7, RFC 9562 §5.7).
-// Also the mark of a stamp, which is what tickets and codes carry of it.
+// Random values: security stamps in the reference's form, concurrency stamps, and ids (UUIDv7, RFC 9562 §5.7).
+// Also the mark of a stamp, which tickets and codes carry instead of it.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
 import { uuidText } from './fields.js'
@@ -14,12 +14,15 @@ export function newConcurrencyStamp(): string {
   return randomUUID()
 }
 
-/** An id that sorts by the time it was made, to the millisecond. */
+/** An id that sorts by its time of creation, to the millisecond. */
 export function newUuidV7(nowMs: number): string {
   return uuidV7(nowMs, randomBytes(10))
 }
 
-/** Base64url of the first 8 bytes of SHA-256 of a security stamp, 11 characters: enough to see that it changed, too little to be it. */
+/**
+ * Base64url of the first 8 bytes of SHA-256 of a security stamp, 11 characters: enough to see that it changed, too
+ * little to recover it.
+ */
 export function stampMark(stamp: string): string {
   return Buffer.from(sha256(Buffer.from(stamp)).subarray(0, 8)).toString('base64url')
 }
@@ -44,7 +47,7 @@ export function base32(bytes: Uint8Array): string {
   return text
 }
 
-/** 48 bits of Unix milliseconds, version 7, and of 10 random bytes the 74 bits the RFC leaves free. */
+/** 48 bits of Unix milliseconds, version 7, and of 10 random bytes the 74 bits that the RFC leaves free. */
 export function uuidV7(nowMs: number, random: Uint8Array): string {
   const bytes = Buffer.alloc(16)
   bytes.writeUIntBE(nowMs, 0, 6)

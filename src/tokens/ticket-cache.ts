@@ -1,14 +1,16 @@
-// Remembers what was made of tokens opened lately, since opening costs twenty times a look-up. Looked up by a token's end, which is its
-// authentication tag, and then compared as a whole, so no two tokens can meet.
-// Says nothing of expiry, revocation or a retired key: the caller asks `isTimely` and the deny list of every hit, and calls `clear` when keys change.
+// The ticket cache: opened tickets of recent tokens, since opening costs twenty times a look-up. The key is the end
+// of a token, which is its authentication tag; then the whole token is compared, so that no token gets another one's
+// ticket.
+// Does not check expiry, revocation or retired keys: the caller checks `isTimely` and the deny list for every hit,
+// and calls `clear` when keys change.
 import type { Ticket, TicketPurpose } from './ticket.js'
 
 export interface OpenedCache<Opened = Ticket> {
-  /** What `set` was given for exactly this token and purpose. */
+  /** The value that `set` got for exactly this token and purpose. */
   readonly get: (purpose: TicketPurpose, token: string) => Opened | undefined
   readonly set: (purpose: TicketPurpose, token: string, opened: Opened) => void
   readonly clear: () => void
-  /** Entries now held. */
+  /** The number of entries. */
   readonly size: () => number
   /** Their memory, as estimated. */
   readonly bytes: () => number
@@ -26,7 +28,8 @@ interface Generation<Opened> {
 }
 
 /**
- * Two generations: a full young one becomes the old one, whose entries are forgotten unless asked for meanwhile. As good as LRU here, without a list.
+ * Two generations: a full young one becomes the old one, whose entries are dropped unless they are used meanwhile. As
+ * good as LRU here, without a list.
  * @param maxEntries of both together; below 2 nothing is kept
  * @param maxBytes of both together, by the estimate of `weightOf`
  */
@@ -58,7 +61,7 @@ export function createOpenedCache<Opened = Ticket>(maxEntries: number, maxBytes:
       const end = endOf(token)
       const inYoung = young.entries.get(end)
       const entry = inYoung ?? old.entries.get(end)
-      // A cookie shown as a bearer token is as unknown here as it is to seal.ts.
+      // A cookie presented as a bearer token is as unknown here as in seal.ts.
       if (entry?.purpose !== purpose || entry.token !== token) return undefined
       if (!inYoung) keep(entry)
       return entry.opened
@@ -73,12 +76,15 @@ export function createOpenedCache<Opened = Ticket>(maxEntries: number, maxBytes:
   }
 }
 
-/** As many characters as a tag has and a few more. A header's text is new with each request: its hash would cost more than all the rest. */
+/**
+ * A few more characters than a tag has. A header's text is new with each request: hashing all of it would cost more
+ * than everything else.
+ */
 function endOf(token: string): string {
   return token.slice(-24)
 }
 
-/** Without the header that the token is a part of, and which would be kept with it. */
+/** A copy, so that the header which contains the token is not kept with it. */
 function ownCopy(token: string): string {
   return Buffer.from(token).toString()
 }
@@ -89,8 +95,9 @@ function weightOf(token: string): number {
 }
 
 /**
- * Whether a token was seen lately: to be asked of tokens that were opened, once each time. Most tokens that come once never come again, and
- * keeping each would cost as much as opening it; one that comes again is worth it. Errs in 64 KiB, which costs time and nothing else.
+ * Whether a token was seen lately: called once for each opened token. Most tokens that come once never come again,
+ * and keeping each would cost as much as opening it. May be wrong within its 64 KiB, which costs time and nothing
+ * else.
  */
 export function createSightings(slots = 16_384): (token: string) => boolean {
   const seen = new Uint32Array(slots)

@@ -1,5 +1,6 @@
-// Tickets: who signed in, how and until when, in one payload under three purposes (access, refresh, cookie). Sealed by seal.ts.
-// Whether a session was ended or a stamp changed is not known here; the ticket carries what is needed to ask.
+// Tickets: the user of a sign-in, its methods and its end, in one payload under three purposes (access, refresh,
+// cookie). Sealed by seal.ts.
+// Does not know whether a session was ended or a stamp changed; the ticket carries what is needed to check that.
 import {
   clockSkewSeconds,
   markLength,
@@ -29,7 +30,7 @@ export interface Ticket {
   readonly expiresAt: number
   /** When credentials were last proved. */
   readonly authenticatedAt: number
-  /** Absolute end of the session, whatever is refreshed or slid until then. */
+  /** Absolute end of the session, whatever is refreshed or renewed until then. */
   readonly sessionExpiresAt: number
   /** When the claims were last read from the database. */
   readonly validatedAt: number
@@ -38,7 +39,7 @@ export interface Ticket {
   readonly claims: readonly TicketClaim[]
   /** Place in the session's chain of refresh tokens, uint32; 0 in other tickets. */
   readonly counter: number
-  /** Cookies only: it outlives the browser. */
+  /** Cookies only: the cookie outlives the browser. */
   readonly persistent: boolean
 }
 
@@ -48,7 +49,7 @@ export interface TicketClaim {
 }
 
 // The payload: fixed fields, then a JSON array by position, `[userName, email | 0, amr, roles, [type, value, type, value, …]]`,
-// where 0 says that the e-mail address is the user name.
+// where 0 means that the e-mail address is the user name.
 const at = (() => {
   const sessionId = uuidLength
   const stamp = sessionId + uuidLength
@@ -76,7 +77,7 @@ const at = (() => {
 })()
 
 /**
- * @throws TypeError when a member has no such form (an id that is no UUID, a claim that is no text)
+ * @throws TypeError when a member does not fit (an id that is no UUID, a claim that is no text)
  * @throws TokenTooLarge when roles and claims do not fit into 4,096 characters
  */
 export function sealTicket(key: SealingKey, purpose: TicketPurpose, ticket: Ticket): string {
@@ -102,7 +103,7 @@ export function sealTicket(key: SealingKey, purpose: TicketPurpose, ticket: Tick
   return seal(key, purpose, bytes)
 }
 
-/** The ticket, deeply frozen; null without a reason unless it opens, has the right shape and `isTimely`. */
+/** The ticket; null without a reason unless it opens, has the right form and `isTimely`. */
 export function openTicket(find: FindKey, purpose: TicketPurpose, token: unknown, nowSeconds: number): Ticket | null {
   const bytes = open(find, purpose, token)
   const ticket = bytes && readTicket(bytes)
@@ -111,7 +112,7 @@ export function openTicket(find: FindKey, purpose: TicketPurpose, token: unknown
 
 /**
  * True before the ticket's expiry and its session's end, and at most 60 seconds before it was issued.
- * To be asked again of a ticket kept in memory.
+ * Checked again for every ticket kept in memory.
  */
 export function isTimely(ticket: Ticket, nowSeconds: number): boolean {
   return (
@@ -121,7 +122,8 @@ export function isTimely(ticket: Ticket, nowSeconds: number): boolean {
   )
 }
 
-// Checked to the last member although authenticated: what a later version or a fault of ours has sealed must not become half a ticket.
+// Checked to the last member although authenticated: a ticket of a later version, or of a faulty one, must not be
+// read in part.
 function readTicket(bytes: Buffer): Ticket | null {
   if (bytes.length < at.names) return null
   const persistent = bytes.readUInt8(at.persistent)

@@ -1,6 +1,8 @@
-// XAES-256-GCM as c2sp.org/XAES-256-GCM defines it: AES-256-GCM under a key derived anew from each 24-byte random nonce, so that no number of
-// messages a server can send repeats a pair (plain AES-GCM with random nonces: 2^32 messages a key, SP 800-38D §8.3).
-// Not key-committing: the caller selects the one key, never tries several. Knows no format, no purpose, no key id.
+// XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key derived anew from each 24-byte random nonce, so that
+// no number of messages a server can send repeats a pair (plain AES-GCM with random nonces: 2^32 messages a key, SP
+// 800-38D §8.3).
+// Not key-committing: the caller selects the one key, and never tries several. Independent of formats, purposes and
+// key ids.
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 
 export const keyLength = 32
@@ -11,11 +13,11 @@ export const tagLength = 16
 const gcmOptions = Object.freeze({ authTagLength: tagLength })
 const noBytes = Buffer.alloc(0)
 
-/** One AES-256 key made ready: its expanded ECB cipher and K1 are kept, which halves the cost of a message. */
+/** A prepared AES-256 key: its expanded ECB cipher and K1 are kept, which halves the cost of a message. */
 export interface XaesKey {
   /** The AES-256-GCM key for this nonce, from its first 12 bytes. */
   readonly derive: (nonce: Uint8Array) => KeyObject
-  /** The same, in the form that node makes a cipher from soonest. */
+  /** The same, in the form from which node makes a cipher fastest. */
   readonly cipherKey: (nonce: Uint8Array) => KeyObject | Buffer
 }
 
@@ -55,7 +57,7 @@ export function xaesSeal(key: XaesKey, nonce: Uint8Array, plaintext: Uint8Array,
   return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
 }
 
-/** The plaintext, or null: nothing is said, or released, about a message that is not whole. */
+/** The plaintext, or null: nothing is reported, or released, about a message that fails to authenticate. */
 export function xaesOpen(key: XaesKey, nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Buffer | null {
   if (nonce.length !== nonceLength || sealed.length < tagLength) return null
   const decipher = createDecipheriv('aes-256-gcm', key.cipherKey(nonce), nonce.subarray(12), gcmOptions)

@@ -120,7 +120,7 @@ test('a limit that was lowered below what has failed admits one attempt, not non
   assert.equal((await admitAttempt(db, key, 'NOBODY', limits, true)).state, 'admitted')
 })
 
-test('a locked name counts nothing and is locked no longer by being asked for', async (t) => {
+test('a locked name counts nothing, and further attempts do not prolong the lock', async (t) => {
   const { time, state, wrong, row } = await place(t)
   for (let attempt = 0; attempt < 5; attempt++) await wrong()
   const locked = await row()
@@ -131,7 +131,7 @@ test('a locked name counts nothing and is locked no longer by being asked for', 
   assert.deepEqual(await row(), locked)
 })
 
-test('rows that say nothing any more are dropped, and a lock outlives them', async (t) => {
+test('rows without information are deleted, and a lock outlives them', async (t) => {
   const { time, db, state, row, fail } = await place(t)
   await state()
   await releaseAttempt(db, key)

@@ -112,21 +112,25 @@ for (const [kind, optionOf] of Object.entries({
   })
 }
 
-test('an account lives its life behind a PgBouncer in transaction mode', { skip: withoutPgbouncer }, async (t) => {
-  const database = await startPgbouncer(t, await databaseUrl(), 3)
-  const app = await startApp(t, { database })
-  // More at once than the pooler has connections.
-  const people = await Promise.all(
-    Array.from({ length: 20 }, (_, index) => newcomer(app, `person${index}@example.com`)),
-  )
-  for (const { refreshToken } of people) {
-    const { accessToken } = tokensOf(await refresh(app, refreshToken))
-    assert.equal((await logout(app, accessToken)).status, 200)
-  }
-  assert.equal((await login(app, 'person7@example.com', 'Wrong-horse-1')).status, 401)
-  const user = await app.identity.users.findByName('person7@example.com')
-  assert.deepEqual(await app.identity.users.delete(user!), { succeeded: true })
-})
+test(
+  'an account works from registration to deletion behind a PgBouncer in transaction mode',
+  { skip: withoutPgbouncer },
+  async (t) => {
+    const database = await startPgbouncer(t, await databaseUrl(), 3)
+    const app = await startApp(t, { database })
+    // More at once than the pooler has connections.
+    const people = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => newcomer(app, `person${index}@example.com`)),
+    )
+    for (const { refreshToken } of people) {
+      const { accessToken } = tokensOf(await refresh(app, refreshToken))
+      assert.equal((await logout(app, accessToken)).status, 200)
+    }
+    assert.equal((await login(app, 'person7@example.com', 'Wrong-horse-1')).status, 401)
+    const user = await app.identity.users.findByName('person7@example.com')
+    assert.deepEqual(await app.identity.users.delete(user!), { succeeded: true })
+  },
+)
 
 test(
   'behind a pooler a transaction brings its limits along and leaves none behind',

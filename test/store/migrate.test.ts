@@ -24,7 +24,7 @@ async function names(db: Connection): Promise<string[]> {
   return rows.map(({ name }) => name)
 }
 
-// What pg_dump --schema-only tells, from the catalogue: npm ships no pg_dump.
+// The output of pg_dump --schema-only, from the catalogue: npm ships no pg_dump.
 async function structure(db: Connection): Promise<unknown[]> {
   const { rows } = await sql`
     select c.relname || '.' || a.attname as name,
@@ -89,7 +89,7 @@ test('a check refuses an empty schema, names what is missing, and creates nothin
   await newcomer(await startApp(t, { database: url, schema: 'identity', migrate: 'check' }), 'alice@example.com')
 })
 
-test('where migrating is off nobody looks, and a migrated schema works', async (t) => {
+test("with migrate 'off' nothing is checked, and a migrated schema works", async (t) => {
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
   const schema = uniqueSchema()
@@ -106,7 +106,7 @@ test('where migrating is off nobody looks, and a migrated schema works', async (
   await newcomer(await startApp(t, { database: proxy.url, schema, migrate: 'off' }), 'alice@example.com')
 })
 
-test('what is done once is not done again, and no table of others is looked at', async (t) => {
+test('finished migrations are not run again, and no foreign table is read', async (t) => {
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
   const db = open(proxy.url, uniqueSchema())
@@ -165,7 +165,7 @@ test(
   },
 )
 
-test('down and up again give the same tables', async (t) => {
+test('migrating down and up again gives the same tables', async (t) => {
   const db = open(await freshDatabase(), 'identity')
   t.after(() => db.close())
   await migrate(db)

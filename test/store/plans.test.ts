@@ -1,5 +1,5 @@
-// What Postgres reads for the queries that an application with many users asks: with ten thousand users and with a hundred thousand the same,
-// by an index each time. Plans are those of the statements as they are sent, with their values.
+// The plans of the queries of an application with many users: an index each time, and the same rows with ten thousand
+// users as with a hundred thousand. Plans are those of the statements as they are sent, with their values.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import pg from 'pg'
@@ -32,7 +32,7 @@ pool.on('connect', (client) => {
   client.query = ((...given: unknown[]) => {
     const [first, values] = given as [string | pg.QueryConfig, unknown[] | undefined]
     const text = typeof first === 'string' ? first : first.text
-    // The plugin's own errands, which it runs by the clock.
+    // The plugin's own periodic statements.
     if (!/"(revocations|keys|outbox|attempts)"|pg_stat_activity/.test(text))
       sent.push({ text, values: values ?? (typeof first === 'string' ? [] : (first.values ?? [])) })
     return query(...given)
@@ -123,7 +123,7 @@ async function planOf({ text, values }: Statement): Promise<PlanNode> {
 
 const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
 
-/** How many rows a plan's scans read, those they leave out included; each node tells the mean of its loops. */
+/** How many rows a plan's scans read, including those that a filter drops; each node reports the mean of its loops. */
 function rowsRead(plan: PlanNode): number {
   return nodesOf(plan)
     .filter((node) => node['Node Type'].endsWith('Scan') && node['Relation Name'] !== undefined)
@@ -153,7 +153,7 @@ for (const [name, question] of Object.entries(questions)) before.set(name, (awai
 await insertUsers(10_001, 100_000)
 
 for (const [name, question] of Object.entries(questions)) {
-  test(`${name}: no table is read through, and a hundred thousand users cost what ten thousand do`, async () => {
+  test(`${name}: no table is read as a whole, and a hundred thousand users cost as much as ten thousand`, async () => {
     const { plans, rows } = await ask(question)
     const scanned = plans
       .flatMap(nodesOf)

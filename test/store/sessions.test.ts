@@ -1,4 +1,4 @@
-// The statements of sessions that other tests do not see through the doors: notes in pages, and tidying in batches.
+// The statements of sessions that no test reaches over HTTP: revocations in pages, and deletion in batches.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
@@ -7,7 +7,7 @@ import { type Db, table } from '../../src/store/transaction.js'
 import { findRevoked, oldestWriterSeconds, purgeSessions } from '../../src/store/sessions.js'
 import { openStore } from '../support/store.js'
 
-/** Notes that are so many seconds old, some at the very same moment. */
+/** Revocations that are so many seconds old, some at the very same moment. */
 async function note(db: Db, count: number, seconds: number): Promise<void> {
   await sql`insert into ${table(db, 'revocations')} (session_id, revoked_at)
     select gen_random_uuid(), now() - make_interval(secs => ${seconds}) - interval '1 ms' * (n / 7) from generate_series(1, ${count}::int) n`.execute(
@@ -22,7 +22,7 @@ async function count(db: Db, name: 'revocations' | 'attempts'): Promise<number> 
   return Number(row!.count)
 }
 
-test('notes come in pages, each once, also those of one moment, and none that is too old', async (t) => {
+test('revocations are read in pages, each once, also those of one moment, and none that is too old', async (t) => {
   const db = await openStore(t)
   await note(db, 1000, 10)
   await note(db, 50, 7200)
@@ -43,7 +43,7 @@ test('notes come in pages, each once, also those of one moment, and none that is
   }
 })
 
-test('a backlog is deleted in batches, and what is not over stays', async (t) => {
+test('a backlog is deleted in batches, and rows that are still needed stay', async (t) => {
   const db = await openStore(t)
   const [batches, measure] = [sql.id(db.schema, 'batches'), sql.id(db.schema, 'measure')]
   await sql`create table ${batches} (size int)`.execute(db.kysely)
@@ -65,7 +65,7 @@ test('a backlog is deleted in batches, and what is not over stays', async (t) =>
   assert.equal(await count(db, 'revocations'), 100)
 })
 
-test('two who tidy at once share the work, and rows in use are passed over', async (t) => {
+test('two instances that delete at once share the work, and skip rows in use', async (t) => {
   const db = await openStore(t)
   await note(db, 5000, 7201)
   await db.kysely.transaction().execute(async (trx) => {
@@ -79,7 +79,7 @@ test('two who tidy at once share the work, and rows in use are passed over', asy
   assert.equal(await count(db, 'revocations'), 0)
 })
 
-test('who has written in an open transaction is known by its age, who has only read is not', async (t) => {
+test('an open transaction that has written is known by its age, one that has only read is not', async (t) => {
   const db = await openStore(t)
   await db.kysely.transaction().execute(async (trx) => {
     await sql`select 1 from ${table(db, 'revocations')}`.execute(trx)

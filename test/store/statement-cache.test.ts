@@ -5,7 +5,7 @@ import pg from 'pg'
 import { type Connection, connect } from '../../src/store/connect.js'
 import { inTransaction, table } from '../../src/store/transaction.js'
 import { migrate } from '../../src/store/migrate.js'
-import { prepared } from '../../src/store/statement-cache.js'
+import { cachedStatement } from '../../src/store/statement-cache.js'
 import { isSessionLive, rotateSession } from '../../src/store/sessions.js'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
@@ -49,13 +49,13 @@ test('two schemas on one connection have statements of their own', async (t) => 
   assert.equal((await namesOn(pool)).length, 2)
 })
 
-test('a transaction prepares nothing, where a failure would be the end of it', async (t) => {
+test('a transaction prepares nothing, since a failure would end it', async (t) => {
   const { db, pool } = await openSingle(t)
   await inTransaction(db, (trx) => isSessionLive(trx, nobody))
   assert.deepEqual(await namesOn(pool), [])
 })
 
-test('what a connection has forgotten is answered all the same, and from then on without a name', async (t) => {
+test('a statement that a connection has lost is still answered, and from then on without a name', async (t) => {
   const { db, pool } = await openSingle(t)
   await isSessionLive(db, nobody)
   await pool.query('deallocate all')
@@ -64,7 +64,7 @@ test('what a connection has forgotten is answered all the same, and from then on
   assert.deepEqual(await namesOn(pool), [])
 })
 
-test('a name that a connection knows already is no obstacle', async (t) => {
+test('a name that a connection has already is no obstacle', async (t) => {
   const { db, pool } = await openSingle(t)
   await isSessionLive(db, nobody)
   const [name] = await namesOn(pool)
@@ -78,7 +78,7 @@ test('a name that a connection knows already is no obstacle', async (t) => {
 test('a column that changes its type under a prepared statement is read as it is now', async (t) => {
   const { db } = await openSingle(t)
   await sql`create table ${sql.table(`${db.schema}.things`)} as select 1 as size`.execute(db.kysely)
-  const sizes = prepared(
+  const sizes = cachedStatement(
     'sizes',
     ['least'],
     (at, { least }) => sql<{ size: unknown }>`
@@ -91,15 +91,15 @@ test('a column that changes its type under a prepared statement is read as it is
 
 test('two statements of one label are two', async (t) => {
   const { db } = await openSingle(t)
-  const one = prepared('same', [], () => sql<{ answer: number }>`select 1 as answer`)
-  const two = prepared('same', [], () => sql<{ answer: number }>`select 2 as answer`)
+  const one = cachedStatement('same', [], () => sql<{ answer: number }>`select 1 as answer`)
+  const two = cachedStatement('same', [], () => sql<{ answer: number }>`select 2 as answer`)
   for (let time = 0; time < 2; time++)
     assert.deepEqual([await one(db, {}), await two(db, {})], [[{ answer: 1 }], [{ answer: 2 }]])
 })
 
-test('any other error is told and changes nothing', async (t) => {
+test('any other error is thrown and changes nothing', async (t) => {
   const { db, pool } = await openSingle(t)
-  const failing = prepared(
+  const failing = cachedStatement(
     'failing',
     ['divisor'],
     (_db, { divisor }) => sql<{ result: number }>`select 1 / ${divisor}::integer as result`,
@@ -110,10 +110,10 @@ test('any other error is told and changes nothing', async (t) => {
   assert.equal((await namesOn(pool)).length, 1)
 })
 
-test('the clock of a host is asked with each call', async (t) => {
+test("a host's clock is read with each call", async (t) => {
   let now = 1_700_000_000_000
   const { db } = await openSingle(t, undefined, () => now)
-  const time = prepared('time', [], (at) => sql<{ now: Date }>`select ${at.now()} as now`)
+  const time = cachedStatement('time', [], (at) => sql<{ now: Date }>`select ${at.now()} as now`)
   assert.equal((await time(db, {}))[0]?.now.getTime(), now)
   now += 5_000
   assert.equal((await time(db, {}))[0]?.now.getTime(), now)

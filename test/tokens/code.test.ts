@@ -14,7 +14,7 @@ const userId = '017f22e2-79b0-7cc3-98c4-dc0c0c07398f'
 const stamp = newStamp()
 const codePurposes: CodePurpose[] = ['confirmEmail', 'changeEmail', 'resetPassword', 'changePhoneNumber', 'userToken']
 
-test('a code says whose it is, for which stamp and what else it is for', () => {
+test('a code contains its user, stamp and data', () => {
   for (const purpose of codePurposes) {
     for (const data of ['', 'new@example.com', 'Zoë 🗝', '\ufeffwith a mark', 'x'.repeat(2997)]) {
       const code = sealCode(key, purpose, { userId, stamp, data }, now)
@@ -105,13 +105,13 @@ test('a code issued 60 seconds ahead opens, one issued 61 seconds ahead does not
   assert.equal(openCode(find, 'resetPassword', code, now - 61, 3600), null)
 })
 
-test('what was sealed for the purpose but is too short for a code does not open', () => {
+test('a text sealed for the purpose but too short for a code does not open', () => {
   for (let length = 0; length < 29; length++)
     assert.equal(openCode(find, 'userToken', seal(key, 'userToken', Buffer.alloc(length)), 0, 3600), null)
   assert.ok(openCode(find, 'userToken', seal(key, 'userToken', Buffer.alloc(29)), 0, 3600))
 })
 
-test('a code that could not come back is not sealed, and the error keeps its content to itself', () => {
+test('a code that could not be opened again is not sealed, and the error does not contain it', () => {
   const attempts = [
     () => sealCode(key, 'userToken', { userId: 'private', stamp }, now),
     () => sealCode(key, 'userToken', { userId, stamp, data: 'private\ud800' }, now),

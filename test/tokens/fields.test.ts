@@ -10,7 +10,7 @@ test('a UUID of either case comes back in lower case, and nothing beside it is t
   assert.deepEqual([bytes[1], bytes[18]], [0xee, 0xee])
 })
 
-test('what is no canonical UUID is refused without being repeated', () => {
+test('a text that is no canonical UUID is refused, and the error does not repeat it', () => {
   const wrong = [
     '',
     'alice',
@@ -37,7 +37,7 @@ test('whole seconds come back, up to 2^40 - 1', () => {
   }
 })
 
-test('a mark comes back, and nothing else is taken for one', () => {
+test('a mark is read back, and nothing else is taken for one', () => {
   writeMark(bytes, 1, 'GlBtNWLGqQU', 'stamp')
   assert.equal(markText(bytes, 1), 'GlBtNWLGqQU')
   for (const mark of [

@@ -90,7 +90,7 @@ test('an unknown id is not found', () => {
   }
 })
 
-test('what is stored can be read under a key in any state', () => {
+test('stored data can be read under a key in any state', () => {
   const ring = createKeyRing([ringKey(1, { retiresAt: 1 }), ringKey(2, { revokedAt: 1 }), ringKey(3)])
   for (const id of [1, 2, 3]) assert.equal(ring.findForStored(id)?.id, id)
 })
@@ -268,7 +268,7 @@ test('a root wrapped with the first version still comes back', () => {
   )
 })
 
-test('a list of secrets is tried in order and says which one fitted', () => {
+test('a list of secrets is tried in order, and the result names the one that fitted', () => {
   const { id, root } = newRootKey()
   const wrapped = wrapRoot(secret, id, root)
   assert.equal(unwrapRoot([otherSecret, secret], id, wrapped)?.secretIndex, 1)
@@ -328,7 +328,7 @@ test('of static keys the first seals and all open', () => {
   for (const { id } of keys) assert.equal(ring.find(id, Date.UTC(2099, 0))?.id, id)
 })
 
-test('who does not know how long tokens live retires no key; the next who knows retires all that are left', () => {
+test('without the longest lifetime no key retires; the next instance that knows it retires all that are left', () => {
   const keys = [ringKey(1)]
   const next = nextKey(keys, 1000, { rotationSeconds: 0 })
   assert.deepEqual(next, { activatesAt: 61_000, retirements: [] })

@@ -2,7 +2,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { nonceSource } from '../../src/tokens/nonce.js'
 
-test('nonces are the pool in order, and no byte of it is handed out twice', () => {
+test('nonces are the pool in order, and no byte of it is used twice', () => {
   let next = 0
   let pool: Buffer | undefined
   const take = nonceSource((bytes) => {
@@ -18,7 +18,7 @@ test('nonces are the pool in order, and no byte of it is handed out twice', () =
   assert.ok(pool && pool.length <= 4096)
 })
 
-test('what was handed out is erased from the pool, and later fills do not touch it', () => {
+test('a returned nonce is erased from the pool, and later fills do not touch it', () => {
   let pool: Buffer = Buffer.alloc(0)
   const take = nonceSource((bytes) => {
     pool = bytes.fill(0xaa)

@@ -8,7 +8,7 @@ test('every purpose has a number of its own that fits into a byte', () => {
   for (const number of numbers) assert.ok(number > 0 && number < 256)
 })
 
-test('the numbers of the first version stay what they are', () => {
+test('the numbers of the first version never change', () => {
   assert.deepEqual(Object.entries(purposes).slice(0, 14), [
     ['access', 1],
     ['refresh', 2],

@@ -125,7 +125,7 @@ test('only the very spelling that was sealed opens', () => {
   }
 })
 
-test('what is no token is answered null, of whatever type', () => {
+test('a value that is no token opens as null, whatever its type', () => {
   for (const stranger of strangers) {
     assert.equal(open(findAlways, 'access', stranger), null)
     assert.equal(keyIdOf(stranger, 'access'), null)
@@ -226,7 +226,7 @@ test('an opened plaintext is not overwritten by the next one', () => {
   assert.equal(second?.toString(), 'other')
 })
 
-test('the key id is read from a token that nobody can open', () => {
+test('the key id is read from a token that cannot be opened', () => {
   const ids = [0, 1, 0xff, 0x1000000, 0x7fffffff, 0x80000000, 0xffffffff]
   for (const id of ids) {
     const token = seal(sealingKey(id, randomBytes(32)), 'refresh', 'text')

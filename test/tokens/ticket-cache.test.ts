@@ -134,7 +134,7 @@ test('of tokens with one end the last is kept, and none reads the ticket of anot
   assert.deepEqual([cache.size(), cache.bytes()], [1, bytes])
 })
 
-test('a token is seen again from the second time on, until others have taken its place', () => {
+test('a token is seen again from the second time on, until others have replaced it', () => {
   const isSeenAgain = createSightings(64)
   const token = sealTicket(key, 'access', ticketOf(1))
   assert.deepEqual([isSeenAgain(token), isSeenAgain(token), isSeenAgain(token)], [false, true, true])
@@ -146,6 +146,6 @@ test('a thousand tokens seen once are new, and known when they come again', () =
   const isSeenAgain = createSightings()
   const tokens = Array.from({ length: 1000 }, (_, n) => sealTicket(key, 'access', ticketOf(n)))
   assert.ok(tokens.filter((token) => isSeenAgain(token)).length === 0)
-  // Two may share a place, of which the later has it.
+  // Two may share a slot, which the later one keeps.
   assert.ok(tokens.filter((token) => isSeenAgain(token)).length > 900)
 })

@@ -134,7 +134,7 @@ test('a time that is no number opens nothing', () => {
   assert.equal(isTimely(ticket, NaN), false)
 })
 
-test('what was sealed in another shape does not open', () => {
+test('a payload of another form does not open', () => {
   const fixed = open(find, 'access', sealTicket(key, 'access', ticket))?.subarray(0, 70)
   assert.ok(fixed)
   const good = ['zoë', 'zoe@example.com', ['pwd'], ['admin'], ['tenant', '42']]
@@ -172,7 +172,7 @@ test('what was sealed in another shape does not open', () => {
   assert.equal(openTicket(find, 'access', seal(key, 'access', flagged), now), null)
 })
 
-test('a ticket that could not come back is not sealed, and the error keeps its content to itself', () => {
+test('a ticket that could not be opened again is not sealed, and the error does not contain it', () => {
   const claim = (type: unknown, value: unknown) => ({ type, value }) as Ticket['claims'][number] // what a host without types may pass
   const wrong: Partial<Ticket>[] = [
     { userId: 'private' },
