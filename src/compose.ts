@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events'
 import type { AccountContext } from './accounts/users/change-user.js'
 import { createNotifier, type IdentityEmitter } from './accounts/users/hooks.js'
-import { createHiddenAccounts, type HiddenAccounts } from './accounts/users/enumeration-safe.js'
+import { createEnumerationSafeAccounts, type EnumerationSafeAccounts } from './accounts/users/enumeration-safe.js'
 import { type KeyManager, type Keys, openKeys } from './accounts/keys/key-manager.js'
 import { createMail } from './accounts/mail/outbox.js'
 import { createNotices } from './accounts/mail/notices.js'
@@ -43,7 +43,7 @@ export interface AccountLog {
 export interface Accounts {
   readonly users: UserManager
   /** With preset `hardened` alone. */
-  readonly hidden: HiddenAccounts | null
+  readonly enumerationSafe: EnumerationSafeAccounts | null
   /** Likewise. */
   readonly reauthentication: Reauthentication | null
   readonly signIn: TicketSignIn
@@ -122,7 +122,9 @@ export async function openAccounts(
   const isHardened = options.preset === 'hardened'
   return {
     users: createUserManager(context, options, tokenProviders),
-    hidden: isHardened ? createHiddenAccounts(context, mail, options.lockout.allowedForNewUsers) : null,
+    enumerationSafe: isHardened
+      ? createEnumerationSafeAccounts(context, mail, options.lockout.allowedForNewUsers)
+      : null,
     reauthentication: isHardened ? createReauthentication(context, secondFactors, options.lockout) : null,
     signIn: createSignInManager({
       db: connection,

@@ -91,8 +91,20 @@ async function open(
   const { clock } = options
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
-  const { users, hidden, reauthentication, signIn, roles, sessions, keys, mail, events, hasher, denyList, ender } =
-    await openAccounts(connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
+  const {
+    users,
+    enumerationSafe,
+    reauthentication,
+    signIn,
+    roles,
+    sessions,
+    keys,
+    mail,
+    events,
+    hasher,
+    denyList,
+    ender,
+  } = await openAccounts(connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
     poll: (seconds, found) => findRevoked(connection, seconds, found),
@@ -117,7 +129,7 @@ async function open(
     clock,
     describe: options.describe,
     users,
-    hidden,
+    enumerationSafe,
     reauthentication,
     signIn,
     sessions,

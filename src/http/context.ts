@@ -3,7 +3,7 @@ import type { TObject } from '@sinclair/typebox'
 import type { SerializeOptions } from '@fastify/cookie'
 import type { EventEmitter } from 'node:events'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { HiddenAccounts } from '../accounts/users/enumeration-safe.js'
+import type { EnumerationSafeAccounts } from '../accounts/users/enumeration-safe.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { MailWriter } from '../accounts/mail/outbox.js'
 import type { Principal } from './principal.js'
@@ -64,7 +64,7 @@ export interface Realm {
   readonly describe: ErrorDescriber
   readonly users: UserManager & Registration
   /** Registers and moves addresses without telling who has an account; null where the answer is the reference's. */
-  readonly hidden: HiddenAccounts | null
+  readonly enumerationSafe: EnumerationSafeAccounts | null
   /** Proves who is calling once more, before what is sensitive is changed; null where the reference asks for nothing. */
   readonly reauthentication: Reauthentication | null
   readonly signIn: TicketSignIn

@@ -49,7 +49,7 @@ export const register = endpoint(
     return {
       before: floodGate(() => realm.isHasherBusy()),
       body: Type.Object(body, { title: 'RegisterRequest' }),
-      ...(realm.hidden !== null && { answers: { 200: hidden } }),
+      ...(realm.enumerationSafe !== null && { answers: { 200: hidden } }),
       async handler(request, reply) {
         const { email, password } = request.body
         if (email === null || !isEmail(email)) {
@@ -73,9 +73,9 @@ export const register = endpoint(
             realm.users.generateEmailConfirmationToken(created),
           )
         const result =
-          realm.hidden === null
+          realm.enumerationSafe === null
             ? await realm.users.create(user, password, realm.mail.isOn ? confirm : undefined)
-            : await realm.hidden.register(user, password, confirm)
+            : await realm.enumerationSafe.register(user, password, confirm)
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         realm.mail.written()
         return sendEmpty(reply, 200)

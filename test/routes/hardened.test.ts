@@ -172,7 +172,7 @@ test('of many registrations of one address at once one makes a user, and all are
   ])
 })
 
-test('a name whose user has no address, or another one, is hidden too', async () => {
+test('a taken name whose user has no address, or another one, is not revealed either', async () => {
   const { users } = server.app.identity
   for (const user of [{ userName: 'nomail@example.com' }, { userName: 'old@example.com', email: 'new@example.com' }]) {
     assert.ok((await users.create(user, password)).succeeded)
@@ -183,7 +183,7 @@ test('a name whose user has no address, or another one, is hidden too', async ()
   ])
 })
 
-test('where addresses are unique, one that a user of another name has is hidden, in an index or not', () =>
+test('where addresses are unique, one that a user of another name has is not revealed, in an index or not', () =>
   hardened({ user: { requireUniqueEmail: true } }, async (app) => {
     const created = await app.app.identity.users.create({ userName: 'ann', email: 'ann@example.com' }, password)
     assert.ok(created.succeeded)

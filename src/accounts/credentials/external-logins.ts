@@ -1,28 +1,32 @@
-// Logins of other systems that belong to a user. Whether somebody really is who they are there, the host has found out.
+// The external logins of users. The host verifies that a login is genuine before it calls these methods.
 import { failed, type IdentityResult } from '../../errors.js'
 import { deleteLogin, findUserByLogin, insertLogin, listLogins, type UserLogin } from '../../store/logins.js'
 import { type AccountContext, changeUser, ChangeRefused } from '../users/change-user.js'
 import { isStorable } from '../users/storable.js'
 import type { User } from '../users/user.js'
 
-/** A login to add; without a display name there is none. */
+/** A login to add; the display name is optional. */
 export type NewUserLogin = Pick<UserLogin, 'loginProvider' | 'providerKey'> & {
   readonly providerDisplayName?: string | null | undefined
 }
 
 export interface LoginManager {
   /**
-   * Gives the user a login. Of any number of additions at once, to whichever users, one succeeds. Rotates no stamp and ends no session.
+   * Adds a login to the user. Of parallel additions of one login, to any users, one succeeds. Rotates no stamp and
+   * ends no session.
    *
-   * @returns LoginAlreadyAssociated when any user has it; DefaultError when provider or key are empty, longer than 128 characters or hold a
-   * NUL; ConcurrencyFailure
+   * @returns LoginAlreadyAssociated when any user has it; DefaultError when provider or key are empty, longer than
+   * 128 characters or hold a NUL; ConcurrencyFailure
    */
   addLogin(user: User, login: NewUserLogin): Promise<IdentityResult>
-  /** Takes a login away; one that the user does not have, too, is no failure. Rotates the stamp; sessions go on until their tokens are renewed. @returns ConcurrencyFailure */
+  /**
+   * Removes a login; does nothing when the user does not have it. Rotates the stamp; sessions go on until their
+   * tokens are renewed. @returns ConcurrencyFailure
+   */
   removeLogin(user: User, loginProvider: string, providerKey: string): Promise<IdentityResult>
-  /** By provider, then key. */
+  /** Sorted by provider, then key. */
   getLogins(user: User): Promise<readonly UserLogin[]>
-  /** The user with this login, compared exactly; null for nobody. */
+  /** The user with this login, compared exactly; null when there is none. */
   findByLogin(loginProvider: string, providerKey: string): Promise<User | null>
 }
 

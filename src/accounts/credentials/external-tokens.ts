@@ -1,4 +1,5 @@
-// Tokens that other systems gave for a user, such as an access token of an external login. They lie in the database as they are.
+// Tokens that other systems issued for a user, such as the access token of an external login. They are stored as they
+// are.
 import { failed, type IdentityResult } from '../../errors.js'
 import {
   authenticatorKeyPlace,
@@ -12,18 +13,21 @@ import { isStorable } from '../users/storable.js'
 import type { User } from '../users/user.js'
 
 /**
- * Tokens by login provider and name. The providers `[AspNetUserStore]` and `[Identity]` hold what is ours, sealed: here they are empty and take
- * nothing. No method of it rotates the stamp or ends a session.
+ * Tokens by login provider and name. The providers `[AspNetUserStore]` and `[Identity]` are reserved for our own
+ * sealed tokens: here they are empty and read-only. No method of it rotates the stamp or ends a session.
  */
 export interface AuthenticationTokenManager {
   getAuthenticationToken(user: User, loginProvider: string, name: string): Promise<string | null>
   /**
-   * Writes a token, or another value of one; null keeps the row without a value.
+   * Writes or replaces a token; null keeps the row without a value.
    *
    * @returns DefaultError when provider or name are longer than 128 characters, or a text holds a NUL; ConcurrencyFailure
    */
   setAuthenticationToken(user: User, loginProvider: string, name: string, value: string | null): Promise<IdentityResult>
-  /** Takes a token away; one that is not there, too, is no failure. @returns DefaultError for a provider of ours; ConcurrencyFailure */
+  /**
+   * Removes a token; does nothing when there is none. @returns DefaultError for a reserved provider;
+   * ConcurrencyFailure
+   */
   removeAuthenticationToken(user: User, loginProvider: string, name: string): Promise<IdentityResult>
 }
 

@@ -1,5 +1,6 @@
-// Locks of users, of two kinds: the throttle's, which failed attempts set for a name and time opens, and an administrator's, which stands in
-// the user's row. A user is locked out by either. The failures are counted beside the user, by name, so that no guess waits for a row.
+// The two locks of a user: the throttle's, which failed attempts set for a name and which expires, and an
+// administrator's, in the user's row. Either locks the user out. Failures are counted by name, outside the user's
+// row, so that no attempt waits for that row.
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts, countFailure, type LockoutLimits, readAttempts, resetFailures } from '../../store/attempts.js'
 import { type AccountContext, changeUser } from '../users/change-user.js'
@@ -7,33 +8,48 @@ import { isLockedByHand } from '../users/locked-by-hand.js'
 import { attemptKeyOf } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
-/** Locks and failed attempts. The stamp rotates, and all sessions end, where an administrator's lock begins (in the reference neither). */
+/**
+ * Locks and failed attempts. When an administrator's lock begins, the stamp rotates and all sessions end (in the
+ * reference neither).
+ */
 export interface LockoutManager {
-  /** Whether the user is locked out now, by failed attempts or by an administrator; never where lockout is not enabled for them. */
+  /**
+   * Whether the user is locked out now, by failed attempts or by an administrator; always false when lockout is not
+   * enabled for them.
+   */
   isLockedOut(user: User): Promise<boolean>
   getLockoutEnabled(user: User): boolean
-  /** Whether the user can be locked out at all. Where a lock is not over, enabling begins it. @returns ConcurrencyFailure */
+  /**
+   * Sets whether the user can be locked out at all. Enabling it starts a lock whose end is in the future. @returns
+   * ConcurrencyFailure
+   */
   setLockoutEnabled(user: User, enabled: boolean): Promise<IdentityResult>
-  /** When the later of the two locks is over, or was; null where there is none. A lock without an end is over at `9999-12-31T23:59:59.999Z`. */
+  /**
+   * The end of the later lock, past or future; null when there is none. A lock without an end returns
+   * `9999-12-31T23:59:59.999Z`.
+   */
   getLockoutEndDate(user: User): Promise<Date | null>
   /**
-   * Sets or takes away the administrator's lock; the throttle's stays, see `unlock`. A date in the future rotates the stamp and ends all
-   * sessions.
+   * Sets or removes the administrator's lock; the throttle's stays, see `unlock`. A date in the future rotates the
+   * stamp and ends all sessions.
    *
    * @returns UserLockoutNotEnabled, ConcurrencyFailure
    * @throws TypeError when `end` is an invalid date
    */
   setLockoutEndDate(user: User, end: Date | null): Promise<IdentityResult>
-  /** Locks the user out until a date, or for good: `setLockoutEndDate`. Rotates the stamp and ends all sessions. @returns UserLockoutNotEnabled, ConcurrencyFailure */
+  /**
+   * Locks the user out until a date, or without an end: `setLockoutEndDate`. Rotates the stamp and ends all sessions.
+   * @returns UserLockoutNotEnabled, ConcurrencyFailure
+   */
   lock(user: User, until?: Date): Promise<IdentityResult>
-  /** Opens both locks and forgets failed attempts, also where lockout is not enabled. @returns ConcurrencyFailure */
+  /** Removes both locks and resets failed attempts, even when lockout is not enabled. @returns ConcurrencyFailure */
   unlock(user: User): Promise<IdentityResult>
   /**
-   * Counts a failed attempt of a sign-in of your own; as many as `lockout.maxFailedAccessAttempts` lock the name for a while. While it is
-   * locked nothing is counted. Ends no session.
+   * Counts a failed attempt of your own kind of sign-in; `lockout.maxFailedAccessAttempts` of them lock the name for
+   * a while. While it is locked nothing is counted. Ends no session.
    */
   accessFailed(user: User): Promise<IdentityResult>
-  /** Forgets failed attempts; a lock that they have set stays until its time is over (as in the reference). */
+  /** Resets failed attempts; a lock that they have set stays until it expires (as in the reference). */
   resetAccessFailedCount(user: User): Promise<IdentityResult>
   /** Failed attempts since the last success or lock. */
   getAccessFailedCount(user: User): Promise<number>

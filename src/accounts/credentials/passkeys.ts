@@ -1,4 +1,4 @@
-// Passkeys of users, stored and found. The ceremonies of WebAuthn, which make and check them, are the host's.
+// Stores and finds the passkeys of users. The ceremonies of WebAuthn, which create and verify them, are the host's.
 import { failed, type IdentityResult } from '../../errors.js'
 import {
   deletePasskey,
@@ -15,19 +15,20 @@ import type { User } from '../users/user.js'
 /** Passkeys. No method of it rotates the stamp or ends a session. */
 export interface PasskeyManager {
   /**
-   * Writes a passkey; of one that the user has, its name, signature count and the flags isUserVerified and isBackedUp.
+   * Writes a passkey; for one that the user has, updates its name, signature count and the flags isUserVerified and
+   * isBackedUp.
    *
-   * @returns LoginAlreadyAssociated when it is another user's; DefaultError when the id has not 1 to 1,023 bytes, the count is no unsigned
-   * 32-bit number, or the name is longer than 256 characters; ConcurrencyFailure
+   * @returns LoginAlreadyAssociated when another user has it; DefaultError when the id has not 1 to 1,023 bytes, the
+   * count is no unsigned 32-bit number, or the name is longer than 256 characters; ConcurrencyFailure
    */
   addOrUpdatePasskey(user: User, passkey: Passkey): Promise<IdentityResult>
-  /** In the order in which they were made. */
+  /** In the order of creation. */
   getPasskeys(user: User): Promise<readonly Passkey[]>
-  /** This user's passkey of that id. */
+  /** This user's passkey with that id. */
   getPasskey(user: User, credentialId: Uint8Array): Promise<Passkey | null>
-  /** Whose passkey it is; null for nobody. */
+  /** The user who has the passkey; null when none does. */
   findByPasskeyId(credentialId: Uint8Array): Promise<User | null>
-  /** Takes a passkey away; one that the user does not have, too, is no failure. @returns ConcurrencyFailure */
+  /** Removes a passkey; does nothing when the user does not have it. @returns ConcurrencyFailure */
   removePasskey(user: User, credentialId: Uint8Array): Promise<IdentityResult>
 }
 

@@ -1,5 +1,6 @@
-// What proves who somebody is, but for second factors: the password, the confirmed address, and the codes that mails carry.
-// Codes are opaque, bound to purpose, user, security stamp and, for a change, the new address; why one is refused is never told.
+// The first factor and the address of a user: the password, the confirmation, and the codes in mails. Codes are
+// opaque and bound to purpose, user, security stamp and, for a change, the new address. The reason for refusing one
+// is never revealed.
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts, type LockoutLimits } from '../../store/attempts.js'
 import { inTransaction } from '../../store/transaction.js'
@@ -16,13 +17,16 @@ export interface CredentialManager {
   /** Whether the password is the user's. Counts nothing and locks nothing. */
   checkPassword(user: User, password: string): Promise<boolean>
   hasPassword(user: User): boolean
-  /** Gives a password to a user who has none. Rotates the stamp. @returns UserAlreadyHasPassword, PasswordTooShort and its like */
+  /**
+   * Sets the password of a user who has none. Rotates the stamp. @returns UserAlreadyHasPassword, PasswordTooShort
+   * and similar codes
+   */
   addPassword(user: User, password: string): Promise<IdentityResult>
   /**
-   * Changes the password of who knows the current one; a wrong one counts as a failed sign-in. Rotates the stamp and ends the user's
-   * sessions, but for `keepSessionId`.
+   * Changes the password after checking the current one; a wrong one counts as a failed sign-in. Rotates the stamp
+   * and ends the user's sessions, except `keepSessionId`.
    *
-   * @returns PasswordMismatch, PasswordTooShort and its like
+   * @returns PasswordMismatch, PasswordTooShort and similar codes
    */
   changePassword(
     user: User,
@@ -30,26 +34,30 @@ export interface CredentialManager {
     newPassword: string,
     options?: { keepSessionId?: string },
   ): Promise<IdentityResult>
-  /** Takes the password away. Rotates the stamp and ends the user's sessions. */
+  /** Removes the password. Rotates the stamp and ends the user's sessions. */
   removePassword(user: User): Promise<IdentityResult>
-  /** A code for `resetPassword`, good for `codes.resetPasswordSeconds` and until the security stamp changes. */
+  /** A code for `resetPassword`, valid for `codes.resetPasswordSeconds` and until the security stamp changes. */
   generatePasswordResetToken(user: User): string
   /**
-   * Sets a password by a code. Of any number of uses one succeeds; it rotates the stamp, ends all sessions and forgets failed sign-ins.
+   * Sets a password by a code. A code succeeds once, however many uses run in parallel: it rotates the stamp, ends
+   * all sessions and resets failed sign-ins.
    *
-   * @returns InvalidToken before anything is said about the password; then PasswordTooShort and its like
+   * @returns InvalidToken, before the password is checked; then PasswordTooShort and similar codes
    */
   resetPassword(user: User, token: string, newPassword: string): Promise<IdentityResult>
   /** Sets another address, not confirmed. Rotates the stamp. */
   setEmail(user: User, email: string | null): Promise<IdentityResult>
-  /** A code for `confirmEmail`, good for `codes.confirmEmailSeconds` and until the security stamp changes. */
+  /** A code for `confirmEmail`, valid for `codes.confirmEmailSeconds` and until the security stamp changes. */
   generateEmailConfirmationToken(user: User): string
-  /** Confirms the address; again and again within the code's life, since it rotates no stamp (as in the reference). @returns InvalidToken */
+  /**
+   * Confirms the address; repeatable within the code's lifetime, since it does not rotate the stamp (as in the
+   * reference). @returns InvalidToken
+   */
   confirmEmail(user: User, token: string): Promise<IdentityResult>
-  /** A code for `changeEmail`; the new address is sealed inside it. */
+  /** A code for `changeEmail`; it contains the new address, sealed. */
   generateChangeEmailToken(user: User, newEmail: string): string
   /**
-   * Sets and confirms the new address that the code carries, and with `setUserName` the user name to the same, in one transaction.
+   * Sets and confirms the new address in the code, and with `setUserName` the same user name, in one transaction.
    * Rotates the stamp, so that the code works once.
    *
    * @returns InvalidToken, InvalidUserName, DuplicateUserName, DuplicateEmail
@@ -147,7 +155,7 @@ export function createCredentialManager(
         event: 'passwordReset',
         also: (trx) => clearAttempts(trx, key),
       })
-      // Something else of the user changed meanwhile: the code is still good if the stamp is the same.
+      // Another member of the user changed meanwhile: the code is still valid when the stamp is the same.
       for (let again = 0; again < 3 && isConcurrencyFailure(result); again++) {
         const current = await findUserById(db, user.id)
         if (current?.securityStamp !== stamp) return invalid

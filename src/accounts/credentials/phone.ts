@@ -1,5 +1,5 @@
-// Phone numbers. Sending is the host's: it gets six digits and takes them back. No number is checked for its form; a host that wants one
-// form brings it there first.
+// Phone numbers. The host sends the six digits and passes back what the user typed. The form of a number is not
+// checked; a host that wants one form must bring numbers into it first.
 import { failed, type IdentityResult } from '../../errors.js'
 import type { LockoutLimits } from '../../store/attempts.js'
 import { type AccountContext, changeUser } from '../users/change-user.js'
@@ -19,11 +19,14 @@ export interface PhoneManager {
   setPhoneNumber(user: User, phoneNumber: string | null): Promise<IdentityResult>
   /** Six digits for `changePhoneNumber`, good for six to nine minutes and until the security stamp changes. Rotates no stamp. */
   generateChangePhoneNumberToken(user: User, phoneNumber: string): string
-  /** Whether the code was made for this user and number and is still good. Counts nothing: `changePhoneNumber` does. */
+  /**
+   * Whether the code belongs to this user and number and is valid. Does not count attempts: `changePhoneNumber` does.
+   */
   verifyChangePhoneNumberToken(user: User, token: string, phoneNumber: string): boolean
   /**
-   * Sets and confirms a number by its code; a wrong one counts as a failed sign-in, and while the user is locked out none is right.
-   * Rotates the stamp, so that the code works once; sessions go on until their tokens are renewed.
+   * Sets and confirms a number by its code; a wrong code counts as a failed sign-in, and while the user is locked out
+   * every code is refused. Rotates the stamp, so that the code works once; sessions go on until their tokens are
+   * renewed.
    *
    * @returns InvalidToken, ConcurrencyFailure
    */

@@ -1,5 +1,5 @@
-// Mail from the change that causes it to the one who sends it. A mail is written with the change, in one transaction, and delivered
-// after commit, at once; one that cannot be delivered waits and is tried again, here or by another instance. No request waits for it.
+// Transactional outbox: mail is stored with the change that causes it and delivered after commit. A failed delivery
+// is retried, here or by another instance. No request waits for it.
 import { confirmEmailLink, resetPasswordLink } from '../../email/messages.js'
 import { nextAttemptSeconds } from '../../email/backoff.js'
 import { DeliveryFailed } from '../../email/delivery-failed.js'
@@ -20,13 +20,13 @@ import { newUuidV7 } from '../../tokens/stamp.js'
 
 /** `app.identity.mail`. */
 export interface MailManager {
-  /** Resolves when nothing waits to be sent any more, on any instance; rejects when the database does not answer. */
+  /** Resolves when no mail waits any more, on any instance; rejects when the database does not answer. */
   flush(): Promise<void>
 }
 
-/** What the doors write. Every method is to be called inside the transaction of its change, and `delivered` after it. */
+/** Stores mails. Call each method inside the transaction of its change, and `written` after the commit. */
 export interface MailWriter {
-  /** Whether option `email` is set; without it nothing is written. */
+  /** Whether option `email` is set; without it nothing is stored. */
   readonly isOn: boolean
   confirmationLink(
     db: Db,
@@ -36,13 +36,13 @@ export interface MailWriter {
     code: string,
     changedEmail?: string,
   ): Promise<void>
-  /** A link where option `links.resetPassword` names a page, else the code. */
+  /** A link when option `links.resetPassword` names a page, otherwise the code. */
   passwordReset(db: Db, user: UserRecord, code: string): Promise<void>
-  /** To the address that `user` has. */
+  /** To the current address of `user`. */
   securityNotice(db: Db, user: UserRecord, notice: Notice): Promise<void>
-  /** As much work as a mail, and none: an address without a user must not answer faster (security EN-02). */
+  /** Stores a row without a mail: an address without a user must not get a faster response (security EN-02). */
   nothing(db: Db): Promise<void>
-  /** Something was written and committed: deliver it now. */
+  /** Starts the delivery of mails that were committed. */
   written(): void
 }
 
@@ -56,7 +56,7 @@ export interface MailDependencies {
 
 type Kind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'securityNotice' | 'nothing'
 
-/** What is sealed in a row. */
+/** The sealed contents of a row. */
 interface Letter {
   readonly user: MailUser
   readonly to: string
@@ -64,7 +64,8 @@ interface Letter {
   readonly content: string
 }
 
-// A claimed mail belongs to its worker for a minute, longer than a delivery by SMTP can take (50 s), and again while it still runs.
+// A claimed mail belongs to its worker for a minute, longer than a delivery by SMTP can take (50 s); the claim is
+// renewed while the delivery runs.
 const leaseSeconds = 60
 const renewMilliseconds = 20_000
 const abandonedMilliseconds = 5 * 60_000
@@ -97,7 +98,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     return text === undefined ? null : (JSON.parse(text) as Letter) // sealed by write() above
   }
 
-  /** Claims what is due and starts its delivery; answers how many were started. */
+  /** Claims due mails and starts their delivery; returns how many. */
   async function look(): Promise<number> {
     if (stopped || running.size >= parallel) return 0
     const claimed = await claimMails(db, parallel - running.size, leaseSeconds)
@@ -113,7 +114,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     return claimed.length
   }
 
-  // One look at a time; one that was asked for during another follows it.
+  // One query at a time; a call during it causes one more afterwards.
   let again = false
   function wake(): void {
     if (stopped) return
@@ -154,7 +155,8 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     await noted(() => deleteMail(db, mail.id))
   }
 
-  // What became of a mail is written down whatever it takes: one that was sent must not go out again because the database was away.
+  // The outcome is stored however long it takes: a delivered mail must not be sent again because the database was
+  // away.
   async function noted(write: () => Promise<void>): Promise<void> {
     for (let pause = 100; ; pause = Math.min(pause * 2, lookMilliseconds)) {
       try {
@@ -176,7 +178,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     else await sender.sendPasswordResetCode(user, to, content)
   }
 
-  // A sender that takes long keeps its mail, so that nobody sends it beside it; one that never answers is given up.
+  // A slow sender keeps its claim, so that no other instance sends the mail too; one that never answers is given up.
   async function whileHeld(id: string, sending: Promise<void>): Promise<void> {
     const hold = setInterval(() => void postponeMail(db, id, leaseSeconds).catch(() => undefined), renewMilliseconds)
     hold.unref()
@@ -235,7 +237,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
         await looking
         const seconds = await nextDueSeconds(db)
         if (seconds === null) return
-        // Being sent here or by another instance, or not due yet.
+        // Being delivered, here or by another instance, or not due yet.
         const pause = running.size > 0 ? 250 : Math.min(Math.max(seconds * 1000, 10), 250)
         let waiting: NodeJS.Timeout | undefined
         await Promise.race([
@@ -269,7 +271,7 @@ function mailUser({ id, userName, email }: UserRecord): MailUser {
   return { id, userName, email }
 }
 
-// A sender's error may quote the mail: only what says who failed is logged.
+// A sender's error may quote the mail: only its code or name is logged.
 function reasonOf(error: unknown): string {
   if (error instanceof DeliveryFailed) return error.code
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

@@ -1,5 +1,6 @@
-// Users as things that are created, found and changed. Names follow the reference's UserManager; expected failures are values.
-// A changing method writes the user's row where nobody else has changed it since it was read, and brings the object up to date.
+// Creates, finds and changes users. Names follow the reference's UserManager; expected failures are values. A
+// changing method writes the user's row unless it was changed since it was read, and updates the object that it is
+// given.
 import { failed, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import type { LockoutLimits } from '../../store/attempts.js'
 import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
@@ -48,18 +49,20 @@ export type CreateResult =
 /** Creating, finding, changing and deleting users. */
 export interface UserBasics {
   /**
-   * Writes a new user with a new security stamp. With a password, its rules are asked first and alone, as in the reference.
+   * Writes a new user with a new security stamp. With a password, its rules are checked first and reported alone, as
+   * in the reference.
    *
-   * @returns PasswordTooShort and its like · InvalidUserName · InvalidEmail · DuplicateUserName · DuplicateEmail
+   * @returns PasswordTooShort and similar codes, InvalidUserName, InvalidEmail, DuplicateUserName, DuplicateEmail
    */
   create(user: NewUser, password?: string): Promise<CreateResult>
   /**
-   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now keeps the user out.
+   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now locks the user
+   * out.
    *
-   * @returns ConcurrencyFailure when the row was changed by someone else
+   * @returns ConcurrencyFailure when the row was changed meanwhile
    */
   update(user: User): Promise<IdentityResult>
-  /** Deletes the user with all that belongs to them; their sessions end at once. */
+  /** Deletes the user with all belongings; their sessions end at once. */
   delete(user: User): Promise<IdentityResult>
   findById(id: string): Promise<User | null>
   /** By user name, in any letter case of ASCII. */
@@ -68,15 +71,18 @@ export interface UserBasics {
   findByEmail(email: string): Promise<User | null>
   /** The users who share an address: those who have confirmed it first, then the oldest; ten at most. */
   findAllByEmail(email: string): Promise<readonly User[]>
-  /** The user name of the one user with this address, or of several the one who has confirmed it; null for nobody, or where that leaves several. */
+  /**
+   * The user name of the one user with this address, or of several the one who has confirmed it; null when there is
+   * none, or still more than one.
+   */
   findNameByEmail(email: string): Promise<string | null>
-  /** What is wrong with a password for this user; empty when it may be used. */
+  /** The faults of a password for this user; empty when it may be used. */
   validatePassword(password: string, user: User): Promise<readonly IdentityError[]>
 }
 
-/** For our own doors. */
+/** For our own routes. */
 export interface Registration {
-  /** @param also what else belongs to the registration, in the same transaction */
+  /** @param also further rows of the registration, in the same transaction */
   create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
 }
 
@@ -97,8 +103,9 @@ export interface UserManager
     PasskeyManager,
     Directory {
   /**
-   * The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. Hooks are called in it; events
-   * are not told, since nobody here knows whether the host commits. Sessions that end are refused within a second after it has.
+   * The same manager inside a host's own Kysely transaction: its rows and ours commit or roll back together. Hooks
+   * run in it. No events are emitted, since only the host knows whether it commits. Sessions that end are refused
+   * within a second after the commit.
    */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
   withTransaction(trx: Transaction<any>): UserManager
@@ -110,7 +117,7 @@ export interface UserSettings {
   readonly twoFactor: TwoFactorSettings
 }
 
-/** @param providers the host's own token providers; what is registered later counts too */
+/** @param providers the host's own token providers; later additions count too */
 export function createUserManager(
   context: AccountContext,
   settings: UserSettings,
@@ -140,7 +147,8 @@ export function createUserManager(
         {
           ...context,
           db: within(context.db, trx),
-          // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
+          // Ended sessions are not reported before the host commits: every instance, this one too, reads them from
+          // the feed.
           sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
           notifier: { ...context.notifier, emit: () => undefined },
         },
@@ -158,10 +166,10 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
       if (!prepared.succeeded) return prepared
       const { user } = prepared
-      // An address that was taken before addresses had to be unique is in no index.
+      // An address that was taken before addresses had to be unique is not in the index.
       const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
       if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
-      // The indexes decide, not a look-up: of any number of registrations at once one row is written.
+      // The unique indexes decide, not a look-up: of parallel registrations of one name, one row is written.
       const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
       const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
       const written = isAlone
@@ -218,10 +226,11 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
   }
 }
 
-// A shared address is a family's, or one that strangers register again and again: each mail to it goes out at most so often.
+// A shared address may be a family's, or one that strangers register again and again: it limits the mails of one
+// request.
 const mostOfOneAddress = 10
 
-/** Rolls a transaction back, with what hooks wrote in it, where a name was taken or the row was changed by someone else meanwhile. */
+/** Rolls a transaction back, with the rows of hooks, when a name was taken or the row was changed meanwhile. */
 class ConcurrentChange extends Error {}
 
 async function unlessRefused<T>(work: Promise<T>): Promise<T | null> {

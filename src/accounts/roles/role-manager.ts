@@ -1,5 +1,5 @@
-// Roles and their claims. Who is in them is the business of users. A change of a role is told by tickets from the next sign-in, refresh or
-// validation of a cookie on; no stamp rotates and no session ends (as in the reference).
+// Roles and their claims; user-roles.ts has their members. Tickets contain a change of a role from the next sign-in,
+// refresh or validation of a cookie on; no stamp rotates and no session ends (as in the reference).
 import { failed, type Failure, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import { deleteClaims, listClaims } from '../../store/claims.js'
 import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
@@ -22,7 +22,7 @@ import { pageById, type PageOptions } from '../users/page.js'
 import { isUuid } from '../../ids.js'
 
 // Not an alias: a host's declarations name the type by the symbol that the package exports.
-/** A role of the application. Methods that change one bring the object they were given up to date. */
+/** A role of the application. Methods that change a role also update the object that they are given. */
 export type { RoleRecord as Role } from '../../store/roles.js'
 
 export type CreateRoleResult =
@@ -31,31 +31,40 @@ export type CreateRoleResult =
 
 export interface RolePage {
   readonly roles: readonly Role[]
-  /** What to pass as `after` for the page behind this one; null where this is the last. */
+  /** The value of `after` for the next page; null on the last one. */
   readonly next: string | null
 }
 
 /** `app.identity.roles`. Names are found in any letter case of ASCII. */
 export interface RoleManager {
-  /** Writes a new role; of any number of creations at once one succeeds. @returns InvalidRoleName, DuplicateRoleName */
+  /** Writes a new role; of parallel creations of one name, one succeeds. @returns InvalidRoleName, DuplicateRoleName */
   create(role: string | { readonly name: string }): Promise<CreateRoleResult>
-  /** Writes the name of `role`. @returns InvalidRoleName, DuplicateRoleName, ConcurrencyFailure when the row was changed by someone else */
+  /**
+   * Writes the name of `role`. @returns InvalidRoleName, DuplicateRoleName, ConcurrencyFailure when the row was
+   * changed meanwhile
+   */
   update(role: Role): Promise<IdentityResult>
-  /** Deletes the role with its claims; nobody is in it any more. @returns ConcurrencyFailure */
+  /** Deletes the role with its claims and memberships. @returns ConcurrencyFailure */
   delete(role: Role): Promise<IdentityResult>
   roleExists(name: string): Promise<boolean>
   findById(id: string): Promise<Role | null>
   findByName(name: string): Promise<Role | null>
   getRoleName(role: Role): string
-  /** Sets another name and writes it; the reference leaves the writing to `update`. @returns InvalidRoleName, DuplicateRoleName, ConcurrencyFailure */
+  /**
+   * Sets another name and writes it; in the reference `update` writes it. @returns InvalidRoleName,
+   * DuplicateRoleName, ConcurrencyFailure
+   */
   setRoleName(role: Role, name: string): Promise<IdentityResult>
-  /** The form under which names are unique; null for a text that no row can hold. */
+  /** The form in which names are unique; null for a text that no row can hold. */
   normalizeKey(name: string): string | null
-  /** Adds a claim that everybody in the role shall have. @returns DefaultError for one that cannot be carried, as `users.addClaims`; ConcurrencyFailure */
+  /**
+   * Adds a claim for every user in the role. @returns DefaultError for one that does not fit, as `users.addClaims`;
+   * ConcurrencyFailure
+   */
   addClaim(role: Role, claim: Claim): Promise<IdentityResult>
-  /** Takes a claim away, however often the role has it. @returns ConcurrencyFailure */
+  /** Removes every occurrence of a claim. @returns ConcurrencyFailure */
   removeClaim(role: Role, claim: Claim): Promise<IdentityResult>
-  /** In the order in which they were added, to the millisecond. */
+  /** In the order of their addition, to the millisecond. */
   getClaims(role: Role): Promise<readonly Claim[]>
   /** All roles, in the order of creation. */
   list(options?: PageOptions): Promise<RolePage>
@@ -67,7 +76,7 @@ export interface RoleManager {
 export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' | 'describe'>): RoleManager {
   const { db, clock, describe } = context
 
-  /** Writes a role where nobody else has changed it since it was read, and what else belongs to the change. */
+  /** Writes a role unless its row was changed since it was read, together with the rest of the change. */
   async function change(role: Role, name: string, also?: (trx: Trx) => Promise<void>): Promise<IdentityResult> {
     const normalizedName = keyOf(name)
     if (normalizedName === null) return failed(describe, [{ code: 'InvalidRoleName', args: [name] }])
@@ -83,7 +92,7 @@ export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' |
       })
     } catch (error) {
       if (error instanceof ChangeRefused) return failed(describe, error.failures)
-      // The name was free when it was looked for: another one was faster.
+      // The name was free when it was looked up, and was taken meanwhile.
       if (violatedConstraint(error) !== 'roles_normalized_name') throw error
       return failed(describe, [taken])
     }
@@ -136,7 +145,7 @@ export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' |
   }
 }
 
-/** The normalised form of a name that a role can have. */
+/** The normalised form of a name, or null when no role can have it. */
 function keyOf(name: string): string | null {
   return name.trim() === '' ? null : normalizeName(name)
 }

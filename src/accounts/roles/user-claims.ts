@@ -1,4 +1,5 @@
-// Claims that a user has of their own. Tickets tell them from the next sign-in, refresh or validation of a cookie on (as in the reference).
+// A user's own claims. Tickets contain a change from the next sign-in, refresh or validation of a cookie on (as in
+// the reference).
 import { failed, type IdentityResult } from '../../errors.js'
 import {
   type ClaimOwner,
@@ -16,24 +17,30 @@ import { type PageOptions, type UserPage, userPage } from '../users/page.js'
 import { isStorable } from '../users/storable.js'
 import type { User } from '../users/user.js'
 
-/** Claims of users. No method of it rotates the stamp or ends a session; all but the getters may answer ConcurrencyFailure. */
+/**
+ * Claims of users. No method of it rotates the stamp or ends a session; all but the getters may return
+ * ConcurrencyFailure.
+ */
 export interface ClaimManager {
-  /** Adds a claim, also one that the user has. @returns DefaultError for a claim that cannot be carried, see `addClaims` */
+  /** Adds a claim, even one that the user has. @returns DefaultError for a claim that does not fit, see `addClaims` */
   addClaim(user: User, claim: Claim): Promise<IdentityResult>
   /** Adds claims, all or none. @returns DefaultError when type and value of one have more than 2,048 bytes, hold a NUL, or the type is empty */
   addClaims(user: User, claims: readonly Claim[]): Promise<IdentityResult>
-  /** Puts a claim in the place of another, wherever the user has that one; nothing where they have not. @returns DefaultError as `addClaims` */
+  /**
+   * Replaces every occurrence of a claim; does nothing when the user does not have it. @returns DefaultError as
+   * `addClaims`
+   */
   replaceClaim(user: User, claim: Claim, newClaim: Claim): Promise<IdentityResult>
-  /** Takes a claim away, however often the user has it. */
+  /** Removes every occurrence of a claim. */
   removeClaim(user: User, claim: Claim): Promise<IdentityResult>
   removeClaims(user: User, claims: readonly Claim[]): Promise<IdentityResult>
-  /** The user's own claims in the order in which they were added, to the millisecond; those of roles are not among them. */
+  /** The user's own claims in the order of their addition, to the millisecond, without those of roles. */
   getClaims(user: User): Promise<readonly Claim[]>
   /** Users with this claim of their own, compared exactly, in the order of their ids. */
   getUsersForClaim(claim: Claim, options?: PageOptions): Promise<UserPage>
 }
 
-// A ticket has no room for more, and no entry of the index of claims either (2,704 bytes).
+// The limit of a ticket, and of an entry of the index of claims (2,704 bytes).
 const maxClaimBytes = 2048
 
 export function createClaimManager(context: AccountContext): ClaimManager {
@@ -80,7 +87,7 @@ export function createClaimManager(context: AccountContext): ClaimManager {
   }
 }
 
-/** Whether a claim can be stored and carried. */
+/** Whether a claim fits into the database and a ticket. */
 export function isCarriable({ type, value }: Claim): boolean {
   return (
     type !== '' &&
@@ -90,7 +97,7 @@ export function isCarriable({ type, value }: Claim): boolean {
   )
 }
 
-/** Writes claims behind those that are there, in their own order. */
+/** Writes claims after the existing ones, in their own order. */
 export function writeClaims(trx: Trx, owner: ClaimOwner, claims: readonly Claim[], now: number): Promise<void> {
   return insertClaims(trx, owner, claims, claims.map(() => newUuidV7(now)).sort())
 }

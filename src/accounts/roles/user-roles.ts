@@ -1,4 +1,5 @@
-// Which roles a user has. Tickets tell them from the next sign-in, refresh or validation of a cookie on (as in the reference).
+// The roles of a user. Tickets contain a change from the next sign-in, refresh or validation of a cookie on (as in
+// the reference).
 import type { IdentityResult } from '../../errors.js'
 import {
   deleteUserRoles,
@@ -17,16 +18,19 @@ import type { User } from '../users/user.js'
 export interface MembershipManager {
   /** @returns UserAlreadyInRole, ConcurrencyFailure @throws Error when there is no such role */
   addToRole(user: User, role: string): Promise<IdentityResult>
-  /** Adds to all of them or none; a role that is named twice counts once. @returns UserAlreadyInRole, ConcurrencyFailure @throws Error when one does not exist */
+  /**
+   * Adds to all of them or none; a role that is named twice counts once. @returns UserAlreadyInRole,
+   * ConcurrencyFailure @throws Error when one does not exist
+   */
   addToRoles(user: User, roles: readonly string[]): Promise<IdentityResult>
-  /** @returns UserNotInRole, also where there is no such role; ConcurrencyFailure */
+  /** @returns UserNotInRole, also when there is no such role; ConcurrencyFailure */
   removeFromRole(user: User, role: string): Promise<IdentityResult>
   /** Removes from all of them or none. @returns UserNotInRole, ConcurrencyFailure */
   removeFromRoles(user: User, roles: readonly string[]): Promise<IdentityResult>
-  /** Names, as the roles are spelled, in alphabetical order. */
+  /** Names as the roles are spelled, in alphabetical order. */
   getRoles(user: User): Promise<readonly string[]>
   isInRole(user: User, role: string): Promise<boolean>
-  /** Users in a role, in the order of their ids; nobody where there is no such role. */
+  /** Users in a role, in the order of their ids; empty when there is no such role. */
   getUsersInRole(role: string, options?: PageOptions): Promise<UserPage>
 }
 

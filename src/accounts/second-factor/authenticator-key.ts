@@ -1,5 +1,5 @@
-// The authenticator app's key as it lies in the database, and the codes of it. The key is sealed and bound to its user: a column copied
-// from one row to another opens nothing (security MF-15).
+// The stored key of the authenticator app, and its codes. The key is sealed and bound to its user: a column copied
+// from one row to another does not open (security MF-15).
 import type { Clock } from '../../clock.js'
 import { mac, open, seal, type SealingKey } from '../../tokens/seal.js'
 import { decodeBase32 } from '../../two-factor/base32.js'
@@ -13,7 +13,7 @@ export function openAuthenticatorKey(vault: SealingKey, userId: string, sealed: 
   return open((id) => (id === vault.id ? vault : null), 'authenticatorKey', sealed, userId)?.toString() ?? null
 }
 
-/** The step of 30 s whose code this is; null for a wrong code, or a user without a key. */
+/** The step of 30 s of this code; null for a wrong code, or a user without a key. */
 export function authenticatorStep(
   vault: SealingKey,
   clock: Clock,
@@ -27,7 +27,8 @@ export function authenticatorStep(
   return key === null ? null : verifyTotp(key, code, clock(), { windowSteps })
 }
 
-// Fifty bits and more under a keyed hash, with the user's id as salt: a dump of the table gives no code away (security MF-06).
+// Fifty bits and more under a keyed hash, with the user's id as salt: a dump of the table reveals no code (security
+// MF-06).
 export function recoveryHash(vault: SealingKey, userId: string, code: string): Buffer {
   return mac(vault, 'recoveryCode', `${userId}:${code}`)
 }

@@ -1,5 +1,5 @@
-// The reference's stamp-based codes: six digits under the user's security stamp, as its e-mail and phone providers give them. A code lives six
-// to nine minutes, and dies with the stamp.
+// The reference's stamp-based codes: six digits under the user's security stamp, as in its e-mail and phone
+// providers. A code is valid for six to nine minutes, and until the stamp changes.
 import type { UserRecord } from '../../store/users.js'
 import {
   emailModifier,
@@ -26,7 +26,7 @@ export function stampCode(provider: StampProvider, user: UserRecord, purpose: st
   )
 }
 
-/** The step of three minutes whose code this is; null for a wrong one. */
+/** The step of three minutes of this code; null for a wrong one. */
 export function stampCodeStep(
   provider: StampProvider,
   user: UserRecord,
@@ -41,7 +41,7 @@ export function stampCodeStep(
   })
 }
 
-/** Whether the provider can reach this user: the address or number is there and confirmed. */
+/** Whether the provider can reach this user: the address or number exists and is confirmed. */
 export function canReach(provider: StampProvider, user: UserRecord): boolean {
   return provider === 'Email'
     ? user.emailConfirmed && (user.email ?? '').trim() !== ''

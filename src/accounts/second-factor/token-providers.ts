@@ -1,4 +1,5 @@
-// The providers of tokens by name: Authenticator, Email, Phone and Default as in the reference, and those that a host adds or puts in their place.
+// Token providers by name: Authenticator, Email, Phone and Default as in the reference, and those that a host adds or
+// replaces.
 import type { Db } from '../../store/transaction.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import { openCode, sealCode } from '../../tokens/code.js'
@@ -17,7 +18,7 @@ export interface TokenProvider {
   validate(user: User, purpose: string, token: string): boolean | Promise<boolean>
 }
 
-/** Providers of the host's own, by name. */
+/** The host's own providers, by name. */
 export type TokenProviders = Map<string, TokenProvider>
 
 export interface ProviderContext {
@@ -27,16 +28,16 @@ export interface ProviderContext {
 }
 
 export interface ProviderSettings {
-  /** Steps of 30 s on each side that the authenticator's codes are good. */
+  /** Steps of 30 s accepted on each side for codes of the authenticator app. */
   readonly windowSteps: number
-  /** How long a token of provider Default is good. */
+  /** Lifetime of a token of provider Default. */
   readonly tokenSeconds: number
 }
 
 export interface ProviderRegistry {
   /** @throws Error when no provider has this name */
   get(name: string): TokenProvider
-  /** Whether the name stands for ours. */
+  /** Whether the name stands for a built-in provider. */
   isOwn(name: string): boolean
   /** In the order in which they are offered. */
   readonly names: readonly string[]
@@ -69,7 +70,7 @@ export function createProviderRegistry(
   }
 }
 
-/** The app makes its codes itself; the purpose does not count (as in the reference). */
+/** The app makes its own codes; the purpose is ignored (as in the reference). */
 function authenticator({ db, clock, keys }: ProviderContext, { windowSteps }: ProviderSettings): TokenProvider {
   const sealedKeyOf = (user: User) =>
     findUserToken(db, user.id, authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name)
@@ -89,7 +90,7 @@ function stampBased({ clock }: ProviderContext, provider: StampProvider): TokenP
   }
 }
 
-/** Opaque texts for links, never a second factor. */
+/** Opaque tokens for links, never a second factor. */
 function sealed({ clock, keys }: ProviderContext, { tokenSeconds }: ProviderSettings): TokenProvider {
   const seconds = () => Math.floor(clock() / 1000)
   return {

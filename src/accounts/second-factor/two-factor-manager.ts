@@ -1,5 +1,5 @@
-// Second factors: the authenticator app's key, its codes, and recovery codes. Keys are sealed and recovery codes hashed before they
-// reach the database; a code that opened a login opens no other.
+// Second factors: the authenticator app's key, its codes, and recovery codes. Keys are sealed and recovery codes
+// hashed before they are stored; a code opens one login.
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { inTransaction, type Trx } from '../../store/transaction.js'
 import {
@@ -22,28 +22,28 @@ import type { User } from '../users/user.js'
 /** The authenticator app and recovery codes of a user. */
 export interface TwoFactorManager {
   getTwoFactorEnabled(user: User): boolean
-  /** Switches the second factor on or off. Rotates the stamp and ends the user's sessions, but for `keepSessionId`. */
+  /** Switches the second factor on or off. Rotates the stamp and ends the user's sessions, except `keepSessionId`. */
   setTwoFactorEnabled(user: User, enabled: boolean, options?: { keepSessionId?: string }): Promise<IdentityResult>
-  /** The key as the authenticator app takes it: 32 characters of base32; null when there is none. */
+  /** The key for the authenticator app: 32 characters of base32; null when there is none. */
   getAuthenticatorKey(user: User): Promise<string | null>
-  /** What `resetAuthenticatorKey` would give: 32 characters of base32, stored nowhere. */
+  /** A key as `resetAuthenticatorKey` makes it: 32 characters of base32. It is not stored. */
   generateNewAuthenticatorKey(): string
-  /** Gives the user a new key; codes of the old one are refused at once. Rotates the stamp. */
+  /** Sets a new key; codes of the old one are refused at once. Rotates the stamp. */
   resetAuthenticatorKey(user: User): Promise<IdentityResult>
-  /** Whether the code is the app's right now. Setting up: does not count as a use. */
+  /** Whether the code is the app's now. For the set-up: does not count as a use. */
   verifyAuthenticatorCode(user: User, code: string): Promise<boolean>
-  /** What an authenticator app scans: `otpauth://totp/…`; null when the user has no key. */
+  /** The URI for the QR code of the authenticator app: `otpauth://totp/…`; null when the user has no key. */
   getAuthenticatorUri(user: User): Promise<string | null>
   /** The same as a QR code, an SVG document; null when the user has no key. */
   getAuthenticatorQrCode(user: User): Promise<string | null>
-  /** Replaces all recovery codes; the new ones are told this once. Rotates no stamp. */
+  /** Replaces all recovery codes and returns the new ones, which cannot be read again. Does not rotate the stamp. */
   generateNewTwoFactorRecoveryCodes(user: User, count: number): Promise<readonly string[]>
-  /** Uses a recovery code up; of any number of uses one succeeds. @returns RecoveryCodeRedemptionFailed */
+  /** Uses a recovery code up; of parallel uses one succeeds. @returns RecoveryCodeRedemptionFailed */
   redeemTwoFactorRecoveryCode(user: User, code: string): Promise<IdentityResult>
   countRecoveryCodes(user: User): Promise<number>
   /**
-   * For who has lost all factors: switches the second factor off and takes the authenticator key and the recovery codes away. Rotates the
-   * stamp and ends all sessions. @returns ConcurrencyFailure
+   * For a user who has lost every factor: switches the second factor off and removes the authenticator key and the
+   * recovery codes. Rotates the stamp and ends all sessions. @returns ConcurrencyFailure
    */
   resetSecondFactor(user: User): Promise<IdentityResult>
 }
@@ -75,7 +75,7 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
           rotateStamp: true,
           endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
           event: enabled ? 'twoFactorEnabled' : 'twoFactorDisabled',
-          // POST /manage/2fa switches off with every new key, also what was never on.
+          // POST /manage/2fa switches off with every new key, even when it was never on.
           notice: enabled === user.twoFactorEnabled ? undefined : 'twoFactorChanged',
         },
       ),

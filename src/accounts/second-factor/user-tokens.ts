@@ -1,5 +1,5 @@
-// Tokens by provider and purpose: the codes of second factors by mail, message or app, and whatever a host wants to send somebody to prove.
-// Verifying here counts nothing and uses nothing up; `app.identity.signIn.twoFactorSignIn` does both.
+// Tokens by provider and purpose: codes of second factors by mail, message or app, and tokens for purposes of the
+// host. Verifying here neither counts attempts nor uses a token up; `app.identity.signIn.twoFactorSignIn` does both.
 import {
   createProviderRegistry,
   type ProviderContext,
@@ -20,20 +20,21 @@ export interface TokenProviderManager {
    * @throws Error when there is no such provider
    */
   generateTwoFactorToken(user: User, provider: string): Promise<string>
-  /** Whether the code is good now. @throws Error when there is no such provider */
+  /** Whether the code is valid now. @throws Error when there is no such provider */
   verifyTwoFactorToken(user: User, provider: string, token: string): Promise<boolean>
   /**
-   * A token for a purpose of yours. By Default it is opaque text for a link, good for `codes.confirmEmailSeconds`; by Email and Phone six
-   * digits, good for six to nine minutes. All die with the security stamp, none by being verified.
+   * A token for a purpose of yours. Provider Default makes opaque text for a link, valid for
+   * `codes.confirmEmailSeconds`; Email and Phone make six digits, valid for six to nine minutes. All end with the
+   * security stamp; verifying does not use them up.
    *
    * @throws Error when there is no such provider
    */
   generateUserToken(user: User, provider: string, purpose: string): Promise<string>
-  /** Whether the token was made for this user and purpose and is still good. @throws Error when there is no such provider */
+  /** Whether the token belongs to this user and purpose and is valid. @throws Error when there is no such provider */
   verifyUserToken(user: User, provider: string, purpose: string, token: string): Promise<boolean>
   /**
-   * Adds a provider, or puts one in the place of another, for this instance of the application. One that can generate counts as a second
-   * factor: users who have switched theirs on are asked for it.
+   * Adds or replaces a provider, for this instance of the application. A provider that can generate counts as a
+   * second factor: users who have switched theirs on are asked for it.
    */
   registerTokenProvider(name: string, provider: TokenProvider): void
 }

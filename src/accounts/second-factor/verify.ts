@@ -1,4 +1,4 @@
-// What sign-in asks of second factors: whether a user has one, and whether a code is right. A code that opened a login opens no other.
+// The second factor of a sign-in: whether a user has one, and whether a code is right. A code opens one login.
 import { redeemRecoveryCode, useStampCode, useTotpStep } from '../../store/second-factors.js'
 import { stampMark } from '../../tokens/stamp.js'
 import { isRecoveryCodeShaped } from '../../two-factor/recovery-codes.js'
@@ -14,7 +14,7 @@ import {
 import type { User } from '../users/user.js'
 
 export interface TwoFactorSettings {
-  /** Who the authenticator app says the code is for. */
+  /** The name of the application in the authenticator app. */
   readonly issuer: string
   readonly allowCodeReuse: boolean
   /** Steps of 30 s accepted on each side of the current one. */
@@ -22,14 +22,14 @@ export interface TwoFactorSettings {
 }
 
 export interface SecondFactors {
-  /** Whether the user is to be asked for a second factor: it is switched on, and some provider can serve. */
+  /** Whether the user must be asked for a second factor: it is switched on, and a provider is available. */
   isRequired(user: User, sealedKey: string | null): Promise<boolean>
-  /** Verifies an app's code and uses its step up; a code that was used answers like a wrong one. */
+  /** Verifies an app's code and uses its step up; a used code is refused like a wrong one. */
   useAuthenticatorCode(userId: string, sealedKey: string | null, code: string): Promise<boolean>
   useRecoveryCode(user: User, code: string): Promise<boolean>
-  /** Fails before anything is verified. @throws Error when there is no such provider */
+  /** Throws before anything is verified. @throws Error when there is no such provider */
   requireProvider(provider: string): void
-  /** Verifies the code of a provider that can serve this user, and uses ours up. */
+  /** Verifies the code of a provider that is available for this user, and uses up a code of a built-in one. */
   useProviderCode(user: User, sealedKey: string | null, provider: string, code: string): Promise<boolean>
 }
 
@@ -75,11 +75,11 @@ export function createSecondFactors(
   }
 }
 
-/** Uses a recovery code up: of any number of uses one succeeds, and is mailed about where option `notices` says so. */
+/** Uses a recovery code up: of parallel uses one succeeds, and is mailed about with option `notices`. */
 export async function useRecoveryCode({ db, keys, notices }: Context, user: User, code: string): Promise<boolean> {
   return (
     isRecoveryCodeShaped(code) &&
-    notices.telling(db, 'recoveryCodeUsed', user, (place) =>
+    notices.withNotice(db, 'recoveryCodeUsed', user, (place) =>
       redeemRecoveryCode(place, user.id, recoveryHash(keys.vault(), user.id, code)),
     )
   )

@@ -230,7 +230,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
     // Of replays at the same moment, here or on other instances, one ends the session, and tells.
-    const isFirst = await dependencies.notices.telling(
+    const isFirst = await dependencies.notices.withNotice(
       db,
       'refreshTokenReused',
       session.user,

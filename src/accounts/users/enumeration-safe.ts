@@ -1,6 +1,7 @@
-// Registering and moving to another address where answers must not tell who has an account (preset 'hardened'; ASVS 5.0 6.3.8). Taken and free
-// cost the same statements and the same hash; the owner of what is taken is told by mail, and nobody else. A user name that somebody chose
-// apart from the address cannot be hidden from who chooses the same: that is told, as in the reference.
+// Registration and changes of address that do not reveal who has an account (preset 'hardened'; ASVS 5.0 6.3.8).
+// Taken and free addresses cost the same statements and the same hash, and only the owner of a taken one learns about
+// it, by mail. A user name that is chosen apart from the address cannot be hidden: a taken one is refused, as in the
+// reference.
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { inTransaction, type Trx } from '../../store/transaction.js'
 import { findOwners, insertUser } from '../../store/users.js'
@@ -9,26 +10,26 @@ import type { MailWriter } from '../mail/outbox.js'
 import { prepareUser } from './new-user.js'
 import type { NewUser, User } from './user.js'
 
-export interface HiddenAccounts {
+export interface EnumerationSafeAccounts {
   /**
    * Creates a user, or mails the owner of the address or name and creates nothing; both succeed.
    *
    * @param confirm writes the mail to a new user
-   * @returns what is wrong with the user or the password; DuplicateUserName where the name is not the address
+   * @returns the faults of the user or the password; DuplicateUserName when the name is not the address
    */
   register(given: NewUser, password: string, confirm: (trx: Trx, user: User) => Promise<void>): Promise<IdentityResult>
-  /** Writes the mail that a user's wish for another address causes: `confirm`, or to whom that address belongs a notice. */
+  /** Writes the mail for a requested change of address: `confirm`, or a notice to the owner when it is taken. */
   mailNewAddress(user: User, next: Pick<User, 'userName' | 'email'>, confirm: () => Promise<void>): Promise<void>
 }
 
-export function createHiddenAccounts(
+export function createEnumerationSafeAccounts(
   context: AccountContext,
   mail: MailWriter,
   lockoutForNewUsers: boolean,
-): HiddenAccounts {
+): EnumerationSafeAccounts {
   const { db, describe, notifier } = context
 
-  /** Who has a user's address, else who has the name. */
+  /** The owner of a user's address, otherwise the owner of the name. */
   function ownerOf(user: User, owners: readonly User[]): User | null {
     return (
       owners.find(({ normalizedEmail }) => normalizedEmail !== null && normalizedEmail === user.normalizedEmail) ??
@@ -37,7 +38,7 @@ export function createHiddenAccounts(
     )
   }
 
-  async function tell(owner: User | null): Promise<void> {
+  async function notifyOwner(owner: User | null): Promise<void> {
     if (owner === null || owner.email === null) await mail.nothing(db)
     else await mail.securityNotice(db, owner, 'accountExists')
   }
@@ -52,9 +53,9 @@ export function createHiddenAccounts(
         inTransaction(db, async (trx) => {
           await notifier.hook('userCreating', trx, user)
           const isWritten = await insertUser(trx, user, uniqueEmailOf(context, user))
-          // An address that was taken before addresses had to be unique is in no index.
+          // An address that was taken before addresses had to be unique is not in the index.
           owners = await findOwners(trx, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
-          // With what hooks have written.
+          // Undoes the rows of hooks too.
           if (!isWritten || owners.length > 0) throw new ChangeRefused([])
           await confirm(trx, user)
           await notifier.hook('userCreated', trx, user)
@@ -69,7 +70,7 @@ export function createHiddenAccounts(
       if (isNameTaken && user.normalizedUserName !== user.normalizedEmail) {
         return failed(describe, [{ code: 'DuplicateUserName', args: [user.userName] }])
       }
-      await tell(ownerOf(user, owners))
+      await notifyOwner(ownerOf(user, owners))
       mail.written()
       return success
     },
@@ -78,7 +79,7 @@ export function createHiddenAccounts(
       const changed = { ...user, ...next, ...normalized(next) }
       const owners = await findOwners(db, changed.normalizedUserName, uniqueEmailOf(context, changed), user.id)
       if (owners.length === 0) await confirm()
-      else await tell(ownerOf(changed, owners))
+      else await notifyOwner(ownerOf(changed, owners))
     },
   }
 }

@@ -1,4 +1,5 @@
-// All users, listed and searched page by page, for those who administer them. Nothing here counts users: that would grow with the table.
+// Lists and searches users page by page, for administration. Users are not counted: the cost would grow with the
+// table.
 import { listUsers, type Match, searchUsers } from '../../store/directory.js'
 import type { AccountContext } from './change-user.js'
 import { normalizeName } from './names.js'
@@ -6,14 +7,14 @@ import { limitOf, type PageOptions, type UserPage, userPage } from './page.js'
 import { isUuid } from '../../ids.js'
 
 export interface ListOptions extends PageOptions {
-  /** What the user name or the e-mail address begins with, in any letter case of ASCII. Default: all users. */
+  /** The beginning of the user name or the e-mail address, in any letter case of ASCII. Default: all users. */
   readonly search?: string | null | undefined
 }
 
 export interface Directory {
   /**
-   * Users in the order of their ids, which is the order of creation; with `search` in the alphabetical order of what was found. A page
-   * may hold fewer than `limit`; the last one is that without `next`.
+   * Users in the order of their ids, which is the order of creation; with `search` in alphabetical order of the
+   * match. A page may hold fewer than `limit` users; the last one has no `next`.
    */
   list(options?: ListOptions): Promise<UserPage>
 }
@@ -29,7 +30,7 @@ export function createDirectory({ db }: AccountContext): Directory {
     const page = matches.slice(0, limit)
     const last = page.at(-1)
     return {
-      // Who was found by name and by address is told where they come first.
+      // A user who matches by name and by address is listed at the first of both.
       users: page.filter(({ isRepeated }) => !isRepeated).map(({ user }) => user),
       next: matches.length > limit && last !== undefined ? writePlace(last) : null,
     }
@@ -48,7 +49,7 @@ export function createDirectory({ db }: AccountContext): Directory {
 
 const nowhere: Match = { id: '', key: '' }
 
-// A place is the id and what was found, so that the list goes on there whatever becomes of that user.
+// A cursor is the id and the matched text, so that the list continues there even when that user is gone.
 function writePlace({ id, key }: Match): string {
   return Buffer.from(id + key).toString('base64url')
 }

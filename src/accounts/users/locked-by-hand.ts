@@ -1,5 +1,5 @@
-// Whether somebody is kept out by hand: a row's `lockoutEnd`, which only a host sets. Wrong passwords lock a name, not a row, and leave
-// sessions alone; see store/attempts.ts.
+// Whether an administrator's lock holds: a row's `lockoutEnd`, which only a host sets. Wrong passwords lock a name,
+// not a row, and leave sessions alone; see src/store/attempts.ts.
 import type { UserRecord } from '../../store/users.js'
 
 /** Up to and including `lockoutEnd`, as in the reference. */

@@ -1,4 +1,4 @@
-// What a user is called and known by: names, addresses, the security stamp; and the user whom a principal speaks of.
+// The names of a user: user name, address, security stamp; and the user of a principal.
 import type { IdentityResult } from '../../errors.js'
 import { findUserById } from '../../store/users.js'
 import { stampKey } from '../../two-factor/stamp-totp.js'
@@ -7,7 +7,7 @@ import { normalizeName } from './names.js'
 import { isUuid } from '../../ids.js'
 import type { User } from './user.js'
 
-/** Whatever says who is calling: `request.identity` is one. */
+/** A principal, such as `request.identity`. */
 export interface PrincipalLike {
   readonly userId: string
   readonly userName?: string
@@ -15,12 +15,12 @@ export interface PrincipalLike {
 
 export interface NameManager {
   getUserId(user: Pick<User, 'id'>): string
-  /** The id that a principal names; null for nobody. */
+  /** The id of a principal; null without one. */
   getUserId(principal: PrincipalLike | null | undefined): string | null
   getUserName(user: Pick<User, 'id' | 'userName'>): string
-  /** The name that a principal carries, as it was when its ticket was made; null where it carries none. */
+  /** The name in a principal, as it was when its ticket was made; null when there is none. */
   getUserName(principal: PrincipalLike | null | undefined): string | null
-  /** The user of a principal as the database has them now; null for nobody, and for who was deleted. */
+  /** The user of a principal as stored now; null without a principal, and when the user was deleted. */
   getUser(principal: PrincipalLike | null | undefined): Promise<User | null>
   getEmail(user: User): string | null
   isEmailConfirmed(user: User): boolean
@@ -30,16 +30,24 @@ export interface NameManager {
    * @returns InvalidUserName, DuplicateUserName, ConcurrencyFailure
    */
   setUserName(user: User, userName: string): Promise<IdentityResult>
-  /** Brings `user.normalizedUserName` in line with `user.userName`. Writes nothing; every change does it by itself. */
+  /**
+   * Updates `user.normalizedUserName` from `user.userName`. Writes nothing to the database; every change does it by
+   * itself.
+   */
   updateNormalizedUserName(user: User): void
-  /** Brings `user.normalizedEmail` in line with `user.email`. Writes nothing; every change does it by itself. */
+  /**
+   * Updates `user.normalizedEmail` from `user.email`. Writes nothing to the database; every change does it by itself.
+   */
   updateNormalizedEmail(user: User): void
-  /** The form under which names are unique: NFC, ASCII letters upper-cased. Null for a text that no row can hold. */
+  /** The form in which names are unique: NFC, ASCII letters in upper case. Null for a text that no row can hold. */
   normalizeName(name: string): string | null
   /** The same for addresses. */
   normalizeEmail(email: string): string | null
   getSecurityStamp(user: User): string
-  /** Rotates the stamp and ends all sessions: whatever was issued before is refused, codes of mails too. @returns ConcurrencyFailure */
+  /**
+   * Rotates the stamp and ends all sessions: everything issued before is refused, mailed codes too. @returns
+   * ConcurrencyFailure
+   */
   updateSecurityStamp(user: User): Promise<IdentityResult>
   /** The security stamp as a key for codes of your own: its UTF-16LE bytes, as in the reference. */
   createSecurityToken(user: User): Uint8Array

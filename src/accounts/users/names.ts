@@ -1,9 +1,10 @@
-// Normalised names: Unicode NFC, then ASCII letters upper-cased. The reference upper-cases all of Unicode; JavaScript's upper case
-// folds ı, ſ and others onto ASCII letters and so makes two people's addresses one (security IN-07), so only ASCII is folded here.
+// Normalised names: Unicode NFC, then ASCII letters in upper case. The reference converts all of Unicode;
+// JavaScript's upper case maps ı, ſ and others to ASCII letters, which would merge the addresses of two users
+// (security IN-07), so only ASCII is converted here.
 
 const lowerCase = /[a-z]+/g
 
-// The three characters that NFC turns into ASCII: Greek question mark, Greek varia, Kelvin sign. They stay what they are.
+// The three characters that NFC maps to ASCII: Greek question mark, Greek varia, Kelvin sign. They are kept.
 const asciiInDisguise = /([\u037e\u1fef\u212a])/
 
 /**

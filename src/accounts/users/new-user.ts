@@ -1,5 +1,5 @@
-// A new user up to the moment of writing: completed, held against the rules, the password hashed. Nothing here asks about other users, so
-// that what it refuses tells of none.
+// Prepares a new user for writing: completes it, validates it and hashes the password. Other users are not read, so
+// that a refusal reveals nothing about them.
 import type { IdentityError } from '../../errors.js'
 import { newConcurrencyStamp, newStamp, newUuidV7 } from '../../tokens/stamp.js'
 import { type AccountContext, normalized, passwordErrors, userErrors } from './change-user.js'
@@ -9,7 +9,7 @@ export type Prepared =
   | { readonly succeeded: true; readonly user: User }
   | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
 
-/** @param lockoutEnabled where `given` does not say */
+/** @param lockoutEnabled default for `given` */
 export async function prepareUser(
   context: AccountContext,
   given: NewUser,

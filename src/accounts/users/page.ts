@@ -1,17 +1,18 @@
-// Pages of a list in the order of ids, which is the order of creation. The next page begins behind an id, however long the list is.
+// Pages of a list in the order of ids, which is the order of creation. The next page begins after an id, so that its
+// cost does not depend on the length of the list.
 import { isUuid } from '../../ids.js'
 import type { User } from './user.js'
 
 export interface PageOptions {
-  /** `next` of the page before; nothing, or null, for the first page. A text that is no such value gives an empty page. */
+  /** `next` of the previous page; undefined or null for the first page. Any other text gives an empty page. */
   readonly after?: string | null | undefined
-  /** At most so many; 1 to 500, default 50. */
+  /** The most entries of a page; 1 to 500, default 50. */
   readonly limit?: number | undefined
 }
 
 export interface UserPage {
   readonly users: readonly User[]
-  /** What to pass as `after` for the page behind this one; null where this is the last. */
+  /** The value of `after` for the next page; null on the last one. */
   readonly next: string | null
 }
 
@@ -23,7 +24,10 @@ export function limitOf({ limit = defaultLimit }: PageOptions): number {
   return Number.isFinite(limit) ? Math.min(Math.max(Math.trunc(limit), 1), maxLimit) : defaultLimit
 }
 
-/** A page of what `read` gives behind an id; it is asked for one more than the page holds, to see whether there is more. */
+/**
+ * A page of the rows that `read` returns after an id. It reads one more than the page holds, to see whether there is
+ * a next page.
+ */
 export async function pageById<T extends { readonly id: string }>(
   options: PageOptions,
   read: (afterId: string, limit: number) => Promise<readonly T[]>,

@@ -1,8 +1,8 @@
-// What option `profile` may hold.
+// The check of option `profile`.
 import type { TObject } from '@sinclair/typebox'
 import { InvalidOption } from '../../errors.js'
 
-// Names of ours that a profile's field cannot have, in any spelling that requests are read in.
+// Our own names, which a profile's field cannot have in any spelling that requests are read in.
 const reserved = new Set([
   'email',
   'username',
@@ -17,7 +17,10 @@ const reserved = new Set([
   'claims',
 ])
 
-/** @throws FST_IDENTITY_INVALID_OPTION for what is no TypeBox object, and for fields that clash with ours or with each other */
+/**
+ * @throws FST_IDENTITY_INVALID_OPTION for a value that is no TypeBox object, and for fields that clash with ours or
+ * with each other
+ */
 export function checkProfile(profile: TObject): TObject {
   const fields = (profile as { properties?: unknown } | null)?.properties // a JavaScript host may pass anything
   const names = typeof fields === 'object' && fields !== null ? Object.keys(fields) : []

@@ -1,30 +1,31 @@
-// Whether a user may be stored as they are: the reference's UserValidator without its look-ups, which unique indexes do without a race.
+// The rules for a user's own data: the reference's UserValidator without its look-ups, which unique indexes replace
+// without a race.
 import { isDeliverable, isEmail } from '../../email/address.js'
 import type { Failure, IdentityError } from '../../errors.js'
 import type { UserRecord } from '../../store/users.js'
 import { normalizeName } from './names.js'
 
-/** A further rule on passwords; answers what it finds wrong, nothing when all is well. */
+/** A further rule for passwords; returns the failures it finds, or nothing. */
 export type PasswordValidator = (
   password: string,
   user: Readonly<UserRecord>,
 ) => readonly IdentityError[] | Promise<readonly IdentityError[]>
 
-/** A further rule on users, asked whenever one is written; answers what it finds wrong. */
+/** A further rule for users, called whenever one is written; returns the failures it finds, or nothing. */
 export type UserValidator = (user: Readonly<UserRecord>) => readonly IdentityError[] | Promise<readonly IdentityError[]>
 
 export interface UserRules {
   /** null: any character. Default: ASCII letters, digits and `-._@+`. */
   readonly allowedUserNameCharacters: string | null
-  /** `'as stored'`: what the index holds for a user stays; for who changes users of an application whose options they do not know. */
+  /** `'as stored'`: leaves the index as it is, for a caller that does not know the application's option. */
   readonly requireUniqueEmail: boolean | 'as stored'
   readonly validators: readonly UserValidator[]
 }
 
-// Not even where any character is allowed: control characters, and halves of surrogate pairs.
+// Refused even where any character is allowed: control characters, and halves of surrogate pairs.
 const never = /[\p{Cc}\p{Cs}]/u
 
-/** What is wrong with a user's name and address, in the reference's order. */
+/** The faults of a user's name and address, in the reference's order. */
 export function checkUser(
   rules: Omit<UserRules, 'validators'>,
   user: Pick<UserRecord, 'userName' | 'email'>,
@@ -34,13 +35,16 @@ export function checkUser(
   if (rules.requireUniqueEmail === true && (user.email === null || user.email.trim() === '' || !isEmail(user.email))) {
     failures.push({ code: 'InvalidEmail', args: [user.email ?? ''] })
   }
-  // What no row can hold, whatever the rules; a name that is refused is the user's address too, mostly, and told once.
+  // What no row can hold, whatever the rules. A refused name is mostly the user's address too, and reported once.
   if (failures.length === 0 && user.email !== null && normalizeName(user.email) === null)
     failures.push({ code: 'InvalidEmail', args: [user.email] })
   return failures
 }
 
-/** An address that no mail could be written to. Asked of a new address only, so that a user who was imported with one can still be changed. */
+/**
+ * Checks that mail can be sent to an address. For a new address only, so that an imported user with another one can
+ * still be changed.
+ */
 export function checkAddress({ email }: Pick<UserRecord, 'email'>): Failure[] {
   return email === null || email === '' || isDeliverable(email) ? [] : [{ code: 'InvalidEmail', args: [email] }]
 }

@@ -1,9 +1,9 @@
-// The user of the application, in the words of the public surface.
+// The user of the application, as in the public interface.
 import type { UserRecord } from '../../store/users.js'
 
 // Not an alias: a host's declarations name the type by the symbol that the package exports.
-/** A user of the application. Methods that change one bring the object they were given up to date. */
+/** A user of the application. Methods that change a user also update the object that they are given. */
 export type { UserRecord as User } from '../../store/users.js'
 
-/** What a new user must have; everything else has a default. */
+/** The members of a new user; all but the name have defaults. */
 export type NewUser = Partial<UserRecord> & { userName: string }

@@ -126,7 +126,9 @@ export const changeInfo = endpoint(
                 newEmail,
               )
             const next = { email: newEmail, userName: realm.options.user.userNameIsEmail ? newEmail : user.userName }
-            return realm.hidden === null ? confirm() : realm.hidden.mailNewAddress(user, next, confirm)
+            return realm.enumerationSafe === null
+              ? confirm()
+              : realm.enumerationSafe.mailNewAddress(user, next, confirm)
           })
         }
         return infoOf(user)
