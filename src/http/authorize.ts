@@ -1,4 +1,4 @@
-// Guards, as module functions: one that was forgotten to register answers an error, never an open door.
+// Guards. They are module functions, so that a guard without the plugin is an error and never lets a request through.
 import type { FastifyError, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Principal } from './principal.js'
 import { NotRegistered } from '../errors.js'
@@ -9,35 +9,36 @@ import { answerError, problemOf, sendChallenge, sendEmpty, sendProblem } from '.
 import { type Realm, realmFinder } from './context.js'
 import { meets, type Requirements, settled } from './requirements.js'
 
-/** An onRequest hook that Fastify's route options take; `onRequest: requireAuthorization()`. */
+/** An onRequest hook for Fastify's route options: `onRequest: requireAuthorization()`. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
 /** A rule of the application: whether this caller may make this request. */
 export type Policy = (principal: Principal, request: FastifyRequest) => boolean | Promise<boolean>
 
-/** The names under which guards appear among an application's hooks. */
+/** The names of guards among an application's hooks. */
 export const guardName = 'identityGuard'
 export const anonymousName = 'identityAnonymous'
 
-/** The name of a guard of the realm of that decorator. */
+/** The name of a realm's guard. */
 export function guardNameOf(decorator: string): string {
   return decorator === 'identity' ? guardName : `${guardName}:${decorator}`
 }
 
 const required = new WeakMap<object, Requirements>()
 
-/** What a hook requires, if it is a guard of ours. */
+/** The requirements of a hook that is a guard of ours, otherwise null. */
 export function requirementsOf(hook: unknown): Requirements | null {
   return typeof hook === 'function' ? (required.get(hook) ?? null) : null
 }
 
 /**
- * Lets in who is signed in and meets the requirements; a name alone is a policy's. Nobody signed in: 401 with `WWW-Authenticate: Bearer`;
- * signed in but not allowed: 403; both without a body. With a cookie, an unsafe request must come from the same origin (option `csrf`).
+ * Requires a signed-in user who meets the requirements; a name alone is a policy's. Not signed in: 401 with
+ * `WWW-Authenticate: Bearer`; signed in but not allowed: 403; both without a body. With a cookie, an unsafe request
+ * must come from the same origin (option `csrf`).
  *
  * @returns a hook for `onRequest`, of a route or of a scope
  * @throws FST_IDENTITY_INVALID_OPTION at once for a requirement that is misspelled, empty or undefined
- * @throws FST_IDENTITY_NOT_REGISTERED per request, as 500, where the plugin is not registered in the route's scope
+ * @throws FST_IDENTITY_NOT_REGISTERED per request, as 500, when the plugin is not registered in the route's scope
  * @example app.get('/orders', { onRequest: requireAuthorization({ roles: ['clerk'] }) }, handler)
  */
 export function requireAuthorization(requirements: Requirements | string = {}): Guard {
@@ -57,7 +58,7 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
 }
 
 /**
- * Says that a route is open to everybody, for option `authorization.explicit`, and reads who is calling where somebody is signed in.
+ * Marks a route as public, for option `authorization.explicit`, and reads the caller's identity where there is one.
  *
  * @returns a hook for `onRequest`
  */
@@ -102,7 +103,7 @@ function decide(
     else sendEmpty(reply, 403)
     return
   }
-  // A policy that fails is an error, not a yes.
+  // A policy that fails is an error, not a permission.
   allowed
     .then((answer) => decide(answer, request, reply, done))
     .catch((error: unknown) => fail(error, request, reply, done))
@@ -117,7 +118,7 @@ export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
   )
 }
 
-// What is only not available is answered here; anything else is for the error handler of the route's own scope.
+// Unavailability is answered here; other errors go to the error handler of the route's own scope.
 function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
   const error = mapDatabaseError(thrown) as FastifyError // an error stays an error
   if (error.statusCode === 503) answerError(error, request, reply)

@@ -1,12 +1,12 @@
-// How our routes, and a host's routes with a guard, show themselves in the document of @fastify/swagger. A transform on each of our
-// routes adds the security schemes to the document, so that the host has nothing to declare.
+// Our routes, and a host's guarded routes, in the document of @fastify/swagger. A transform on each of our routes
+// adds the security schemes to the document, so that the host need not declare them.
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
 import { anonymousName, guardName, guardNameOf, requirementsOf } from './authorize.js'
 import type { Realm } from './context.js'
 import { readRoutes, type RouteEntry, routeKey } from './route-table.js'
 
-/** A hook of this name marks the routes of ours, which decide about access themselves. */
+/** The name of the hook that marks our own routes, which check access themselves. */
 export const ownRouteName = 'identityRoute'
 
 interface TransformInput {
@@ -17,7 +17,7 @@ interface TransformInput {
 
 type Security = readonly Record<string, readonly string[]>[]
 
-/** The scheme names of a realm: `identityBearer` and `identityCookie`, or as its decorator is called. */
+/** The scheme names of a realm: `identityBearer` and `identityCookie`, or with its decorator. */
 function schemesOf({ options }: Realm): Record<string, unknown> {
   const cookieName =
     options.cookie.name ??
@@ -45,17 +45,18 @@ function securityOf(realm: Realm): Security {
   return Object.keys(schemesOf(realm)).map((name) => ({ [name]: [] }))
 }
 
-// Realms whose routes were last shown in a document of Swagger 2. Our routes come first in it, and the host's guarded ones follow.
+// Realms whose routes were last in a document of Swagger 2. Our routes come first in a document, and the host's
+// guarded ones follow.
 const inSwagger2 = new WeakSet<Realm>()
 
-/** The `config` of one of our routes: its schema as the document shows it. */
+/** The `config` of one of our routes, which shows its schema in the document. */
 export function documented(
   realm: Realm,
   isGuarded: boolean,
 ): { swaggerTransform: (input: TransformInput) => { schema: FastifySchema; url: string } } {
   return {
     swaggerTransform({ schema, url, openapiObject }) {
-      // A Swagger 2 document gets the plain schema: its security lives elsewhere.
+      // A Swagger 2 document gets the plain schema: it declares security elsewhere.
       if (openapiObject === undefined) {
         inSwagger2.add(realm)
         return { schema, url }
@@ -69,15 +70,16 @@ export function documented(
 }
 
 /**
- * Once all routes are known: paints a host's guarded routes into the document (security, 401 and 403, after all schemas are compiled, so
- * that it changes the document only), and refuses to start where a guard names an unknown policy or, with `authorization.explicit`,
- * where a route says nothing about access.
+ * When all routes are known: adds security, 401 and 403 to a host's guarded routes in the document (after all schemas
+ * are compiled, so that only the document changes), and refuses to start when a guard names an unknown policy or,
+ * with `authorization.explicit`, when a route has no access rule.
  *
  * @throws FST_IDENTITY_UNKNOWN_POLICY, FST_IDENTITY_UNDECIDED_ROUTES
  */
 export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
   const { authorization } = realm.options
-  // Only a document that shows one of our routes before has our security schemes; one without would break at their names.
+  // A document has our security schemes only when one of our routes comes earlier in it; without them their names
+  // would be invalid.
   const hadSwagger = instance.hasDecorator('swagger')
   let isDeclared = false
   const routes: WatchedRoute[] = []
@@ -121,13 +123,13 @@ export function watchRoutes(instance: FastifyInstance, realm: Realm): void {
 
 interface WatchedRoute {
   readonly route: RouteOptions
-  /** Whether the document that shows it names our security schemes. */
+  /** Whether the route's document declares our security schemes. */
   readonly isDeclared: boolean
   readonly hasOwnCompiler: boolean
 }
 
 function refuseUndecided(table: readonly RouteEntry[]): void {
-  // A browser asks with OPTIONS what it may do, without credentials: a guard would only break CORS.
+  // A browser's preflight is an OPTIONS request without credentials: a guard would only break CORS.
   const undecided = table.filter(
     ({ method, hooks }) =>
       method !== 'OPTIONS' &&
@@ -142,7 +144,7 @@ function paint({ route, isDeclared, hasOwnCompiler }: WatchedRoute, realm: Realm
   const isBare = Object.keys(response).length === 0
   // Schemas of another library (a host's own type provider) cannot be mixed with JSON Schema in one route.
   const isForeign = Object.values(response).some(isNoJsonSchema) || (isBare && hasOwnCompiler)
-  // A new object: the host may use its own for other routes.
+  // A copy: the host may use its object for other routes.
   route.schema = {
     ...schema,
     ...(isForeign ? {} : { response: { ...(isBare ? unknownAnswer : {}), ...refusals, ...response } }),
@@ -155,7 +157,7 @@ function paint({ route, isDeclared, hasOwnCompiler }: WatchedRoute, realm: Realm
   })
 }
 
-// As @fastify/swagger writes it for a route without a schema.
+// As @fastify/swagger shows a route without a schema.
 const unknownAnswer = { 200: { description: 'Default Response' } }
 
 const refusals = {

@@ -1,10 +1,11 @@
-// Answers that are no success: RFC 9457 problems with the reference's members, and the empty bodies it sends everywhere else.
+// Unsuccessful answers: RFC 9457 problems with the reference's members, and the empty bodies that it sends otherwise.
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { IdentityError } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 
-// The sections of RFC 9110 that the reference names as types; any other status has the type that says nothing (RFC 9457 §4.2.1).
+// The sections of RFC 9110 that the reference uses as types; any other status has the type about:blank (RFC 9457
+// §4.2.1).
 const sections: Readonly<Record<number, string>> = {
   400: '15.5.1',
   401: '15.5.2',
@@ -43,21 +44,24 @@ export function sendValidationProblem(reply: FastifyReply, errors: readonly Iden
   return sendProblem(reply, problemOf(400, { title: 'One or more validation errors occurred.', errors: byCode }))
 }
 
-/** A status and nothing else. */
+/** A status without a body. */
 export function sendEmpty(reply: FastifyReply, status: number): FastifyReply {
   return reply.code(status).send()
 }
 
-/** 401 as the reference's bearer scheme challenges. */
+/** 401 with the challenge of the reference's bearer scheme. */
 export function sendChallenge(reply: FastifyReply): FastifyReply {
   return sendEmpty(reply.header('www-authenticate', 'Bearer'), 401)
 }
 
 const retryAfterSeconds = 2
 
-/** The error handler of our own routes; a host's error handler never sees them, and ours never sees a host's. */
+/**
+ * The error handler of our own routes. A host's error handler does not get their errors, and ours does not get a
+ * host's.
+ */
 export function answerError(thrown: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  // What has a status is no error of the database: Fastify gives 400 to ECONNRESET of a client that went away.
+  // An error with a status is not the database's: Fastify gives 400 to ECONNRESET of a client that went away.
   const error = (thrown.statusCode === undefined ? mapDatabaseError(thrown) : thrown) as FastifyError // an error stays an error
   const status = error.statusCode ?? 500
   if (status === 503) {
@@ -65,12 +69,12 @@ export function answerError(thrown: FastifyError, request: FastifyRequest, reply
     void sendProblem(reply.header('retry-after', retryAfterSeconds), problemOf(503, { detail: error.message }))
     return
   }
-  // What a client sent that could not be read, parsed or validated: the reference answers with the status alone.
+  // A request that could not be read, parsed or validated: the reference answers with the status alone.
   if (isInputError(error)) {
     void sendEmpty(reply, status)
     return
   }
-  // A host's hook in front of our routes, for example a rate limit: its words are meant for the client.
+  // An error of a host's hook in front of our routes, such as a rate limit: its message is meant for the client.
   if (status >= 400 && status < 500) {
     void sendProblem(reply, problemOf(status, { detail: error.message }))
     return

@@ -1,5 +1,5 @@
-// The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user and their security
-// stamp: it dies with a change of password or second factor. It signs nobody in.
+// The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user
+// and the security stamp, so that a change of password or second factor ends it. It does not sign anyone in.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { openCode, sealCode } from '../tokens/code.js'

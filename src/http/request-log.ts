@@ -1,12 +1,13 @@
-// Fastify logs the URL of each request. Of ours only the path: the query of a mailed link is a code (security OP-01).
+// Fastify logs the URL of each request. For our routes the query is left out: a mailed link has a code in it
+// (security OP-01).
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 
 type Serializer = (request: FastifyRequest) => unknown
 
-/** Under which symbol a pino logger keeps its serializers. */
+/** The symbol under which a pino logger keeps its serializers. */
 const serializersOfPino = Symbol.for('pino.serializers')
 
-/** The logger's own `req` serializer, but for the query. Fastify's types want a text of a serializer; pino takes any value. */
+/** The logger's own `req` serializer without the query. Fastify's types require a string; pino takes any value. */
 export function withoutQuery(log: FastifyBaseLogger): { readonly req: (request: FastifyRequest) => string } {
   const { [serializersOfPino]: own } = log as { [serializersOfPino]?: { req?: Serializer } } // pino's, which has no place in Fastify's types
   const serialize = own?.req ?? plain

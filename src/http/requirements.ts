@@ -1,4 +1,4 @@
-// What a guard asks of a caller: its parts, their check when the guard is made, and the answer for one request.
+// The requirements of a guard: their form, their check when the guard is made, and the decision for one request.
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyRequest } from 'fastify'
@@ -6,7 +6,7 @@ import type { Principal } from './principal.js'
 import { InvalidOption, UnknownPolicy } from '../errors.js'
 import type { Realm } from './context.js'
 
-/** What a caller must have, all of it; of a list, any. */
+/** The requirements for a caller, all of which must be met; of a list, any. */
 export interface Requirements {
   /** Any of these roles. Compared exactly. */
   readonly roles?: readonly string[]
@@ -14,11 +14,11 @@ export interface Requirements {
   readonly claims?: Readonly<Record<string, string | readonly string[] | true>>
   /** A policy of option `authorization.policies` by its name. */
   readonly policy?: string
-  /** Any of these methods of authentication: `mfa` asks for a second factor. */
+  /** Any of these methods of authentication: `mfa` requires a second factor. */
   readonly amr?: readonly string[]
-  /** How long ago the credentials may have been proved, in seconds; a refresh proves nothing anew. */
+  /** The greatest age of the sign-in in seconds; a refresh does not count. */
   readonly maxAgeSeconds?: number
-  /** Which realm is asked, by option `decorator`. Default `'identity'`. */
+  /** The realm, by option `decorator`. Default `'identity'`. */
   readonly decorator?: string
 }
 
@@ -39,7 +39,8 @@ const requirementsSchema = Type.Object(
 )
 
 /**
- * A copy of what a guard is given. A part that is misspelled, empty or undefined would ask for nothing, so that it is refused.
+ * A copy of a guard's argument. A part that is misspelled, empty or undefined would require nothing, so it is
+ * refused.
  *
  * @throws FST_IDENTITY_INVALID_OPTION, naming the part
  */
@@ -63,7 +64,7 @@ export function settled(given: Requirements | string): Requirements {
   return structuredClone(checked)
 }
 
-/** Whether a caller has what a guard asks; the policy is asked last, and only about who has the rest. */
+/** Whether a caller meets the requirements of a guard; the policy is called last, and only when the rest is met. */
 export function meets(
   realm: Realm,
   rules: Requirements,

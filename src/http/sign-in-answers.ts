@@ -1,5 +1,5 @@
-// A sign-in that a route of the host's has opened, handed out as /login hands out its own: external logins, passkeys, links in mails. Whether
-// the request came from where it should is for that route to check (the `state` of an external login, for example).
+// Hands out a sign-in that a host's own route has opened (external logins, passkeys, links in mails) as /login does.
+// That route must check the origin of its request, for example the `state` of an external login.
 import type { FastifyReply } from 'fastify'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { CookiesOff } from '../errors.js'
@@ -8,7 +8,7 @@ import type { Realm } from './context.js'
 import { setCookie } from './cookie.js'
 import { tokenPair } from './token-pair.js'
 
-/** What a sign-in is handed out with. Each takes `signedIn` of a sign-in of this realm that succeeded within the last minute. */
+/** Answers with a sign-in. `signedIn` must be of a sign-in of this realm that succeeded within the last minute. */
 export interface SignInAnswers {
   /**
    * Answers a request with a pair of tokens, as `POST /login` does: `tokenType`, `accessToken`, `expiresIn`, `refreshToken`.
@@ -18,8 +18,8 @@ export interface SignInAnswers {
    */
   sendTokens<Reply extends FastifyReply>(reply: Reply, signedIn: SignedIn): Reply
   /**
-   * Sets the cookie as `POST /login?useSessionCookies=true` does, or with `isPersistent` (default false) as `?useCookies=true`; what the request
-   * is answered with stays the route's business.
+   * Sets the cookie as `POST /login?useSessionCookies=true` does, or with `isPersistent` (default false) as
+   * `?useCookies=true`; the route still sends its own answer.
    *
    * @throws TypeError for a sign-in of another realm, or one of more than a minute ago
    * @throws FST_IDENTITY_COOKIES_OFF, FST_IDENTITY_COOKIE_TOO_LARGE
@@ -27,7 +27,8 @@ export interface SignInAnswers {
   setCookie(reply: FastifyReply, signedIn: SignedIn, options?: { readonly isPersistent?: boolean }): void
 }
 
-// Whether a session has ended is remembered for a minute longer than a ticket may live: one that is made later could outlive that.
+// Ended sessions are kept for a minute longer than a ticket lives: a ticket that is made later than that could
+// outlive its entry.
 const handOutMilliseconds = 60_000
 
 export function createSignInAnswers(realm: Realm): SignInAnswers {

@@ -1,4 +1,4 @@
-// The schemas of answers that several routes give.
+// Schemas of answers that several routes share.
 import { type TSchema, Type } from '@sinclair/typebox'
 import type { Answer } from './endpoint.js'
 
@@ -47,7 +47,7 @@ export const malformed = Empty('The request could not be read')
 export const nobody = Empty('Nobody is signed in')
 export const gone = Empty('The user no longer exists')
 
-/** Every route that reads a body may give these. */
+/** Possible for every route that reads a body. */
 export const unreadable = {
   413: Empty('The body is larger than 16 KiB'),
   415: Empty('The body is not JSON in UTF-8'),

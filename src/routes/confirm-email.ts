@@ -1,5 +1,5 @@
-// GET /confirmEmail: what the mailed link opens. Confirms an address, or with `changedEmail` sets and confirms another one. Every refusal
-// is the same empty 401, without a challenge, as in the reference.
+// GET /confirmEmail, the target of mailed links. Confirms an address, or with `changedEmail` sets and confirms
+// another one. Every refusal is the same empty 401, without a challenge, as in the reference.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/context.js'

@@ -9,7 +9,7 @@ import { isRememberedMachine, rememberMachine } from '../http/remembered-machine
 import { setCookie } from '../http/cookie.js'
 import { tokenPair } from '../http/token-pair.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
-import { floodGate } from './flood-gate.js'
+import { holdWhileFull } from './hold-while-full.js'
 import { endpoint, on } from './endpoint.js'
 
 const LoginRequest = Type.Object(
@@ -29,7 +29,7 @@ const LoginQuery = Type.Object({
   ),
 })
 
-// Where a user name is not the address: either of the two.
+// Where the user name is not the address: either of the two.
 const NamedLoginRequest = Type.Object(
   {
     userName: Type.Optional(Type.String()),
@@ -68,14 +68,14 @@ export const login = endpoint(
   (realm: Realm) => {
     const { userNameIsEmail } = realm.options.user
 
-    /** What is looked up as user name: it itself, or the name of who has this address. */
+    /** The user name to look up: as typed, or that of the user with this address. */
     async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
       if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
       return email === undefined ? null : ((await realm.users.findNameByEmail(email)) ?? email)
     }
 
     return {
-      before: floodGate(() => realm.isHasherBusy()),
+      before: holdWhileFull(() => realm.isHasherBusy()),
       ...(userNameIsEmail && { body: LoginRequest }),
       async handler(request, reply) {
         const useCookies = readFlag(request.query.useCookies) === true
@@ -101,7 +101,8 @@ export const login = endpoint(
         })
         if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
         if (!wantsCookie) return tokenPair(realm, result.signedIn)
-        // A recovery code is for an emergency on any machine: it leaves nothing that outlives the browser, and remembers nothing.
+        // A recovery code is for emergencies on any machine: its cookie does not outlive the browser, and the machine
+        // is not remembered.
         const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
         setCookie(realm, request, reply, result.signedIn, isPersistent)
         if (isPersistent && result.method === 'authenticator')

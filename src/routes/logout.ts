@@ -1,4 +1,5 @@
-// POST /logout: ends the caller's session for real, bearer or cookie. Not in the reference, whose documentation adds one by hand.
+// POST /logout: ends the caller's session, bearer or cookie. Not in the reference, whose documentation adds one by
+// hand.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
 import { callerOf, type Realm } from '../http/context.js'

@@ -1,5 +1,6 @@
-// POST /resendConfirmationEmail and POST /forgotPassword: always 200 with an empty body, after the same work whether or not there is
-// such a user. Mail goes to the stored address, never to the one that was typed; of users who share one, each gets a mail of their own.
+// POST /resendConfirmationEmail and POST /forgotPassword: always 200 with an empty body, after the same work whether
+// or not there is such a user. Mail goes to the stored address, never to the typed one; each user of a shared address
+// gets a mail.
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply } from 'fastify'
 import type { User } from '../accounts/users/user.js'

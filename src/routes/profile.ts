@@ -1,4 +1,5 @@
-// The host's own fields at /register and /manage/info: documented as they are, checked by their own schema with words about what is wrong.
+// The host's own fields at /register and /manage/info: shown in the document, checked by their own schema, refused
+// with messages.
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { IdentityError } from '../errors.js'
@@ -6,15 +7,15 @@ import type { Realm } from '../http/context.js'
 import type { Profile } from '../store/profile.js'
 
 export interface ProfileFields {
-  /** For the schema of a request: documented, and left to `read` to check. */
+  /** For the schema of a request: in the document only, since `read` checks. */
   readonly request: TProperties
   /** For the schema of an answer. */
   readonly response: TProperties
-  /** The fields that a body has; all that must be there when `isWhole`. */
+  /** The fields of a body; all required ones must be present when `isWhole`. */
   read(body: object, isWhole: boolean): { readonly profile: Profile } | { readonly errors: readonly IdentityError[] }
 }
 
-/** What option `profile` adds to a route; nothing without it. */
+/** The fields that option `profile` adds to a route; none without it. */
 export function profileFields({ options }: Realm): ProfileFields {
   const schema = options.profile
   if (schema === null) return { request: {}, response: {}, read: () => ({ profile: {} }) }
@@ -48,7 +49,7 @@ function distinct(errors: readonly IdentityError[]): readonly IdentityError[] {
   return [...new Map(errors.map((error) => [`${error.code} ${error.description}`, error])).values()]
 }
 
-/** Whether Postgres can hold a value as jsonb: every text in it is well-formed and without NUL. */
+/** Whether Postgres can hold a value as jsonb: all texts in it are well-formed and without NUL. */
 function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0')
   return typeof value !== 'object' || value === null || Object.entries(value).flat().every(isStorable)
@@ -58,7 +59,7 @@ function mapFields(fields: TProperties, map: (field: TSchema) => TSchema): TProp
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, map(field)]))
 }
 
-/** The field's JSON Schema, which says everything and refuses nothing. */
+/** The field's JSON Schema for the document, which accepts every value. */
 function asDocumented(field: TSchema): TSchema {
   return Type.Unknown(JSON.parse(JSON.stringify(field)) as object)
 }

@@ -1,5 +1,5 @@
-// POST /register: a new user who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi /register). With preset
-// 'hardened' a taken address is answered as a free one.
+// POST /register: creates a user, who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi
+// /register). With preset 'hardened' a taken address is answered like a free one.
 import { Type } from '@sinclair/typebox'
 import type { User } from '../accounts/users/user.js'
 import { isEmail } from '../email/address.js'
@@ -8,7 +8,7 @@ import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import type { Db } from '../store/transaction.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
-import { floodGate } from './flood-gate.js'
+import { holdWhileFull } from './hold-while-full.js'
 import { profileFields } from './profile.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -47,7 +47,7 @@ export const register = endpoint(
     const body = { ...(!userNameIsEmail && { userName }), ...named, ...fields.request }
     const hidden = Empty('The user was created, or the address has an account, whose owner gets a mail')
     return {
-      before: floodGate(() => realm.isHasherBusy()),
+      before: holdWhileFull(() => realm.isHasherBusy()),
       body: Type.Object(body, { title: 'RegisterRequest' }),
       ...(realm.enumerationSafe !== null && { answers: { 200: hidden } }),
       async handler(request, reply) {

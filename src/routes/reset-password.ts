@@ -1,5 +1,5 @@
-// POST /resetPassword: a new password for who holds a mailed code. An unknown or unconfirmed user, and every fault of a code, is the same
-// InvalidToken; nothing is said about the password before the code was good.
+// POST /resetPassword: sets a password by a mailed code. An unknown or unconfirmed user, and every fault of a code,
+// get the same InvalidToken; the password is checked only after the code.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
@@ -36,7 +36,7 @@ export const resetPassword = endpoint(
   (realm: Realm) => ({
     async handler(request, reply) {
       const { email, resetCode, newPassword } = request.body
-      // Of users who share an address the code names one.
+      // The code names one of the users who share an address.
       for (const user of await realm.users.findAllByEmail(email)) {
         if (!user.emailConfirmed) continue
         const result = await realm.users.resetPassword(user, resetCode, newPassword)

@@ -1,5 +1,6 @@
-// GET and POST /manage/info: the caller's address as the database has it now, not as the token says; a new password for who knows the
-// old one; and the mail that changes the address once its link is followed, with preset 'hardened' after a fresh proof (ASVS 5.0 7.5.1).
+// GET and POST /manage/info: the caller's address as stored now, not as in the token; a change of the password, which
+// needs the old one; and the mail that changes the address, with preset 'hardened' after a fresh proof (ASVS 5.0
+// 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
@@ -93,7 +94,7 @@ export const changeInfo = endpoint(
         const isMoving = isGiven(newEmail) && newEmail !== user.email
         if (isMoving && realm.reauthentication !== null && !isFresh(realm, request)) {
           if (!isGiven(oldPassword)) return sendStale(reply)
-          // Beside a new password the change of that proves the old one.
+          // Beside a new password, its change verifies the old one.
           if (!isGiven(newPassword) && !(await realm.reauthentication.byPassword(user, oldPassword))) {
             return sendValidationProblem(reply, [
               { code: 'PasswordMismatch', description: realm.describe('PasswordMismatch', []) },
@@ -141,7 +142,7 @@ function withFields(schema: typeof InfoResponse, { response }: ProfileFields): T
   return Type.Object({ ...schema.properties, ...response }, { title: 'InfoResponse' })
 }
 
-// The answer's schema lets only the fields of option `profile` out.
+// The schema of the answer lets only the fields of option `profile` through.
 function infoOf({ email, emailConfirmed, profile }: User): Static<typeof InfoResponse> {
   return { ...profile, email: email ?? '', isEmailConfirmed: emailConfirmed }
 }

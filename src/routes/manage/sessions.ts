@@ -1,4 +1,5 @@
-// GET /manage/sessions and DELETE /manage/sessions/{id}: the caller's own logins, to look at and to end. Not in the reference.
+// GET /manage/sessions and DELETE /manage/sessions/{id}: lists and ends the caller's own sessions. Not in the
+// reference.
 import { type Static, Type } from '@sinclair/typebox'
 import { sendEmpty } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/context.js'
