@@ -1,4 +1,4 @@
-// What does it cost to know who is calling? A guarded GET beside the same route without a guard, and beside what others do.
+// The cost of authentication: a guarded GET beside the same route without a guard, and beside other packages.
 // Seen before: as many tokens as connections, sent again and again. New: no token comes twice.
 import type { Credential } from './support/contender.js'
 import { type Measured, credentialFiles, measure, type Tool } from './support/loads.js'
@@ -10,7 +10,7 @@ import { hasWrk } from './support/wrk.js'
 const connections = 50
 const serverCore = 0
 const loadCore = 1
-// More than a server answers in one measurement, so that a token has long been forgotten when it comes again.
+// More than a server answers in one measurement, so that a token has left the cache when it comes again.
 const distinct = 120_000
 
 interface Entry {
@@ -84,7 +84,7 @@ export async function authenticate(settings: Settings): Promise<Report> {
   }
 }
 
-/** So many that none comes twice, made by another instance: whoever seals a token has its key warm and its objects in memory. */
+/** So many that none comes twice, made by another instance: one that seals a token has its key warm and its objects in memory. */
 async function mint(module: string, options: Settings & { variant?: string }): Promise<readonly Credential[]> {
   const minter = await startServer(module, options)
   try {
@@ -123,7 +123,7 @@ function report(reports: Map<Tool, Map<string, Measured[]>>): Report {
       ...tools.map((tool) => median(share(tool, name)).toFixed(2)),
     ]),
   ]
-  // How many times as much as ours the other one costs above the bare route, round by round.
+  // The other contender's cost above the bare route, as a multiple of ours, round by round.
   const times = (name: string, other: string) => added(other).map((cost, round) => cost / added(name)[round]!)
   const findings: Finding[] = [
     {

@@ -1,6 +1,7 @@
-// Can somebody tell by the clock which addresses have an account? npm run bench:enumeration [-- --pairs 300]. Sends known and unknown addresses
-// in random order over one connection to the example's application, and prints how well the time of an answer tells them apart: the AUC,
-// 0.5 for not at all, 1 for always (Mann-Whitney; a value below 0.5 is folded up). Ends with 1 when one is above 0.6.
+// Does the response time reveal which addresses have an account? npm run bench:enumeration [-- --pairs 300]. Sends
+// known and unknown addresses in random order over one connection to the example's application, and prints how well
+// the time separates them: the AUC, 0.5 for not at all, 1 for always (Mann-Whitney; a value below 0.5 is mirrored).
+// Ends with 1 when one is above 0.6.
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'

@@ -1,5 +1,5 @@
-// What does a bystander notice while 200 clients log in as fast as they can? A guarded GET idle and during the flood, the logins that are
-// accepted beside what the same server accepts from 16 clients, how the rest is refused, and the memory it takes.
+// The effect of a flood: 200 clients log in as fast as they can. A guarded GET idle and during the flood, the
+// accepted logins beside those of 16 clients, the refusals, and the memory used.
 import { startChild } from './support/child.js'
 import { credentialFiles, load, type Loaded, measure } from './support/loads.js'
 import { fill, loginBodies } from './support/people.js'

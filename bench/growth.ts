@@ -1,4 +1,5 @@
-// Does it get slower as people come? Login and refresh with a thousand users in the table, and with a million, in the same rounds.
+// Speed by number of users: login and refresh with a thousand users in the table, and with a million, in the same
+// rounds.
 import { startChild } from './support/child.js'
 import { type Measured, measure } from './support/loads.js'
 import { fill, loginBodies } from './support/people.js'

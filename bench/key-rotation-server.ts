@@ -1,4 +1,4 @@
-// One of the instances of key-rotation.ts, in a process of its own. A message `{ rotate: seconds }` asks it for a key.
+// One of the instances of key-rotation.ts, in a process of its own. A message `{ rotate: seconds }` makes a new key.
 import Fastify from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 

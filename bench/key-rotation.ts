@@ -1,6 +1,7 @@
-// Does anybody notice that keys turn? Two instances on one database, authenticated requests at a steady rate to both by turns, a new key
-// every few seconds, tokens made anew all the time on either: node dist/bench/key-rotation.js [--rate 1000 --every 20 --seconds 300].
-// The answer is the number of requests that were not answered with 200; anything but 0 is a fault (security R12).
+// Does key rotation disturb requests? Two instances on one database, authenticated requests at a steady rate
+// alternating between them, a new key every few seconds, new tokens all the time on either: node
+// dist/bench/key-rotation.js [--rate 1000 --every 20 --seconds 300]. The result is the number of requests that were
+// not answered with 200; anything but 0 is a fault (security R12).
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
@@ -75,7 +76,7 @@ async function measure(): Promise<void> {
     note(`GET ${status}`)
   }
 
-  // Each person's tokens are made anew every 10 s, on either instance.
+  // Each user's tokens are made anew every 10 s, on either instance.
   async function renew(index: number): Promise<void> {
     const person = index % people
     const { status, body } = await call(

@@ -1,5 +1,5 @@
-// How many people can log in? POST /account/login beside the argon2id rate that this machine reaches with nothing else to do, and beside
-// better-auth's logins. Every login is right; people take turns, so that no lock and no throttle stands in the way.
+// The rate of logins: POST /account/login beside the argon2id rate of this machine without other work, and beside
+// better-auth's logins. Every login is right, and users alternate, so that no lock and no throttle interferes.
 import { availableParallelism } from 'node:os'
 import { startChild } from './support/child.js'
 import { measure, type Measured } from './support/loads.js'

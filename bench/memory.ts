@@ -1,5 +1,5 @@
-// Does memory grow with the number of people? A million authenticated requests, no token twice: resident memory after each hundred thousand.
-// A second instance on the same database seals the tokens, so that the one that is measured only opens them.
+// Memory by number of users: a million authenticated requests, no token twice; resident memory after each hundred
+// thousand. A second instance on the same database seals the tokens, so that the measured one only opens them.
 import { credentialFiles, load } from './support/loads.js'
 import type { Report } from './support/report.js'
 import type { Settings } from './support/rounds.js'

@@ -1,5 +1,5 @@
-// What does a refresh cost? POST /account/refresh with rotation, beside a bare route that does one UPDATE … RETURNING of a session through
-// the same pool, and beside a plain one: open, one such statement through Kysely, two seals.
+// The cost of a refresh: POST /account/refresh with rotation, beside a bare route that runs one UPDATE … RETURNING of
+// a session through the same pool, and beside a plain one: open, one such statement through Kysely, two seals.
 import { startChild } from './support/child.js'
 import { type Measured, measure } from './support/loads.js'
 import { fill, sessionIds } from './support/people.js'

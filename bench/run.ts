@@ -1,6 +1,7 @@
-// npm run bench [-- [--quick] [--svg FILE] [authenticate login refresh seal …]]: asks every question, or those that are named, and prints the
-// targets beside the figures. A run takes about half an hour of a quiet machine; --quick takes two minutes and only shows that all of it runs.
-// It starts a Postgres of its own unless DATABASE_URL names one (empty: it fills it), and installs the rivals beside it when they are missing.
+// npm run bench [-- [--quick] [--svg FILE] [authenticate login refresh seal …]]: runs all benches, or the named ones,
+// and prints the targets beside the figures. A run takes about half an hour on a quiet machine; --quick takes two
+// minutes and only shows that all of it runs. It starts a Postgres of its own unless DATABASE_URL names one (an empty
+// one: it fills it), and installs the rival packages when they are missing.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
@@ -80,7 +81,8 @@ try {
   await postgres?.stop()
 }
 
-// A package of their own: what they need never enters our dependency tree. Installed when the lock file is not the one that was installed.
+// A package of their own: their dependencies never enter our tree. Installed when the lock file has changed since the
+// last installation.
 function installRivals(folder: string): void {
   const installed = join(folder, 'node_modules/.package-lock.json')
   const versions = (file: string) =>

@@ -1,6 +1,7 @@
-// What does a large installation weigh? npm run bench:scaling [-- --users 200000]. Fills a Postgres with rows copied from real ones, asks what
-// they weigh, what each request costs there, and reckons from that what 100 million users and 100,000 logins a minute need. Prints the tables
-// of docs/scaling.md. It starts a Postgres of its own unless DATABASE_URL names one, as a superuser and empty: it fills it.
+// The size of a large installation: npm run bench:scaling [-- --users 200000]. Fills a Postgres with rows copied from
+// real ones, measures their size and the cost of each request, and computes from that the needs of 100 million users
+// and 100,000 logins a minute. Prints the tables of docs/scaling.md. It starts a Postgres of its own unless
+// DATABASE_URL names one, as a superuser and empty: it fills it.
 import Fastify, { type FastifyInstance } from 'fastify'
 import { rm } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -142,7 +143,7 @@ function count(one: pg.PoolClient, sent: string[]): void {
   one.query = ((...given: unknown[]) => {
     const [first] = given as [string | pg.QueryConfig]
     const text = typeof first === 'string' ? first : first.text
-    // The plugin's own errands, which it runs by the clock.
+    // The plugin's own periodic statements.
     if (
       !/from .*"keys"|^\s*select string_agg\(session_id|pg_stat_activity|^\s*delete from .* = any\(array\(/.test(text)
     )
@@ -215,7 +216,7 @@ async function costOf(what: string, sent: string[], act: (index: number) => Prom
     'select pg_current_wal_flush_lsn() as lsn, pg_current_wal_flush_lsn() > $1::pg_lsn as "isLater"',
     [start!.lsn],
   )
-  // Where nothing was written there is nothing to look into.
+  // When nothing was written there is nothing to inspect.
   const {
     rows: [wal],
   } = end!.isLater
@@ -238,7 +239,7 @@ async function costOf(what: string, sent: string[], act: (index: number) => Prom
   }
 }
 
-/** Rows written so far, by table and what was done. The plugin's one connection tells its figures once a second, while it polls. */
+/** Rows written so far, by table and what was done. The plugin's one connection reports its figures once a second, while it polls. */
 async function written(): Promise<Map<string, number>> {
   await new Promise((resolve) => setTimeout(resolve, 2500))
   await client.query('select pg_stat_clear_snapshot()')

@@ -1,4 +1,4 @@
-// What does sealing and opening cost by itself, in a loop with nothing around it? A server pays more: see the CPU column of authenticate.ts.
+// The cost of sealing and opening by itself, in a loop. A server pays more: see the CPU column of authenticate.ts.
 import { startChild } from './support/child.js'
 import { median, type Report, spread } from './support/report.js'
 import { inRounds, type Settings } from './support/rounds.js'

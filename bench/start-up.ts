@@ -1,4 +1,4 @@
-// How long does a start take? From `register` to `ready` on a database that is migrated already, each time in a new process.
+// The duration of a start, from `register` to `ready` on a migrated database, each time in a new process.
 import { startChild } from './support/child.js'
 import { median, type Report, spread } from './support/report.js'
 import type { Settings } from './support/rounds.js'

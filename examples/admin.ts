@@ -1,5 +1,7 @@
-// For administrators: find people, lock them out and let them in again, end their sessions, take a lost second factor away, delete them.
-// The first administrator comes from the environment: ADMIN=ann@example.com ADMIN_PASSWORD=… node dist/examples/admin.js
+// Routes for administrators: find users, lock and unlock them, end their sessions, reset a lost second factor, delete
+// them.
+// The first administrator comes from the environment: ADMIN=ann@example.com ADMIN_PASSWORD=… node
+// dist/examples/admin.js
 import { type Static, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type IdentityResult, requireAuthorization, type User } from 'fastify-identity'
@@ -15,7 +17,7 @@ export async function build(
   await app.register(identity, { prefix: '/account', database })
   const { roles, sessions, users } = app.identity
 
-  // At a second start both are there, and nothing is changed.
+  // At a second start both exist, and nothing is changed.
   await roles.create('admin')
   if (email !== undefined) {
     const created = await users.create({ userName: email, email, emailConfirmed: true }, password)
@@ -31,7 +33,7 @@ export async function build(
 
   await app.register(
     (admin, _options, done) => {
-      // For every route of this scope. A role that was taken away counts until the next refresh: end the sessions with it.
+      // For every route of this scope. Removing the role takes effect with the next refresh: end the sessions too.
       admin.addHook('onRequest', requireAuthorization({ roles: ['admin'] }))
 
       admin.get<{ Querystring: Static<typeof Search> }>(
@@ -39,7 +41,7 @@ export async function build(
         { schema: { querystring: Search } },
         async ({ query }) => {
           const { users: found, next } = await users.list({ ...query, limit: 50 })
-          // Not the whole user, which holds hash and stamps.
+          // Not the whole user, which includes hash and stamps.
           return {
             users: found.map(({ id, userName, lockoutEnd, twoFactorEnabled }) => ({
               id,

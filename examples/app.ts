@@ -18,7 +18,7 @@ export interface AppOptions {
 }
 
 export async function buildApp({ database, publicUrl, logger = false }: AppOptions): Promise<FastifyInstance> {
-  // A browser keeps connections open that it has not used yet; closing must not wait for them.
+  // A browser keeps unused connections open; closing must not wait for them.
   const app = Fastify({ logger, forceCloseConnections: true })
 
   await app.register(swagger, {
@@ -58,7 +58,7 @@ const Forecast = Type.Object({
   summary: Type.String(),
 })
 
-/** What GET /weatherforecast answers, for whoever mounts it elsewhere. */
+/** The answer of GET /weatherforecast, for other hosts. */
 export const weatherSchema = { summary: 'Five days of weather', response: { 200: Type.Array(Forecast) } }
 
 const summaries = [

@@ -1,4 +1,5 @@
-// Claims of your own in every ticket: made anew at each sign-in, refresh and validation of a cookie, read without a query in between.
+// Claims of your own in every ticket: computed at each sign-in, refresh and validation of a cookie, read without a
+// query in between.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -8,7 +9,7 @@ export async function build(database: string): Promise<FastifyInstance> {
   await app.register(identity, {
     prefix: '/account',
     database,
-    // Anybody can register an address of somebody else's company; only its owner can confirm it.
+    // A stranger can register an address of another company; only its owner can confirm it.
     claims: ({ email, emailConfirmed }) =>
       email !== null && emailConfirmed ? [{ type: 'tenant', value: email.split('@')[1] ?? '' }] : [],
   })

@@ -1,5 +1,6 @@
-// By invitation only: /register is off, and who is signed in invites; the first user is yours to make, by app.identity.users.create. The
-// invited get a mail with a code, with which POST /account/resetPassword sets their first password.
+// By invitation only: /register is off, and signed-in users invite others; you create the first user with
+// app.identity.users.create. An invited user gets a mail with a code, with which POST /account/resetPassword sets the
+// first password.
 import { type Static, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
@@ -28,7 +29,7 @@ export async function build(
     },
     async (request, reply) => {
       const { email } = request.body
-      // Whoever can read the code owns the address.
+      // A user who can read the code owns the address.
       const result = await users.create({ userName: email, email, emailConfirmed: true })
       if (!result.succeeded) return reply.code(400).send(result.errors)
       mail(email, users.generatePasswordResetToken(result.user))

@@ -1,5 +1,5 @@
-// An audit log from events, which are told after commit. A line that must never be missing belongs into a hook instead: see
-// hooks-and-outbox-row.ts, whose row commits with its change.
+// An audit log from events, which are emitted after commit. A line that must never be missing belongs into a hook
+// instead: see hooks-and-outbox-row.ts, whose row commits with its change.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type IdentityEvents } from 'fastify-identity'
 import { serve } from './serve.js'

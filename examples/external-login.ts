@@ -1,5 +1,5 @@
-// Signing in by another system, and a login route of your own. The other system says who somebody is; sessions, tokens, cookies and locks are
-// those of POST /account/login. Who comes for the first time gets an account without a password.
+// Signing in by another system, through a login route of your own. The other system identifies the user; sessions,
+// tokens, cookies and locks are those of POST /account/login. A new user gets an account without a password.
 import { randomBytes } from 'node:crypto'
 import cookie from '@fastify/cookie'
 import { type Static, Type } from '@sinclair/typebox'
@@ -40,7 +40,8 @@ export async function build(database: string, provider = example): Promise<Fasti
 
   app.get('/login/example', (_request, reply) => {
     const state = randomBytes(16).toString('base64url')
-    // Whoever comes back must be who was sent: another site cannot sign people in as somebody else.
+    // The browser that comes back must be the one that was sent: otherwise another site could sign users in to a
+    // foreign account.
     reply.setCookie('login-state', state, { path: '/login/example', httpOnly: true, sameSite: 'lax', maxAge: 600 })
     return reply.redirect(provider.loginUrl(state))
   })
@@ -53,14 +54,15 @@ export async function build(database: string, provider = example): Promise<Fasti
         return reply.code(400).send({ detail: 'Begin at /login/example' })
       const { subject, email } = await provider.personOf(request.query.code)
       if ((await users.findByLogin('example', subject)) === null) {
-        // An account of this name may be somebody else's: it is not linked, its owner can do that once signed in (users.addLogin).
+        // An account of this name may be another person's: it is not linked; its owner can link it once signed in
+        // (users.addLogin).
         const created = await db.transaction().execute(async (trx) => {
           const inside = users.withTransaction(trx)
           const result = await inside.create({ userName: email, email })
           const linked = result.succeeded
             ? await inside.addLogin(result.user, { loginProvider: 'example', providerKey: subject })
             : result
-          // What is thrown rolls back the account too.
+          // An error rolls back the account too.
           if (result.succeeded && !linked.succeeded) throw Object.assign(new Error('Try again.'), { statusCode: 409 })
           return result
         })

@@ -1,5 +1,6 @@
-// Rows of your own in the transaction of a change: who registers gets a seat, and a welcome letter waits for them. Both are there with
-// the user, or nothing is. A hook that throws undoes the registration; with a statusCode below 500 its message reaches the client.
+// Rows of your own in the transaction of a change: a new user gets a seat, and a welcome letter is stored for them.
+// All three rows are written, or none. A hook that throws undoes the registration; with a statusCode below 500 its
+// message reaches the client.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type User } from 'fastify-identity'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
@@ -34,11 +35,11 @@ export async function build(database: string, seats = 100): Promise<FastifyInsta
   const app = Fastify()
   await app.register(identity, {
     prefix: '/account',
-    // Your own Kysely instance: used, and closed by nobody but you.
+    // Your own Kysely instance: you close it.
     database: db,
     hooks: {
       async userCreating({ trx }: { trx: Transaction<Tables> }) {
-        // One conditional statement: of any number of people at once nobody gets a seat that is not there.
+        // One conditional statement: parallel registrations cannot take a seat that does not exist.
         const taken = await trx
           .updateTable('seats')
           .set(({ eb }) => ({ free: eb('free', '-', 1) }))

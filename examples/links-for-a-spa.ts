@@ -1,5 +1,6 @@
-// Mailed links that open a page of your SPA. The page then asks the API: GET /account/confirmEmail with the query it was opened with,
-// or POST /account/resetPassword with { email, resetCode: code, newPassword }.
+// Mailed links that open a page of your single-page application. The page then calls the API: GET
+// /account/confirmEmail with its own query, or POST /account/resetPassword with { email, resetCode: code, newPassword
+// }.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type MessageSender } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -22,7 +23,7 @@ export async function build(database: string, email = printer): Promise<FastifyI
       confirmEmail: 'https://app.example.com/#/confirm',
       resetPassword: 'https://app.example.com/reset?from=mail',
     },
-    // The SPA lives on another origin and may send our cookie along.
+    // The application lives on another origin and may send our cookie along.
     csrf: { trustedOrigins: ['https://app.example.com'] },
   })
   return app

@@ -1,5 +1,6 @@
-// A pool for a Kysely instance of one's own. A connection without an error listener ends the process when the database restarts; of a pool
-// that is passed to option `database` the plugin takes care, of one behind a Kysely instance it cannot.
+// A pool for a Kysely instance of your own. A connection without an error listener ends the process when the database
+// restarts. The plugin adds listeners to a pool that is passed to option `database`; behind a Kysely instance it
+// cannot.
 import pg from 'pg'
 
 export function openPool(connectionString: string): pg.Pool {

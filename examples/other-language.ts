@@ -1,4 +1,5 @@
-// Errors in German. The codes stay, so that clients can tell them apart; a code that is missing here speaks English.
+// Errors in German. The codes stay, so that clients can distinguish them; a code that is missing here has its English
+// message.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { describeError, type ErrorCode } from 'fastify-identity'
 import { serve } from './serve.js'

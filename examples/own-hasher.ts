@@ -1,5 +1,6 @@
-// A hasher of your own, here scrypt of node:crypto, for users who come from another system: what it answers `yes-rehash` to is stored
-// anew at the next sign-in. It runs behind the same queue as ours, and an unknown user costs a verification too.
+// A hasher of your own, here scrypt of node:crypto, for users from another system: a password that verifies as
+// `yes-rehash` is stored anew at the next sign-in. It runs behind the same queue as ours, and an unknown user costs a
+// verification too.
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance } from 'fastify'

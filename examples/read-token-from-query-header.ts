@@ -1,5 +1,6 @@
-// A token from elsewhere than the Authorization header: from a header that a gateway sets, and on one path from the query, since a
-// browser's EventSource can set no header. What stands in a URL ends up in logs: keep the path out of them, and the token short-lived.
+// A token from elsewhere than the Authorization header: from a header that a gateway sets, and on one path from the
+// query, since a browser's EventSource can set no header. URLs end up in logs: keep this path out of them, and the
+// token short-lived.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -14,7 +15,7 @@ export async function build(database: string): Promise<FastifyInstance> {
       readToken({ headers, query, routeOptions }) {
         const forwarded = headers['x-access-token']
         if (typeof forwarded === 'string') return forwarded
-        // Null: the Authorization header and the cookie are looked at as ever.
+        // Null: the Authorization header and the cookie are read as usual.
         const { access_token: asked } = query as { access_token?: unknown }
         return routeOptions.url === '/events' && typeof asked === 'string' ? asked : null
       },

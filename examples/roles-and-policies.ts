@@ -1,5 +1,5 @@
-// Who may do what: roles and claims of users, rules of the application by name, how somebody signed in and how long ago. Every route must
-// say something about access, or the application does not start.
+// Access rules: roles and claims of users, policies of the application by name, the method and the age of the
+// sign-in. Every route must have a rule, or the application does not start.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { allowAnonymous, requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -18,13 +18,13 @@ export async function build(database: string): Promise<FastifyInstance> {
     },
   })
   const { roles } = app.identity
-  // Who is put into it, by users.addToRole(user, 'editor'), has the claims of the role too.
+  // A user who gets the role, by users.addToRole(user, 'editor'), has its claims too.
   const editor = await roles.create('editor')
   if (editor.succeeded) await roles.addClaim(editor.role, { type: 'department', value: 'press' })
 
   app.get('/', { onRequest: allowAnonymous() }, (request) => `Hello ${request.identity?.userName ?? 'stranger'}`)
   app.get('/pages/:name', { onRequest: requireAuthorization('ownPage') }, () => 'Your page')
-  // All parts must hold, and of a list any.
+  // All parts must hold; of a list, any.
   app.get(
     '/news',
     { onRequest: requireAuthorization({ claims: { department: ['press', 'board'] }, maxAgeSeconds: 8 * 3600 }) },

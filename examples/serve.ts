@@ -1,5 +1,5 @@
-// Runs an example by itself: npm run build && node dist/examples/profile.js. Without DATABASE_URL it starts a Postgres whose data are
-// gone afterwards; PORT says where to listen. Imported by a test, an example only lends its build function.
+// Runs an example by itself: npm run build && node dist/examples/profile.js. Without DATABASE_URL it starts a
+// Postgres whose data are removed afterwards; PORT is the port to listen on. A test imports only its build function.
 import { realpathSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 import { startPostgres } from 'fastify-identity/development'

@@ -1,5 +1,6 @@
-// npm start: the example with a Postgres of its own, whose data lie in .data/postgres. DATABASE_URL names another one, PORT and HOST where
-// to listen. Ctrl-C stops the server, then the database; a second Ctrl-C does not wait.
+// npm start: the example with a Postgres of its own, whose data lie in .data/postgres. DATABASE_URL names another
+// one, PORT and HOST the address to listen on. Ctrl-C stops the server, then the database; a second Ctrl-C does not
+// wait.
 import { join, relative } from 'node:path'
 import { buildApp } from './app.js'
 import { startPostgres } from 'fastify-identity/development'
@@ -16,7 +17,7 @@ process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
 const started = start()
 started.catch(async (error: unknown) => {
-  // What a signal broke off is no failure.
+  // An operation that a signal interrupted is no failure.
   if (stopping > 0) return
   console.error(explain(error))
   await closeAll()
@@ -79,7 +80,7 @@ function explain(error: unknown): string {
   return error.message
 }
 
-// The log is for machines; here a person reads it.
+// The log is for machines; this output is for a person.
 function printLogLine(line: string): void {
   const { msg, err } = JSON.parse(line) as { msg?: string; err?: { stack?: string } }
   console.warn([msg, err?.stack].filter(Boolean).join('\n'))

@@ -15,7 +15,7 @@ export async function build(database: string): Promise<FastifyInstance> {
         `${client ?? 'unknown'}, last seen ${new Date(lastSeenAt).toISOString()}${id === sessionId ? ' (this one)' : ''}`,
     )
   })
-  // Who asks for this must have proved the password within the last five minutes.
+  // The caller must have proved the password within the last five minutes.
   app.delete('/devices', { onRequest: requireAuthorization({ maxAgeSeconds: 300 }) }, async (request) => {
     const { userId, sessionId } = request.identity!
     return { signedOut: await sessions.revokeAll(userId, { except: sessionId }) }

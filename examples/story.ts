@@ -1,4 +1,5 @@
-// What the example prints at start: the whole story of an account as commands for bash, to be pasted one after another or all at once.
+// The output of the example at start: the story of an account as commands for bash, to be pasted one after another or
+// all at once.
 
 /** `url` is the origin that the server answers under. */
 export function story(url: string): string {

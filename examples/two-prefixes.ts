@@ -1,5 +1,5 @@
-// One realm under two prefixes, for example while clients move from one version of an API to the next. Users, tokens and cookies are the
-// same; a mailed link points to the prefix that it was asked under.
+// One realm under two prefixes, for example while clients move from one version of an API to the next. Users, tokens
+// and cookies are the same; a mailed link points to the prefix of the request that caused it.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { identityRoutes } from 'fastify-identity'
 import { serve } from './serve.js'

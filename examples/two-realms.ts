@@ -1,4 +1,5 @@
-// Customers and staff in one application: a schema, a prefix and a decorator each. What one realm gives out is nothing to the other.
+// Customers and staff in one application: a schema, a prefix and a decorator each. Tokens and cookies of one realm
+// are refused by the other.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type Identity, type Principal, requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -20,7 +21,7 @@ export async function build(database: string): Promise<FastifyInstance> {
     database,
     schema: 'staff',
     decorator: 'staff',
-    // Nobody makes himself staff.
+    // Staff cannot register by themselves.
     endpoints: { register: false },
     bearer: { accessTokenSeconds: 900 },
   })

@@ -1,4 +1,4 @@
-// Names that are no addresses: POST /register takes userName and email, POST /login either of the two.
+// User names that are no addresses: POST /register takes userName and email, POST /login either of the two.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'
@@ -8,7 +8,7 @@ export async function build(database: string): Promise<FastifyInstance> {
   await app.register(identity, {
     prefix: '/account',
     database,
-    // Otherwise two people may claim one address, and only who has confirmed it can log in by it.
+    // Otherwise two users may claim one address, and only the one who has confirmed it can log in by it.
     user: {
       userNameIsEmail: false,
       requireUniqueEmail: true,

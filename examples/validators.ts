@@ -1,4 +1,4 @@
-// Rules of your own, beside ours or instead of them. Each answers what it finds wrong; the code is yours to choose.
+// Rules of your own, beside ours or instead of them. Each returns the faults it finds, with codes of your choice.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { type PasswordValidator, type UserValidator } from 'fastify-identity'
 import { serve } from './serve.js'

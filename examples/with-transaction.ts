@@ -1,4 +1,4 @@
-// Rows of yours and users of ours in one transaction of yours: a company and its owner are both there, or neither is.
+// Your rows and our users in one transaction of yours: a company and its owner are both created, or neither is.
 import { type Static, Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity from 'fastify-identity'
@@ -37,7 +37,7 @@ export async function build(database: string): Promise<FastifyInstance> {
         .onConflict((conflict) => conflict.doNothing())
         .returning('name')
         .executeTakeFirst()
-      // What is thrown rolls back the user too.
+      // An error rolls back the user too.
       if (founded === undefined) throw Object.assign(new Error('There is a company of this name.'), { statusCode: 409 })
       return result
     })

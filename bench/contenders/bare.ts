@@ -1,4 +1,4 @@
-// No authentication at all: what everything else is compared with.
+// No authentication at all: the base of every comparison.
 import type { Mount } from '../support/contender.js'
 
 export const mount: Mount = () => ({})

@@ -1,5 +1,5 @@
-// fastify-identity as a host registers it. Variants: `bearer` (the default) or `cookie`, in what its credentials travel; `all cores`, where
-// hashing may use them; `pool`, over a pool of the host's, which its bare routes use too.
+// fastify-identity as a host registers it. Variants: `bearer` (the default) or `cookie`, for the credentials; `all
+// cores`, where hashing may use them; `pool`, over a pool of the host's, which its bare routes use too.
 import { availableParallelism } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
@@ -30,7 +30,7 @@ export const mount: Mount = async (app, { database, schema = 'identity', variant
   return {
     guard: requireAuthorization(),
     userOf: (request) => request.identity?.userId,
-    // Sealed by what a login seals with; nobody waits for a million logins.
+    // Sealed like those of a login, without a million logins.
     credentials(count) {
       const realm = findRealm(app, 'identity')!
       const now = Date.now()
@@ -69,7 +69,7 @@ export const mount: Mount = async (app, { database, schema = 'identity', variant
   }
 }
 
-// One conditional UPDATE of a session by its id, in the plainest words: what a refresh is compared with.
+// One conditional UPDATE of a session by its id, in plain SQL: the base of comparison for a refresh.
 function bareUpdates(app: FastifyInstance, pool: pg.Pool, schema: string): void {
   const text = `update ${schema}.sessions set counter = counter + 1, rotated_at = now(), last_seen_at = now() where id = $1
     returning user_id, counter, created_at, expires_at, amr`

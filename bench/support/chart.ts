@@ -1,5 +1,5 @@
-// Draws groups of bars as an SVG that reads on light and dark pages alike. Lengths are logarithmic: between a remembered token and a
-// database lie three orders of magnitude.
+// Draws groups of bars as an SVG that is readable on light and dark pages. Lengths are logarithmic: a ticket cache
+// and a database differ by three orders of magnitude.
 import type { Chart } from './report.js'
 
 const width = 760

@@ -1,4 +1,5 @@
-// Processes of the benches' own, which are asked over IPC: servers, loads, and what else must not share a process with a measurement.
+// Processes of the benches, controlled over IPC: servers, loads, and everything else that must not share a process
+// with a measurement.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'

@@ -1,4 +1,5 @@
-// What a contender is: something that can tell who is calling a Fastify route, or none. Ours are in bench/contenders, the others in bench/rivals.
+// A contender: a Fastify route with or without authentication. Ours are in bench/contenders, the others in
+// bench/rivals.
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify'
 

@@ -1,5 +1,5 @@
-// Fills a realm's tables with copies of one real person's rows: ids in the order of their time, as UUIDv7 come, names and hashes of real
-// length in no order. And says what the rows and their indexes weigh.
+// Fills a realm's tables with copies of one real user's rows: ids in the order of their time, like UUIDv7, names and
+// hashes of real length in random order. Also measures the size of rows and indexes.
 import type pg from 'pg'
 
 export interface TableWeight {
@@ -10,7 +10,7 @@ export interface TableWeight {
   readonly indexes: readonly { readonly name: string; readonly bytesPerRow: number; readonly levels: number }[]
 }
 
-// What the application makes from its clock and random bytes (RFC 9562 §5.7).
+// The values that the application makes from its clock and random bytes (RFC 9562 §5.7).
 const uuidV7 = (
   at: string,
 ) => `(lpad(to_hex((extract(epoch from ${at}) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3)

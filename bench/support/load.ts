@@ -1,4 +1,4 @@
-// The other side of the wire, in a process of its own: autocannon under one of a few loads. Started by loads.ts.
+// The client side, in a process of its own: autocannon under one of a few loads. Started by loads.ts.
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 import { answering } from './child.js'

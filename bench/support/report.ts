@@ -1,4 +1,4 @@
-// What a bench has found out, as text: tables of figures, and its targets beside what was measured.
+// The result of a bench as text: tables of figures, and its targets beside the measurements.
 
 /** One line of the targets. */
 export interface Finding {

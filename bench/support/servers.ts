@@ -1,4 +1,4 @@
-// Starts contenders and asks them; proves of each that its guard guards.
+// Starts and controls contenders; checks of each that its guard refuses what it must.
 import { startChild } from './child.js'
 import type { ContenderOptions, Credential } from './contender.js'
 

@@ -1,4 +1,4 @@
-// Starts a host once and tells how long that took. Started by start-up.ts.
+// Starts a host once and reports how long that took. Started by start-up.ts.
 import Fastify from 'fastify'
 import identity from 'fastify-identity'
 import { answering } from './child.js'

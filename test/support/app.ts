@@ -1,5 +1,5 @@
-// A host with the plugin for one test: a schema of its own in a real Postgres, a clock that stands still until it is moved, every log
-// line kept from level trace on, and callers that speak HTTP to it. Nothing of ours is replaced.
+// A host with the plugin for one test: a schema of its own in a real Postgres, a clock that stands still until it is
+// moved, every log line from level trace on, and clients that call it over HTTP. Nothing of ours is replaced.
 import Fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify'
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -38,8 +38,8 @@ const flags = [
 // Descriptor 3 is a pipe that breaks when the test's process ends, whatever ends it.
 const watchdog = '"$@" 3<&- & browser=$!; { read -r _ <&3; kill -s KILL "$browser"; } & exec 3<&-; wait "$browser"'
 
-/** Opens a page. What comes of it the page must tell by itself; rejects when the browser ends before `told`. */
-export async function openPage<T>(t: TestContext, url: string, told: Promise<T>): Promise<T> {
+/** Opens a page, which must report its result itself; rejects when the browser ends before `result`. */
+export async function openPage<T>(t: TestContext, url: string, result: Promise<T>): Promise<T> {
   const program = findChromium()
   if (program === null) throw new Error('chromium is not installed: apt-get install chromium')
   const profile = await mkdtemp(join(tmpdir(), 'chromium-'))
@@ -56,7 +56,7 @@ export async function openPage<T>(t: TestContext, url: string, told: Promise<T>)
     await rm(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   })
   return Promise.race([
-    told,
+    result,
     ended.then(() => {
       throw new Error(`The browser has ended: ${log.join('')}`)
     }),

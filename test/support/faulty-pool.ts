@@ -1,4 +1,4 @@
-// A Postgres client that does something before each statement: the faults of a real server come when they like.
+// A Postgres client that runs a function before each statement, to inject the faults of a real server.
 import pg from 'pg'
 
 /**

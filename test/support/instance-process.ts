@@ -1,5 +1,5 @@
-// One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and orders of the host's
-// administrator by message. Real time, and argon2id at its cheapest.
+// One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and
+// the host's administration by message. Real time, and argon2id at its cheapest.
 import Fastify from 'fastify'
 import pg from 'pg'
 import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'

@@ -116,7 +116,7 @@ export async function until(holds: () => Promise<boolean> | boolean, deadlineMil
   return performance.now() - start
 }
 
-/** What an emitter tells under a name, from now on. */
+/** The events of a name that an emitter emits from now on. */
 export function heard(emitter: EventEmitter, name: string): unknown[] {
   const events: unknown[] = []
   emitter.on(name, (event) => events.push(event))

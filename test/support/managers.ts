@@ -1,4 +1,4 @@
-// A host that calls the managers itself: one application for a whole test file, with users of each test's own.
+// A host that calls the managers itself: one application for a whole test file, and users for each test.
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
 import type { Identity, IdentityError, IdentityOptions, User } from '../../src/index.js'

@@ -1,5 +1,6 @@
-// A PgBouncer in transaction mode in front of a test's Postgres, with the settings its Debian package comes with: each transaction may run
-// on another connection, nothing of a session survives, LISTEN hears nothing. It ends with the process that started it.
+// A PgBouncer in transaction mode in front of a test's Postgres, with the settings of its Debian package: each
+// transaction may run on another connection, no session state survives, LISTEN receives nothing. It ends with the
+// process that started it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'

@@ -1,5 +1,6 @@
-// A real database for a test file: the one that DATABASE_URL names (test/run.ts sets it), else a server of the file's own. What a file
-// made is removed when nothing of it runs any more, after its own after hooks; a removal that came earlier would cut open connections.
+// A real database for a test file: the one in DATABASE_URL (test/run.ts sets it), otherwise a server of the file's
+// own. A file's databases are removed when nothing of it runs any more, after its own after hooks; an earlier removal
+// would cut open connections.
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { startPostgres } from '../../src/development/postgres.js'
@@ -33,7 +34,7 @@ export async function freshDatabase(): Promise<string> {
 process.once('beforeExit', () => void cleanUp())
 
 async function cleanUp(): Promise<void> {
-  // A server of our own goes with everything on it.
+  // A server of our own is removed with all its databases.
   if (server) await (await server).stop()
   else if (leftovers.length > 0) await execute(leftovers)
 }

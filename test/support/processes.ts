@@ -110,7 +110,7 @@ async function firstMessage(child: ChildProcess): Promise<{ url: string }> {
     throw new Error('The instance ended before it answered')
   })
   try {
-    // What arrives first is what instance-process.ts sends first.
+    // The first message of instance-process.ts.
     const [answer] = (await Promise.race([message, death])) as [{ url: string }]
     return answer
   } finally {

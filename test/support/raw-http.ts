@@ -20,7 +20,7 @@ export async function speak(origin: string, request: string | Buffer): Promise<R
     socket.on('close', () => {
       resolve()
     })
-    // A server that answers early and closes may reset what is still being sent; what it said counts.
+    // A server that answers early and closes may reset the rest of the request; its answer still counts.
     socket.on('error', (error) => {
       if (chunks.length === 0) reject(error)
     })

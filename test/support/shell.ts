@@ -1,4 +1,4 @@
-// The bin `fastify-identity` as a shell runs it: a process of its own, without a terminal.
+// The program `fastify-identity` as a shell runs it: a process of its own, without a terminal.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -29,7 +29,7 @@ export async function shell(args: readonly string[], environment: NodeJS.Process
   return { code: code ?? -1, ...said }
 }
 
-/** What a command with --json answers; an error that tells what it said where it failed. */
+/** The result of a command with --json; throws its output when it failed. */
 export async function jsonOf(
   args: readonly string[],
   environment?: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-// A migrated schema of the test's own, as the store sees it, by a clock that the test sets.
+// A migrated schema of the test's own, as the store uses it, with a clock that the test sets.
 import type { TestContext } from 'node:test'
 import { complete } from '../../src/option-schema.js'
 import { connect, type Connection } from '../../src/store/connect.js'

@@ -1,4 +1,4 @@
-// What can be done to a token on its way. Each generator yields texts that must not open; none yields the token itself.
+// Manipulated tokens. Each generator yields texts that must not open; none yields the token itself.
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 

@@ -1,5 +1,6 @@
-// A network between a test and its Postgres that can fail: refuse, swallow everything, cut what is open, lose one answer. It reads along
-// which statements pass (Postgres protocol 3.0, messages Query, Parse and Bind). Does not speak TLS.
+// A network between a test and its Postgres that can fail: refuse connections, drop every packet, cut open
+// connections, lose one answer. It reads the statements that pass (Postgres protocol 3.0, messages Query, Parse and
+// Bind). Does not support TLS.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -14,7 +15,7 @@ export interface TcpProxy {
   blackhole(): void
   /** Closes what is open now. */
   cut(): void
-  /** What is open now leads nowhere for ever, and nobody is told. */
+  /** Open connections stay open, and no packet passes on them any more. */
   forsake(): void
   /** The next statement that matches reaches the server; its answer never comes, the connection is cut instead. */
   loseAnswerTo(pattern: RegExp): void

@@ -1,4 +1,4 @@
-// Known answers, read from test/vectors. The caller names the shape, since each file is ours and fixed.
+// Known answers from test/vectors. The caller declares the type, since each file is ours and fixed.
 import { readFileSync } from 'node:fs'
 
 export function vectors(file: string): unknown {
