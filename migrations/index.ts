@@ -2,6 +2,7 @@
 import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
 import { createDirectory } from './0002-directory.js'
+import { inExistingSchema } from './existing-schema.js'
 
 /** Kysely's type Migration: not imported, because 0.29 has moved the name. */
 export interface IdentityMigration {
@@ -17,7 +18,7 @@ export interface IdentityMigration {
  */
 export function migrations(schema = 'identity'): Record<string, IdentityMigration> {
   return {
-    '0001-identity': createIdentity(schema),
+    '0001-identity': inExistingSchema(createIdentity(schema), schema),
     '0002-directory': createDirectory(schema),
   }
 }

@@ -25,7 +25,8 @@ import type { ResolvedOptions } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
 import { createDenyList, type DenyList } from './revocation/deny-list.js'
 import type { Connection } from './store/connect.js'
-import { isUnusable, unreachable } from './store/migrate.js'
+import { explainStart } from './store/migrate.js'
+import { requireUtf8 } from './store/usable.js'
 
 /** The options that managers hang on. */
 export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
@@ -177,10 +178,12 @@ export function longestUnvalidatedSeconds({
 /** Runs what opens a database; closes it where that fails, and says why in words that a person can act on. */
 export async function closingOnFailure<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
   try {
+    await requireUtf8(connection)
     return await work()
   } catch (error) {
+    const reason = await explainStart(connection, error)
     await connection.close()
-    throw isUnusable(error) ? unreachable(error) : error
+    throw reason
   }
 }
 

@@ -2,7 +2,7 @@
 // weak password) are values, see IdentityResult; errors are misconfigurations, or failures of another system.
 import createError from '@fastify/error'
 
-/** The database is not reachable or did not answer in time. Answered as 503 with Retry-After. */
+/** The database is not reachable or did not answer in time, or tables are missing, as while a backup is restored. Answered as 503 with Retry-After. */
 export const DatabaseUnavailable = createError<[]>(
   'FST_IDENTITY_DATABASE_UNAVAILABLE',
   'The database is not available',
@@ -82,9 +82,23 @@ export const NotForProduction = createError<[name: string]>(
 )
 
 /** The database that `database` names could not be reached while registering. */
-export const DatabaseUnreachable = createError<[reason: string]>(
+export const DatabaseUnreachable = createError<[reason: string, remedy: string]>(
   'FST_IDENTITY_DATABASE_UNREACHABLE',
-  "The database of option 'database' (or DATABASE_URL) cannot be used: %s. Start it, or correct the connection string",
+  "The database of option 'database' (or DATABASE_URL) cannot be used: %s. %s",
+  500,
+)
+
+/** The database cannot hold every name and address. Thrown by `register`. */
+export const DatabaseEncoding = createError<[encoding: string]>(
+  'FST_IDENTITY_DATABASE_ENCODING',
+  "The database of option 'database' has the encoding %s, which cannot hold every name and address. Use one with UTF8: create database … encoding 'UTF8' template template0",
+  500,
+)
+
+/** The role of the connection lacks a right that it needs for migrations or requests. Thrown by `register`. */
+export const DatabaseRights = createError<[role: string, rights: string, grants: string]>(
+  'FST_IDENTITY_DATABASE_RIGHTS',
+  "The database role '%s' lacks %s. Run as an administrator: %s",
   500,
 )
 

@@ -30,6 +30,7 @@ import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
+import { requireRights } from './store/usable.js'
 import { findRevoked, isSessionLive, oldestWriterSeconds, purgeSessions } from './store/sessions.js'
 import { createOpenedCache, createSightings } from './tokens/ticket-cache.js'
 
@@ -190,6 +191,7 @@ async function open(
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
   if (mode === 'auto') await migrate(connection)
   if (mode === 'check') await requireMigrated(connection)
+  await requireRights(connection)
 }
 
 /** Asks what a request would ask. */

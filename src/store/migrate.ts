@@ -1,10 +1,12 @@
 // Runs or checks our migrations, under a lock that lets any number of processes start at once, also behind a pooler.
 import { type Kysely, sql } from 'kysely'
+import { hasSchema } from '../../migrations/existing-schema.js'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../errors.js'
 import type { Connection } from './connect.js'
 import { type Db, retrying, table } from './transaction.js'
-import { sqlState } from './sql-errors.js'
+import { mapDatabaseError, sqlState } from './sql-errors.js'
+import { explainRefusal } from './usable.js'
 
 /**
  * Runs what is pending, under a lock. Nothing when all is done, also where a newer version of us has done more.
@@ -26,22 +28,35 @@ export async function requireMigrated(db: Db): Promise<void> {
   if (pending.length > 0) throw new MigrationsPending(db.schema, pending.join(', '), db.schema)
 }
 
-// SQLSTATE: class 28 is a refused name or password, 3D000 no such database, 42501 no permission. Where a client sent no password at all,
-// or the server speaks no TLS, pg has words only.
-const refusals = /^(28...|3D000|42501)$/
+// Where a client sent no password at all, or the server speaks no TLS, pg has words only.
 const noHandshake = /^(SASL|The server does not support SSL)/
 
+/**
+ * What stopped a start, in words that a person can act on: an error of the database becomes FST_IDENTITY_DATABASE_RIGHTS or
+ * FST_IDENTITY_DATABASE_UNREACHABLE, any other one stays what it is.
+ */
+export async function explainStart(db: Db, error: unknown): Promise<unknown> {
+  if (!isUnusable(error)) return error
+  const remedy = isMissing(error)
+    ? `Run: npx fastify-identity migrate --schema ${db.schema}`
+    : 'Start it, or correct the connection string'
+  const refusal = sqlState(error) === '42501' ? await explainRefusal(db).catch(() => null) : null
+  return refusal ?? unreachable(error, remedy)
+}
+
 /** Whether an error at the start says that the database which was named cannot be used as it was named. */
-export function isUnusable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return error instanceof DatabaseUnavailable || refusals.test(sqlState(error) ?? '') || noHandshake.test(error.message)
+function isUnusable(error: unknown): boolean {
+  return (
+    mapDatabaseError(error) instanceof DatabaseUnavailable ||
+    (error instanceof Error && noHandshake.test(error.message))
+  )
 }
 
 /** The reason in words that a person can act on; never the connection string. */
-export function unreachable(error: unknown): Error {
+function unreachable(error: unknown, remedy: string): Error {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   const { code, message } = cause as { code?: unknown; message?: unknown }
-  const reason = new DatabaseUnreachable(typeof message === 'string' && message !== '' ? message : String(code))
+  const reason = new DatabaseUnreachable(typeof message === 'string' && message !== '' ? message : String(code), remedy)
   reason.cause = error
   return reason
 }
@@ -82,7 +97,8 @@ function runPending(db: Db): Promise<readonly string[]> {
             kysely,
           )
         if (known.length === 0) {
-          await sql`create schema if not exists ${sql.id(db.schema)}`.execute(kysely)
+          // Also with "if not exists" it takes a right on the database, which a role whose schema was made for it lacks.
+          if (!(await hasSchema(kysely, db.schema))) await sql`create schema ${sql.id(db.schema)}`.execute(kysely)
           await sql`create table ${table(db, 'migrations')} (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(
             kysely,
           )

@@ -9,10 +9,9 @@ import type { DatabaseOption } from '../../src/store/database-option.js'
 import { migrate } from '../../src/store/migrate.js'
 import { password, until } from '../support/instances.js'
 import { databaseUrl, freshDatabase, uniqueSchema } from '../support/postgres.js'
+import { isLong, report } from '../support/experiment.js'
 import { startProcess } from '../support/processes.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
-
-const isLong = process.env.FAULTS_LONG === '1'
 
 const kinds = { 'our own pool': false, "a host's pool without a listener": true }
 
@@ -35,9 +34,7 @@ for (const [kind, ownPool] of Object.entries(kinds)) {
     proxy.killsNewborn = false
     await until(async () => (await instance.call('POST', '/login', {}, credentials)).status === 200)
     assert.equal(instance.ended(), null)
-    t.diagnostic(
-      `${kind}: ${proxy.killed} connections terminated when they became ready, ${refused} logins 503, process alive`,
-    )
+    report(t, { 'connections terminated when ready': proxy.killed, 'logins 503': refused, 'processes ended': 0 })
   })
 }
 
@@ -125,9 +122,13 @@ test('twenty clients lose no acknowledged change while all backends are terminat
     Object.keys(statuses).filter((status) => !['200', '400', '503'].includes(status)),
     [],
   )
-  t.diagnostic(
-    `${terminated} backends terminated under 20 clients: ${registered.length} registrations acknowledged, 0 lost, answers ${JSON.stringify(statuses)}, process alive`,
-  )
+  report(t, {
+    'backends terminated': terminated,
+    'registrations acknowledged': registered.length,
+    lost: 0,
+    ...Object.fromEntries(Object.entries(statuses).map(([status, count]) => [`answers ${status}`, count])),
+    'processes ended': 0,
+  })
 })
 
 async function missing(t: TestContext, url: string, emails: readonly string[]): Promise<string[]> {

@@ -12,6 +12,7 @@ import pg from 'pg'
 import identity, { type DatabaseOption } from '../../src/index.js'
 import { login, register, startApp } from '../support/instances.js'
 import { freshDatabase } from '../support/postgres.js'
+import { report } from '../support/experiment.js'
 
 async function tablesIn(url: string): Promise<number> {
   const client = new pg.Client(url)
@@ -75,9 +76,7 @@ test('a pool and a Kysely instance of another installed copy are used as what th
     assert.equal(await tablesIn(elsewhere), 0, kind)
     count++
   }
-  t.diagnostic(
-    `${count} kinds of a database from another installed copy: tables in the database handed over, 0 elsewhere`,
-  )
+  report(t, { 'kinds of a database from another copy': count, 'tables elsewhere': 0 })
 })
 
 test('what names no database of Postgres stops the start, and nothing is written anywhere', async (t) => {
@@ -113,7 +112,5 @@ test('what names no database of Postgres stops the start, and nothing is written
     .execute((trx) => assert.rejects(start(trx), { code: 'FST_IDENTITY_INVALID_OPTION' }, 'transaction'))
   assert.equal(await tablesIn(elsewhere), 0)
   assert.equal(await tablesIn(url), 0)
-  t.diagnostic(
-    `${Object.keys(wrong).length + 1} wrong values of option database: each refused at start, 0 tables anywhere`,
-  )
+  report(t, { 'wrong values refused at start': Object.keys(wrong).length + 1, 'tables anywhere': 0 })
 })

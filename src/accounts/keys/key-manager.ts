@@ -2,7 +2,7 @@
 // names an unknown key. Whichever instance comes first makes a key; the others find it before it seals. The vault key seals what stays
 // in the database and never turns.
 import type { Clock } from '../../clock.js'
-import { KeysAreStatic, SecretWrong } from '../../errors.js'
+import { DatabaseUnavailable, KeysAreStatic, SecretWrong } from '../../errors.js'
 import { type Db, inTransaction } from '../../store/transaction.js'
 import {
   insertKey,
@@ -114,6 +114,8 @@ export async function openKeys(
     let records = await loadKeys(db)
     for (const purpose of ['token', 'vault'] as const) {
       if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && fixed !== null)) continue
+      // A ring that was there and is gone is being restored; a first key made beside it would stand in the way of the rows that come.
+      if (loaded.some((record) => record.purpose === purpose)) throw new DatabaseUnavailable()
       const now = clock()
       await addKey(db, purpose, 1, now, now)
       records = await loadKeys(db)
