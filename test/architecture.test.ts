@@ -31,6 +31,7 @@ const layers: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'ids.ts': 0,
   'absent.ts': 0,
+  'blanks.ts': 0,
   'option-schema.ts': 0,
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { createPrincipal, type Principal, type Scheme } from './principal.js'
 import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
+import { withoutBlanks } from '../blanks.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin } from './cross-origin.js'
@@ -75,7 +76,8 @@ function readCredential(realm: Realm, request: FastifyRequest): Credential | nul
 /** The token of `Authorization: Bearer token`; the scheme in any letter case (RFC 9110 §11.1). Null: no bearer credentials at all. */
 function readBearer(header: string | undefined): string | null {
   if (header === undefined || header.length < 7 || header.charCodeAt(6) !== 0x20) return null
-  return header.startsWith('Bearer ') || header.slice(0, 6).toLowerCase() === 'bearer' ? header.slice(7) : null
+  const isBearer = header.startsWith('Bearer ') || header.slice(0, 6).toLowerCase() === 'bearer'
+  return isBearer ? withoutBlanks(header.slice(7)) : null
 }
 
 function purposeOf(scheme: Scheme): 'access' | 'cookie' {

@@ -1,59 +1,139 @@
 // Reads bodies and queries as the reference's binder does: strict JSON, names in any letter case, unknown members ignored, nothing
 // coerced. What it refuses is 400 with an empty body; the host's parsers, validators and their settings have no say here.
 import createError from '@fastify/error'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
 export const Malformed = createError('FST_ERR_CTP_IDENTITY_MALFORMED', 'The body is not well-formed JSON', 400)
-const UnsupportedCharset = createError('FST_ERR_CTP_IDENTITY_CHARSET', 'The body is not UTF-8', 415)
+const UnsupportedType = createError('FST_ERR_CTP_IDENTITY_TYPE', 'The body is not JSON', 415)
+const UnsupportedCharset = createError('FST_ERR_CTP_IDENTITY_CHARSET', 'The charset of the body is not known', 415)
 
 // 16 KiB hold any request of ours; JSON deeper than 32 levels is none.
 export const bodyLimit = 16 * 1024
 const maxDepth = 32
 
 /** application/json and application/*+json, whatever their parameters; everything else is 415. */
-const jsonType = /^application\/(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)/i
+const jsonType = /^application\/\s*(?:[\w.!#$&^-]+\+)?json\s*(?:;|$)/i
 const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i
 
 /** Replaces the parsers of a scope by one that reads JSON strictly. */
 export function readJsonOnly(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser(jsonType, { parseAs: 'buffer', bodyLimit }, (request, body, done) => {
-    const named = charset.exec(request.headers['content-type'] ?? '')?.[1]
-    if (named !== undefined && !/^utf-?8$/i.test(named)) {
+    const named = charset.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8'
+    const decode = Object.hasOwn(decoders, named.toLowerCase()) ? decoders[named.toLowerCase()] : undefined
+    if (decode === undefined) {
       done(new UnsupportedCharset())
       return
     }
     try {
-      done(null, parse(body as Buffer)) // parseAs: 'buffer'
+      done(null, parse(decode(body as Buffer))) // parseAs: 'buffer'
     } catch {
       done(new Malformed())
     }
   })
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-function parse(body: Buffer): unknown {
-  if (body.length === 0) return undefined
-  const text = utf8.decode(body)
-  if (depthOf(text) > maxDepth) throw new Malformed()
-  return JSON.parse(text) as unknown
+/** Refuses what is not JSON before the guard asks for a caller, as the reference does. A request without a body has no type. */
+export function expectJson(isOptional: boolean) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+    const type = request.headers['content-type']
+    if (type === undefined || jsonType.test(type)) {
+      done()
+      return
+    }
+    const isReadable = /^[^;,\s]+(?:;|$)/.test(type)
+    if (isEmpty(request) && (isOptional || !isReadable)) {
+      request.headers = { 'content-type': undefined }
+      done()
+    } else if (isReadable && !isOptional) done(new UnsupportedType())
+    else done()
+  }
 }
 
-function depthOf(text: string): number {
+function isEmpty({ headers, raw }: FastifyRequest): boolean {
+  const length = headers['content-length']
+  if (headers['transfer-encoding'] !== undefined) return false
+  return length === '0' || (length === undefined && raw.httpVersionMajor === 1)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const utf16 = new TextDecoder('utf-16le', { fatal: true })
+const utf16Backwards = new TextDecoder('utf-16be', { fatal: true })
+
+// What the reference reads; it answers 500 to any other name. Bytes that are no ASCII are refused here and become question marks there.
+const decoders: Readonly<Record<string, (body: Buffer) => string>> = {
+  'utf-8': (body) => utf8.decode(body),
+  utf8: (body) => utf8.decode(body),
+  'us-ascii': readAscii,
+  ascii: readAscii,
+  'iso-8859-1': (body) => body.toString('latin1'),
+  latin1: (body) => body.toString('latin1'),
+  'utf-16': (body) => utf16.decode(body),
+  'utf-16le': (body) => utf16.decode(body),
+  'utf-16be': (body) => utf16Backwards.decode(body),
+}
+
+function readAscii(body: Buffer): string {
+  if (body.some((byte) => byte > 0x7f)) throw new Malformed()
+  return body.toString('latin1')
+}
+
+function parse(text: string): unknown {
+  if (text.length === 0) return undefined
+  const { depth, members } = measure(text)
+  if (depth > maxDepth) throw new Malformed()
+  const value = JSON.parse(text) as unknown
+  if (typeof value === 'object' && value !== null && members > Object.keys(value).length && !Array.isArray(value))
+    repeated.set(value, membersOf(text))
+  return value
+}
+
+// Bodies in which a name stands more than once, with all their members in order: JSON.parse keeps the last one only.
+const repeated = new WeakMap<object, readonly Member[]>()
+
+type Member = readonly [name: string, value: unknown]
+
+/** The members of a body as they were sent, repeated names included. */
+export function membersSent(body: object): readonly Member[] {
+  return repeated.get(body) ?? Object.entries(body)
+}
+
+function membersOf(text: string): Member[] {
+  const members: Member[] = []
+  let depth = 0
+  let start = 0
+  visitMarks(text, (mark, index) => {
+    const isEnd = depth === 1 && (mark === ',' || mark === '}')
+    if (isEnd) members.push(...(Object.entries(JSON.parse(`{${text.slice(start, index)}}`) as object) as Member[]))
+    if (isEnd || (depth === 0 && mark === '{')) start = index + 1
+    if (mark === '{' || mark === '[') depth++
+    else if (mark === '}' || mark === ']') depth--
+  })
+  return members
+}
+
+/** How deep a JSON text goes, and how many members its outermost object has. */
+function measure(text: string): { depth: number; members: number } {
   let depth = 0
   let deepest = 0
+  let members = 0
+  visitMarks(text, (mark) => {
+    if (mark === '{' || mark === '[') deepest = Math.max(deepest, ++depth)
+    else if (mark === '}' || mark === ']') depth--
+    else if (mark === ':' && depth === 1) members++
+  })
+  return { depth: deepest, members }
+}
+
+/** Visits the marks of JSON's structure, `{ } [ ] : ,`, outside of its strings. */
+function visitMarks(text: string, visit: (mark: string, index: number) => void): void {
   let inString = false
   for (let i = 0; i < text.length; i++) {
-    const character = text.charCodeAt(i)
+    const character = text.charAt(i)
     if (inString) {
-      if (character === 0x5c) i++
-      else if (character === 0x22) inString = false
-      continue
-    }
-    if (character === 0x22) inString = true
-    else if (character === 0x5b || character === 0x7b) deepest = Math.max(deepest, ++depth)
-    else if (character === 0x5d || character === 0x7d) depth--
+      if (character === '\\') i++
+      else if (character === '"') inString = false
+    } else if (character === '"') inString = true
+    else if ('{}[]:,'.includes(character)) visit(character, i)
   }
-  return deepest
 }

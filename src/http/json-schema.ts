@@ -1,9 +1,10 @@
 // Binds bodies and queries to their schemas as the reference does (names in any letter case, nothing coerced), and serializes answers
 // by theirs: only members that the schema names.
 import createError from '@fastify/error'
-import { Malformed } from './json-parser.js'
+import { Malformed, membersSent } from './json-parser.js'
 import type { TObject, TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { Value } from '@sinclair/typebox/value'
 import type { FastifySchemaCompiler } from 'fastify'
 
 export const Invalid = createError('FST_ERR_VALIDATION', 'The request does not match its schema', 400)
@@ -20,13 +21,37 @@ export function bind(schema: TObject, given: unknown): unknown {
     ]),
   )
   const bound: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(given)) {
+  for (const [key, value] of membersSent(given)) {
     const name = names.get(key.toLowerCase())
     if (name === undefined) continue
     if (typeof value === 'string' && !value.isWellFormed()) throw new Malformed()
+    // The last of several is the one that counts; the others must be of the right type all the same.
+    if (Object.hasOwn(bound, name)) requireType(schema.properties[name], bound[name])
     bound[name] = value
   }
   return bound
+}
+
+function requireType(schema: TSchema | undefined, value: unknown): void {
+  if (schema === undefined || Value.Check(schema, value) || (value === null && Value.Check(schema, ''))) return
+  throw new Invalid()
+}
+
+/**
+ * The parameters of a query that a schema names, in any letter case. An empty one is as good as none, and several of one name are read as
+ * one text with commas, as in the reference.
+ */
+export function bindQuery(schema: TObject, given: unknown): unknown {
+  const values = new Map<string, string[]>()
+  for (const [name, value] of Object.entries(given as Record<string, unknown>)) {
+    const texts = [value].flat().filter((text) => typeof text === 'string')
+    values.set(name.toLowerCase(), [...(values.get(name.toLowerCase()) ?? []), ...texts])
+  }
+  const joined = [...values].map(([name, texts]): [string, string] => [name, texts.join(',')])
+  // Where there is a choice of words, an empty one is none of them.
+  const isChoice = (name: string) =>
+    Object.entries(schema.properties).some(([known, property]) => known.toLowerCase() === name && 'anyOf' in property)
+  return bind(schema, Object.fromEntries(joined.filter(([name, text]) => text !== '' || isChoice(name))))
 }
 
 /** Compiles a scope's schemas with TypeBox: checks, and changes nothing. */

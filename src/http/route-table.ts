@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify'
 export interface RouteEntry {
   readonly method: string
   readonly url: string
+  /** As the router prints them, for example `{"host":"a.example"}`; empty where there are none. */
+  readonly constraints: string
   /** Names of the functions that run before the handler. */
   readonly hooks: readonly string[]
 }
@@ -14,7 +16,7 @@ export interface RouteEntry {
  * The tree is printed letter by letter, as the router keeps it: grouped by whole paths it drops wildcards that resemble each other.
  */
 export function readRoutes(instance: FastifyInstance): RouteEntry[] {
-  const entries: { method: string; url: string; hooks: string[] }[] = []
+  const entries: { method: string; url: string; constraints: string; hooks: string[] }[] = []
   // The path of each level of the tree; four characters of the drawing are one level.
   const paths: string[] = []
   let current: typeof entries = []
@@ -29,14 +31,14 @@ export function readRoutes(instance: FastifyInstance): RouteEntry[] {
       continue
     }
     if (text.startsWith('•')) continue
-    const [, part = text, methods] = /^(.*?)(?: \(([A-Z, -]+)\))?(?: \{.*\})?$/.exec(text) ?? []
+    const [, part = text, methods, constraints = ''] = /^(.*?)(?: \(([A-Z, -]+)\))?(?: (\{.*\}))?$/.exec(text) ?? []
     const level = drawing.length / 4
     paths.length = level
     paths[level] = part === '(empty root node)' ? '' : part
     current = (methods ?? '')
       .split(', ')
       .filter((method) => method !== '')
-      .map((method) => ({ method, url: paths.slice(1).join(''), hooks: [] }))
+      .map((method) => ({ method, url: paths.slice(1).join(''), constraints, hooks: [] }))
     entries.push(...current)
   }
   return entries

@@ -3,6 +3,8 @@
 // Parses and formats only; hasher.ts derives and compares. Returns null for anything malformed, unknown or out of
 // bounds.
 
+import { withoutBlanks } from '../blanks.js'
+
 /** The cost of one argon2id derivation. */
 export interface Argon2Cost {
   readonly memoryKiB: number
@@ -77,8 +79,9 @@ function parsePhc(text: string): Argon2Hash | null {
 const digests = ['sha1', 'sha256', 'sha512'] as const
 
 function parseBlob(text: string): Pbkdf2Hash | null {
-  const blob = Buffer.from(text, 'base64')
-  if (blob.toString('base64') !== text) return null
+  const written = withoutBlanks(text)
+  const blob = Buffer.from(written, 'base64')
+  if (blob.toString('base64') !== written) return null
   if (blob[0] === 0 && blob.length === 49) {
     return { kind: 'pbkdf2', digest: 'sha1', iterations: 1000, salt: blob.subarray(1, 17), tag: blob.subarray(17) }
   }

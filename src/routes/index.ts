@@ -8,7 +8,7 @@ import { withoutQuery } from '../http/request-log.js'
 import type { EndpointDeclaration } from './endpoint.js'
 import { endpoints } from './endpoints.js'
 import type { Operation } from './options.js'
-import { answerOtherSpellings, registerRoutes } from './route.js'
+import { answerStrays, registerRoutes, type Routes } from './route.js'
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
 export async function mountUnder(
@@ -18,26 +18,22 @@ export async function mountUnder(
   asked: RegisterOptions & { readonly prefix: string },
 ): Promise<void> {
   const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
-  let paths: readonly string[] = []
+  let routes: Routes | undefined
   await app.register((scope, _options, done) => {
-    paths = mountRoutes(scope, realm, switches)
+    routes = mountRoutes(scope, realm, switches)
     done()
   }, where)
   // Without a prefix the host answers for unknown paths.
   if (/^\/?$/.test(where.prefix)) return
   await app.register((strays, _options, done) => {
     answerAsOurs(strays)
-    answerOtherSpellings(strays, paths)
+    if (routes !== undefined) answerStrays(strays, routes)
     done()
   }, where)
 }
 
-/** Hangs the routes of a realm in a scope of its own. @returns their paths */
-function mountRoutes(
-  scope: FastifyInstance,
-  realm: Realm,
-  switches: Readonly<Record<Operation, boolean>>,
-): readonly string[] {
+/** Registers the routes of a realm in a scope of its own. */
+function mountRoutes(scope: FastifyInstance, realm: Realm, switches: Readonly<Record<Operation, boolean>>): Routes {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)

@@ -1,5 +1,6 @@
 // POST /refresh: a new pair for a refresh token. Why one is refused is never told.
 import { Type } from '@sinclair/typebox'
+import { withoutBlanks } from '../blanks.js'
 import { sendChallenge } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import { tokenPair } from '../http/token-pair.js'
@@ -43,8 +44,9 @@ export const refresh = endpoint(
   },
   (realm: Realm) => ({
     async handler(request, reply) {
-      const { refreshToken } = request.body
-      if (refreshToken === null) return sendChallenge(reply)
+      const { refreshToken: given } = request.body
+      if (given === null) return sendChallenge(reply)
+      const refreshToken = withoutBlanks(given)
       const keyId = keyIdOf(refreshToken, 'refresh')
       if (keyId !== null && realm.keys.find(keyId) === null) await realm.keys.reload()
       const now = Math.floor(realm.clock() / 1000)

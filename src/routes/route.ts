@@ -2,11 +2,13 @@
 import { type TObject, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { requireAuthorization } from '../http/authorize.js'
-import { bind, inSnakeCase } from '../http/json-schema.js'
+import { expectJson } from '../http/json-parser.js'
+import { bind, bindQuery, inSnakeCase } from '../http/json-schema.js'
 import { documented } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
 import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
+import { answerAnySpelling, type PathSpelling } from './path-spelling.js'
 
 // Unique in a document with several realms, and with one realm under several prefixes.
 function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, name: string): string {
@@ -15,14 +17,24 @@ function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, n
   return mounted.size === 1 ? own : `${own}_${prefix.replace(/\W+/g, '_')}`
 }
 
-const verbs = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+const verbs = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE']
 
-/** Registers endpoints in a scope. @returns their whole paths */
+/** What was registered under a prefix. */
+export interface Routes {
+  /** The value of `Allow` for a path of ours, in any spelling; null for any other path. */
+  allowed(path: string): string | null
+}
+
+/** Registers endpoints in a scope. */
 export function registerRoutes(
   scope: FastifyInstance,
   realm: Realm,
   endpoints: readonly Endpoint<EndpointDeclaration, Realm>[],
-): readonly string[] {
+): Routes {
+  const spelling = answerAnySpelling(
+    scope,
+    endpoints.map(({ path }) => path),
+  )
   for (const endpoint of endpoints) {
     const { method, path, auth, query } = endpoint
     const route = endpoint.route(realm)
@@ -35,13 +47,22 @@ export function registerRoutes(
       exposeHeadRoute: false,
       schema: schemaOf(endpoint, route, operationId(realm, scope, endpoint.name), realm.options.jsonNaming),
       config: { identity: 'own', ...documented(realm, isGuarded) },
-      onRequest: [guard, route.before].filter((hook) => hook !== undefined),
+      onRequest: [
+        body === undefined ? undefined : expectJson(endpoint.bodyIsOptional === true),
+        guard,
+        route.before,
+      ].filter((hook) => hook !== undefined),
       preValidation: binding(body, query, endpoint.bodyIsOptional === true),
       handler: (request, reply) => route.handler(request, reply),
     })
   }
-  refuseOtherVerbs(scope, endpoints)
-  return endpoints.map(({ path }) => scope.prefix.replace(/\/$/, '') + path)
+  refuseOtherVerbs(scope, endpoints, spelling)
+  return {
+    allowed(path) {
+      const url = spelling.urlOf(path)
+      return url === null ? null : allowedAt(endpoints, url).join(', ')
+    },
+  }
 }
 
 function schemaOf(
@@ -74,7 +95,7 @@ function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOp
         // JSON null is no body that anybody asked for, also where none is needed.
         request.body = request.body === null && bodyIsOptional ? [] : bind(body, request.body)
       }
-      if (query !== undefined) request.query = bind(query, request.query)
+      if (query !== undefined) request.query = bindQuery(query, request.query)
       done()
     } catch (error) {
       done(error as Error) // bind throws errors only
@@ -82,60 +103,44 @@ function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOp
   }
 }
 
-/**
- * Answers what is under the prefix and is no path: 404 without a body. The reference answers its paths in any letter case and with a slash
- * at the end; Fastify's router leaves that to the host. A path of ours that is only spelled otherwise goes through the router once more,
- * before anything of the request was read. The prefix is the host's and answers as the host's router spells it.
- */
-export function answerOtherSpellings(strays: FastifyInstance, paths: readonly string[]): void {
-  const known = paths.map((path) => path.split('/'))
+/** Answers what is under the prefix and is no route: 405 for a method that no route takes, else 404, without a body. */
+export function answerStrays(strays: FastifyInstance, routes: Routes): void {
   strays.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
   strays.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) {
       done()
       return
     }
-    const canonical = canonicalUrl(known, request.raw.url ?? '')
-    if (canonical === null) {
-      sendEmpty(reply, 404)
-      return
-    }
-    reply.hijack()
-    request.raw.url = canonical
-    strays.routing(request.raw, reply.raw)
+    const allowed = routes.allowed(request.url.replace(/[?#].*$/s, ''))
+    if (allowed === null) sendEmpty(reply, 404)
+    else sendEmpty(reply.header('allow', allowed), 405)
   })
 }
 
-function canonicalUrl(paths: readonly (readonly string[])[], url: string): string | null {
-  const [path = '', ...query] = url.split('?')
-  const given = path.replace(/\/$/, '').split('/')
-  const found = paths.find(
-    (parts) =>
-      parts.length === given.length &&
-      parts.every((part, index) => part.startsWith(':') || part.toLowerCase() === given[index]?.toLowerCase()),
-  )
-  if (found === undefined) return null
-  const canonical = [found.map((part, index) => (part.startsWith(':') ? given[index] : part)).join('/'), ...query].join(
-    '?',
-  )
-  return canonical === url ? null : canonical
+function allowedAt(endpoints: readonly EndpointDeclaration[], url: string): string[] {
+  return endpoints.filter(({ path }) => path === url).map(({ method }) => method)
 }
 
-function refuseOtherVerbs(scope: FastifyInstance, endpoints: readonly EndpointDeclaration[]): void {
+function refuseOtherVerbs(
+  scope: FastifyInstance,
+  endpoints: readonly EndpointDeclaration[],
+  spelling: PathSpelling,
+): void {
   for (const url of new Set(endpoints.map(({ path }) => path))) {
-    const allowed = endpoints.filter(({ path }) => path === url).map(({ method }) => method)
-    const others = verbs.filter((verb) => !allowed.some((method) => method === verb))
-    scope.route({
-      method: others,
+    const allowed = allowedAt(endpoints, url)
+    const refusal = {
       url,
       exposeHeadRoute: false,
       schema: { hide: true },
-      config: { identity: 'own' },
+      config: { identity: 'own' as const },
       // Before the body is read: what it is does not matter any more.
-      onRequest: (_request, reply) => {
+      onRequest: (_request: FastifyRequest, reply: FastifyReply) => {
         sendEmpty(reply.header('allow', allowed.join(', ')), 405)
       },
-      handler: (_request, reply) => reply,
-    })
+      handler: (_request: FastifyRequest, reply: FastifyReply) => reply,
+    }
+    scope.route({ ...refusal, method: verbs.filter((verb) => !allowed.includes(verb)) })
+    // A host that answers preflights (CORS) by a route goes on doing so.
+    scope.route({ ...refusal, method: 'OPTIONS', constraints: spelling.unlessHostAnswers })
   }
 }

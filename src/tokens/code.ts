@@ -1,6 +1,7 @@
 // Codes for mails, and the remembered machine: proof that the owner of a mailbox or machine may act for a user. Bound
 // to purpose, user, security stamp and data. The database makes a code single-use: using it rotates the stamp, and
 // `isMarkOf` is false afterwards.
+import { withoutBlanks } from '../blanks.js'
 import {
   clockSkewSeconds,
   markLength,
@@ -73,7 +74,7 @@ export function openCode(
   nowSeconds: number,
   lifetimeSeconds: number,
 ): OpenedCode | null {
-  const bytes = open(find, purpose, code)
+  const bytes = open(find, purpose, typeof code === 'string' ? withoutBlanks(code) : code)
   if (bytes === null || bytes.length < dataAt) return null
   const issued = readSeconds(bytes, issuedAt)
   const isTimely = nowSeconds < issued + lifetimeSeconds && issued <= nowSeconds + clockSkewSeconds

@@ -113,9 +113,15 @@ test('the scheme is read in any letter case, the token in its own only', async (
   for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) {
     assert.equal(seenBy(await me({ headers: { authorization: `${scheme} ${accessToken}` } })).scheme, 'bearer')
   }
+  // As in the reference, whose decoder skips blanks.
+  for (const text of [
+    `  ${accessToken}`,
+    ` ${accessToken} `,
+    `\t${accessToken}\t`,
+    ` ${accessToken.slice(0, 40)} ${accessToken.slice(40)}`,
+  ])
+    assert.equal(seenBy(await me({ headers: { authorization: `Bearer ${text}` } })).scheme, 'bearer', text)
   for (const header of [
-    `Bearer  ${accessToken}`,
-    `Bearer ${accessToken} `,
     ` Bearer ${accessToken}`,
     `Bearer "${accessToken}"`,
     `Bearer ${accessToken},x`,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, expectEmpty, goodPassword, headersOf, type Person } from '../support/app.js'
 import { type Letter, type MailApp, parameterOf, publicUrl, startMailApp, withMailApp } from '../support/mailbox.js'
-import { bitFlips, respellings } from '../support/tampering.js'
+import { bitFlips, blankings, respellings } from '../support/tampering.js'
 
 let server: MailApp
 
@@ -143,6 +143,7 @@ test('a code that is empty, mangled, shortened or spelled otherwise is refused l
   for (const wrong of ['', 'x', '!', '=', 'null', 'A'.repeat(100), 'A'.repeat(5000), '\0', 'é'.repeat(50)])
     expectRefused(await ask({ userId, code: wrong }))
   for (const wrong of respellings(code)) expectRefused(await ask({ userId, code: wrong }))
+  for (const pasted of blankings(code)) assert.equal((await ask({ userId, code: pasted })).status, 200)
   let place = 0
   for (const wrong of bitFlips(code)) if (place++ % 7 === 0) expectRefused(await ask({ userId, code: wrong }))
   for (let length = 0; length < code.length; length += 5)

@@ -61,8 +61,6 @@ test('what is no refresh token is challenged, whatever it is instead', async () 
     accessToken,
     cookie.slice('identity='.length),
     `Bearer ${refreshToken}`,
-    `${refreshToken} `,
-    ` ${refreshToken}`,
     `${refreshToken}=`,
     refreshToken.slice(0, -1),
     `${refreshToken}A`,

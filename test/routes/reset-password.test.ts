@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, expectEmpty, expectProblem, goodPassword, type Person } from '../support/app.js'
 import { type MailApp, parameterOf, startMailApp, withMailApp } from '../support/mailbox.js'
-import { bitFlips, respellings } from '../support/tampering.js'
+import { bitFlips, blankings, respellings } from '../support/tampering.js'
 
 let server: MailApp
 
@@ -149,6 +149,12 @@ test('a code that is mangled, shortened or spelled otherwise is invalid', async 
   for (let length = 0; length < resetCode.length; length += 5)
     expectInvalidToken(await reset({ email, resetCode: resetCode.slice(0, length), newPassword }))
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
+})
+
+test('blanks and line breaks around and in a code do not matter', async () => {
+  const { email, resetCode } = await forgetful()
+  for (const code of blankings(resetCode))
+    assert.match((await reset({ email, resetCode: code, newPassword: '' })).body, /PasswordTooShort/)
 })
 
 test('with a good code the password is judged as at a registration, and the code stays good', async () => {

@@ -26,24 +26,7 @@ export function* truncations(token: string): Generator<string> {
 /** Texts that a forgiving decoder reads as the token's very bytes, and texts that carry it among others. */
 export function* respellings(token: string): Generator<string> {
   for (const last of alphabet) if (!token.endsWith(last)) yield token.slice(0, -1) + last
-  for (const extra of [
-    '=',
-    '==',
-    ' ',
-    '\n',
-    '\r\n',
-    '\t',
-    '\0',
-    '.',
-    'A',
-    'AA',
-    'AAA',
-    'AAAA',
-    '!',
-    '\u00a0',
-    '\ufeff',
-    '%00',
-  ]) {
+  for (const extra of ['=', '==', '\0', '.', 'A', 'AA', 'AAA', 'AAAA', '!', '\u00a0', '\ufeff', '%00']) {
     yield token + extra
     yield extra + token
     yield token.slice(0, 40) + extra + token.slice(40)
@@ -92,4 +75,10 @@ function swapCase(text: string): string {
   return text.replace(/[a-z]/gi, (letter) =>
     letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
   )
+}
+
+/** The token with blanks or line breaks around or in it, as they come from pasting and from mail programs. */
+export function* blankings(token: string): Generator<string> {
+  for (const blank of [' ', '\n', '\r\n', '\t'])
+    yield* [token + blank, blank + token, token.slice(0, 40) + blank + token.slice(40)]
 }
