@@ -151,3 +151,16 @@ test('a logout on one instance is a logout on the other within a second', async 
     })
   })
 })
+
+test('an empty body is none, whatever content type is said of it', async () => {
+  const types = ['application/x-www-form-urlencoded', 'text/plain;charset=UTF-8', 'application/json', ';;;', 'x', '*/*']
+  for (const type of types) {
+    const { accessToken: token } = await server.signIn()
+    const headers = { 'content-type': type, 'content-length': '0' }
+    expectEmpty(await server.call('POST', '/account/logout', { token, headers, payload: '' }), 200)
+    expectChallenge(await server.call('GET', '/account/manage/info', { token }))
+  }
+  const { accessToken: token } = await server.signIn()
+  const headers = { 'content-type': 'text/plain' }
+  expectEmpty(await server.call('POST', '/account/logout', { token, headers, payload: 'x' }), 415)
+})
