@@ -33,6 +33,8 @@ export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
   readonly user: UserRules
   /** How long a key opens after its successor seals, see `longestTokenSeconds`; null for who does not know the application's options. */
   readonly openForSeconds: number | null
+  /** How long a session can be used after it was last seen, see `longestIdleSeconds`; null like `openForSeconds`. */
+  readonly idleSeconds: number | null
 }
 
 /** Where what happens beside a call is told; a logger of Fastify is one. */
@@ -145,7 +147,7 @@ export async function openAccounts(
       notices,
     }),
     roles: createRoleManager(context),
-    sessions: createSessionManager(connection, ownEnder),
+    sessions: createSessionManager(connection, ownEnder, options.idleSeconds),
     keys,
     mail,
     events,
@@ -165,6 +167,16 @@ export function longestTokenSeconds({ bearer, cookie, twoFactor, codes }: Resolv
     codes.confirmEmailSeconds,
     codes.resetPasswordSeconds,
   )
+}
+
+/**
+ * How long a session can be used after the database saw it last: as long as its newest token or cookie. A cookie that slides is renewed
+ * without the database only in the second half of its life, if it need not be validated until then.
+ */
+export function longestIdleSeconds({ bearer, cookies, cookie, securityStamp }: ResolvedOptions): number {
+  const slides = cookie.slidingExpiration && securityStamp.validationSeconds > cookie.lifetimeSeconds / 2
+  const cookieSeconds = cookie.lifetimeSeconds + (slides ? securityStamp.validationSeconds : 0)
+  return Math.max(bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookies ? cookieSeconds : 0)
 }
 
 /** How long any ticket is believed without asking the database. */

@@ -17,7 +17,13 @@ import { watchRoutes } from './http/openapi.js'
 import { findRealm, type Opened, type Realm, realmKey, type TicketCache } from './http/context.js'
 import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
 import { NotRegistered } from './errors.js'
-import { closingOnFailure, longestTokenSeconds, longestUnvalidatedSeconds, openAccounts } from './compose.js'
+import {
+  closingOnFailure,
+  longestIdleSeconds,
+  longestTokenSeconds,
+  longestUnvalidatedSeconds,
+  openAccounts,
+} from './compose.js'
 import {
   type IdentityOptions,
   resolveEndpoints,
@@ -105,7 +111,12 @@ async function open(
     hasher,
     denyList,
     ender,
-  } = await openAccounts(connection, { ...options, openForSeconds: longestTokenSeconds(options) }, sender, log)
+  } = await openAccounts(
+    connection,
+    { ...options, openForSeconds: longestTokenSeconds(options), idleSeconds: longestIdleSeconds(options) },
+    sender,
+    log,
+  )
   app.addHook('onClose', () => keys.close())
   const feed = startFeed({
     poll: (seconds, found) => findRevoked(connection, seconds, found),

@@ -30,6 +30,7 @@ const layers: Readonly<Record<string, number>> = {
   'errors.ts': 0,
   'clock.ts': 0,
   'ids.ts': 0,
+  'page.ts': 0,
   'absent.ts': 0,
   'blanks.ts': 0,
   'option-schema.ts': 0,

@@ -44,6 +44,7 @@ export async function withRealm<T>(target: Target, work: (accounts: Accounts) =>
         {
           ...options,
           openForSeconds: null,
+          idleSeconds: null,
           user: { ...options.user, allowedUserNameCharacters: null, requireUniqueEmail: 'as stored' },
         },
         null,

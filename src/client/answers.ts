@@ -74,6 +74,12 @@ export interface Session {
   readonly current: boolean
 }
 
+export interface SessionsPage {
+  readonly limit?: number
+  /** The id of the last session of the page before. */
+  readonly after?: string
+}
+
 export interface Confirmation {
   readonly userId: string
   readonly code: string

@@ -11,6 +11,7 @@ import type {
   NewAccount,
   PasswordReset,
   Session,
+  SessionsPage,
   TokenAnswer,
   TwoFactor,
   TwoFactorChange,
@@ -69,7 +70,8 @@ export interface IdentityClient<Fields extends object = object> {
   info(): Promise<Info & Fields>
   changeInfo(change: InfoChange & Partial<Fields>): Promise<Info & Fields>
   twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
-  sessions(): Promise<readonly Session[]>
+  /** Those that can still be used, newest first. @param page at most `limit` (1 to 100, default 50), older than `after` */
+  sessions(page?: SessionsPage): Promise<readonly Session[]>
   /** False when the caller has no such session. */
   endSession(id: string): Promise<boolean>
   confirmEmail(confirmation: Confirmation): Promise<void>
@@ -189,7 +191,12 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
     info: () => read('manage/info'),
     changeInfo: (change) => read('manage/info', jsonOf(change)),
     twoFactor: (change = {}) => read('manage/2fa', jsonOf(change)),
-    sessions: () => read('manage/sessions'),
+    sessions: ({ limit, after } = {}) => {
+      const query = new URLSearchParams()
+      if (limit !== undefined) query.set('limit', String(limit))
+      if (after !== undefined) query.set('after', after)
+      return read(query.size === 0 ? 'manage/sessions' : `manage/sessions?${query.toString()}`)
+    },
     async endSession(id) {
       const answer = await call(urlOf(`manage/sessions/${encodeURIComponent(id)}`), {
         method: 'DELETE',

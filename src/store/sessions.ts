@@ -184,14 +184,29 @@ export async function endSessions(db: Db, selection: SessionSelection): Promise<
   return rows.map(({ id }) => id)
 }
 
-/** The live sessions of a user, newest first. */
-export async function listSessions(db: Db, userId: string): Promise<SessionRecord[]> {
+/** Which of a user's sessions. */
+export interface SessionPage {
+  /** Only sessions that are older than this one; null for the newest. */
+  readonly before: string | null
+  readonly limit: number
+  /** Only sessions that were seen within so many seconds; null for all. */
+  readonly idleSeconds: number | null
+}
+
+/** The sessions of a user that have not ended, newest first. */
+export async function listSessions(db: Db, userId: string, page: SessionPage): Promise<SessionRecord[]> {
+  const { before, limit, idleSeconds } = page
   const rows = await db.kysely
     .selectFrom('sessions')
     .select(['id', 'user_id', 'created_at', 'last_seen_at', 'expires_at', 'amr', 'client'])
     .where('user_id', '=', userId)
     .where('expires_at', '>', db.now())
+    .$if(idleSeconds !== null, (query) =>
+      query.where('last_seen_at', '>', sql<Date>`${db.now()} - make_interval(secs => ${idleSeconds})`),
+    )
+    .$if(before !== null, (query) => query.where('id', '<', before))
     .orderBy('id', 'desc')
+    .limit(limit)
     .execute()
   return rows.map((row) => ({
     id: row.id,

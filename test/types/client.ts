@@ -14,6 +14,7 @@ import type {
   NewAccount,
   PasswordReset,
   Session,
+  SessionsPage,
   TokenAnswer,
   Tokens,
   TokenStorage,
@@ -49,6 +50,7 @@ export type Wire = [
   Expect<Sent<InfoChange, Taken<'changeInfo'>>>,
   Expect<Sent<Confirmation, Taken<'confirmEmail', 'query'>>>,
   Expect<Sent<PasswordReset, Taken<'resetPassword'>>>,
+  Expect<Equal<keyof SessionsPage, keyof Taken<'listSessions', 'query'>>>,
   Expect<Equal<LoginFailure, SignInFailure>>,
 ]
 
@@ -96,7 +98,7 @@ export type Signatures = [
         info(): Promise<Info & { nickname: string }>
         changeInfo(change: InfoChange & Partial<{ nickname: string }>): Promise<Info & { nickname: string }>
         twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
-        sessions(): Promise<readonly Session[]>
+        sessions(page?: SessionsPage): Promise<readonly Session[]>
         endSession(id: string): Promise<boolean>
         confirmEmail(confirmation: Confirmation): Promise<void>
         resendConfirmationEmail(email: string): Promise<void>

@@ -348,7 +348,7 @@ export type Managers = [
     Equal<
       SessionManager,
       {
-        list(userId: string): Promise<readonly SessionRecord[]>
+        list(userId: string, options?: PageOptions): Promise<readonly SessionRecord[]>
         revoke(sessionId: string, options?: { userId?: string }): Promise<boolean>
         revokeAll(userId: string, options?: { except?: string }): Promise<number>
       }

@@ -18,7 +18,8 @@ import { newConcurrencyStamp, newUuidV7 } from '../../tokens/stamp.js'
 import { type AccountContext, describeAll, ChangeRefused } from '../users/change-user.js'
 import { isCarriable, writeClaims } from './user-claims.js'
 import { normalizeName } from '../users/names.js'
-import { pageById, type PageOptions } from '../users/page.js'
+import type { PageOptions } from '../../page.js'
+import { pageById } from '../users/page.js'
 import { isUuid } from '../../ids.js'
 
 // Not an alias: a host's declarations name the type by the symbol that the package exports.

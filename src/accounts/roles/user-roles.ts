@@ -11,7 +11,8 @@ import {
 } from '../../store/roles.js'
 import { type AccountContext, changeUser, ChangeRefused } from '../users/change-user.js'
 import { normalizeName } from '../users/names.js'
-import { type PageOptions, type UserPage, userPage } from '../users/page.js'
+import type { PageOptions } from '../../page.js'
+import { type UserPage, userPage } from '../users/page.js'
 import type { User } from '../users/user.js'
 
 /** Roles of users, by name in any letter case of ASCII. No method of it rotates the stamp or ends a session. */

@@ -3,8 +3,9 @@
 import { listUsers, type Match, searchUsers } from '../../store/directory.js'
 import type { AccountContext } from './change-user.js'
 import { normalizeName } from './names.js'
-import { limitOf, type PageOptions, type UserPage, userPage } from './page.js'
+import { type UserPage, userPage } from './page.js'
 import { isUuid } from '../../ids.js'
+import { limitOf, type PageOptions } from '../../page.js'
 
 export interface ListOptions extends PageOptions {
   /** The beginning of the user name or the e-mail address, in any letter case of ASCII. Default: all users. */

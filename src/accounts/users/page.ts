@@ -1,14 +1,8 @@
 // Pages of a list in the order of ids, which is the order of creation. The next page begins after an id, so that its
 // cost does not depend on the length of the list.
 import { isUuid } from '../../ids.js'
+import { limitOf, type PageOptions } from '../../page.js'
 import type { User } from './user.js'
-
-export interface PageOptions {
-  /** `next` of the previous page; undefined or null for the first page. Any other text gives an empty page. */
-  readonly after?: string | null | undefined
-  /** The most entries of a page; 1 to 500, default 50. */
-  readonly limit?: number | undefined
-}
 
 export interface UserPage {
   readonly users: readonly User[]
@@ -16,13 +10,7 @@ export interface UserPage {
   readonly next: string | null
 }
 
-const defaultLimit = 50
-const maxLimit = 500
 const beforeAll = '00000000-0000-0000-0000-000000000000'
-
-export function limitOf({ limit = defaultLimit }: PageOptions): number {
-  return Number.isFinite(limit) ? Math.min(Math.max(Math.trunc(limit), 1), maxLimit) : defaultLimit
-}
 
 /**
  * A page of the rows that `read` returns after an id. It reads one more than the page holds, to see whether there is

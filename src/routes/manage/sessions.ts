@@ -4,7 +4,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { sendEmpty } from '../../http/problem.js'
 import { callerOf, type Realm } from '../../http/context.js'
 import { clearCookie } from '../../http/cookie.js'
-import { crossOrigin, Empty, nobody, SessionResponse, unavailable } from '../answers.js'
+import { crossOrigin, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
 import { endpoint, on } from '../endpoint.js'
 
 const sessionsSwitch = {
@@ -15,6 +15,18 @@ const sessionsSwitch = {
   sessions: on(),
 }
 
+const SessionsQuery = Type.Object({
+  limit: Type.Optional(
+    Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'At most so many; never more than 100. Default 50' }),
+  ),
+  after: Type.Optional(
+    Type.String({
+      pattern: '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$',
+      description: 'The id of the last session of the page before',
+    }),
+  ),
+})
+
 export const listSessions = endpoint(
   {
     name: 'listSessions',
@@ -22,14 +34,24 @@ export const listSessions = endpoint(
     method: 'GET',
     path: '/manage/sessions',
     auth: 'signedIn',
-    summary: 'List the sessions of the caller, newest first',
-    answers: { 200: Type.Array(SessionResponse), 401: nobody, 503: unavailable },
+    summary: 'List the sessions of the caller that can still be used, newest first',
+    description: 'A page holds 50 sessions, or `limit`. Where there are more, the header Link names the next page.',
+    query: SessionsQuery,
+    answers: { 200: Type.Array(SessionResponse), 400: malformed, 401: nobody, 503: unavailable },
   },
   (realm: Realm) => ({
-    async handler(request) {
+    async handler(request, reply) {
       const { userId, sessionId } = callerOf(realm, request)
-      const sessions = await realm.sessions.list(userId)
-      return sessions.map((session): Static<typeof SessionResponse> => ({
+      const { after } = request.query
+      const limit = Math.min(Number(request.query.limit ?? 50), 100)
+      // One more than the page holds, to see whether there is more.
+      const found = await realm.sessions.list(userId, { after, limit: limit + 1 })
+      const page = found.slice(0, limit)
+      const last = page.at(-1)
+      if (found.length > page.length && last !== undefined) {
+        void reply.header('link', `<?limit=${limit}&after=${last.id}>; rel="next"`)
+      }
+      return page.map((session): Static<typeof SessionResponse> => ({
         id: session.id,
         createdAt: new Date(session.createdAt).toISOString(),
         lastSeenAt: new Date(session.lastSeenAt).toISOString(),
