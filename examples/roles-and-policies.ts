@@ -35,7 +35,7 @@ export async function build(database: string): Promise<FastifyInstance> {
     (vault, _options, done) => {
       // For every route of this scope: only with a second factor.
       vault.addHook('onRequest', requireAuthorization({ amr: ['mfa'] }))
-      vault.get('/sources', () => 'Who told us')
+      vault.get('/sources', () => 'Our sources')
       done()
     },
     { prefix: '/vault' },

@@ -94,9 +94,9 @@ const packageOf = (name: string) =>
     .join('/')
 const folderOf = (file: string) => file.split('/')[1]!
 const layerOf = (file: string) => layers[folderOf(file)]!
-const told = (list: readonly Import[]) => list.map(({ from, to }) => `${from} imports ${to}`)
+const shown = (list: readonly Import[]) => list.map(({ from, to }) => `${from} imports ${to}`)
 const outside = (folders: readonly string[], isMeant: (target: string) => boolean) =>
-  told(imports.filter(({ from, to }) => isMeant(to) && !folders.includes(folderOf(from))))
+  shown(imports.filter(({ from, to }) => isMeant(to) && !folders.includes(folderOf(from))))
 
 test('every source lies in a folder that has a layer, and every layer has sources', () => {
   assert.deepEqual(
@@ -112,7 +112,7 @@ test('every source lies in a folder that has a layer, and every layer has source
 test('every import names its target, and a relative one finds it', () => {
   const files = new Set([...sources, ...filesBelow('migrations')])
   assert.deepEqual(
-    told(imports.filter(({ to }) => to === computed || (/^(\.|src\/|migrations\/)/.test(to) && !files.has(to)))),
+    shown(imports.filter(({ to }) => to === computed || (/^(\.|src\/|migrations\/)/.test(to) && !files.has(to)))),
     [],
   )
 })
@@ -121,7 +121,7 @@ test('a file imports from its own folder or from a lower layer', () => {
   // The entry points are one layer of four files.
   const isAllowed = ({ from, to }: Import) =>
     folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from) || (layerOf(from) === 5 && layerOf(to) === 5)
-  assert.deepEqual(told(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])
+  assert.deepEqual(shown(imports.filter((one) => one.to.startsWith('src/') && !isAllowed(one))), [])
 })
 
 test('a folder of accounts/ imports from itself or from one below it', () => {
@@ -132,7 +132,7 @@ test('a folder of accounts/ imports from itself or from one below it', () => {
     [],
   )
   assert.deepEqual(
-    told(
+    shown(
       imports.filter(
         ({ from, to }) =>
           folderOf(from) === 'accounts' && to.startsWith('src/accounts/') && subjectOf(to) < subjectOf(from),
@@ -144,7 +144,7 @@ test('a folder of accounts/ imports from itself or from one below it', () => {
 
 test('the client imports nothing but its own files, so that a browser can load it as it is', () => {
   assert.deepEqual(
-    told(imports.filter(({ from, to }) => folderOf(from) === 'client' && !to.startsWith('src/client/'))),
+    shown(imports.filter(({ from, to }) => folderOf(from) === 'client' && !to.startsWith('src/client/'))),
     [],
   )
 })
@@ -167,7 +167,7 @@ test('the database is known to the store only', () => {
 
 test('a migration imports Kysely and other migrations only', () => {
   const targets = filesBelow('migrations').flatMap(importsOf)
-  assert.deepEqual(told(targets.filter(({ to }) => packageOf(to) !== 'kysely' && !to.startsWith('migrations/'))), [])
+  assert.deepEqual(shown(targets.filter(({ to }) => packageOf(to) !== 'kysely' && !to.startsWith('migrations/'))), [])
 })
 
 test('cryptography stays in tokens, passwords and two-factor', () => {
@@ -191,14 +191,14 @@ test('no file or folder is a drawer for odds and ends, and no folder but routes 
   )
 })
 
-// Files are taken away as long as one imports none of the others or is imported by none; what remains hangs together in circles.
+// Imports are removed while one side imports nothing else or is imported by nothing; the rest are circles.
 function circles(): string[] {
   let left = imports.filter(({ to }) => to.startsWith('src/'))
   for (;;) {
     const importing = new Set(left.map(({ from }) => from))
     const imported = new Set(left.map(({ to }) => to))
     const bound = left.filter(({ from, to }) => importing.has(to) && imported.has(from))
-    if (bound.length === left.length) return told(left)
+    if (bound.length === left.length) return shown(left)
     left = bound
   }
 }

@@ -73,11 +73,11 @@ test('a value with braces or dollars stands in a message as it was typed', () =>
 
 let english: MailApp
 let coded: MailApp
-const told: [code: string, args: readonly (string | number)[]][] = []
+const calls: [code: string, args: readonly (string | number)[]][] = []
 
-// Another language, and a record of what it was told.
+// Another language, and a record of its calls.
 const describer: ErrorDescriber = (code, args) => {
-  told.push([code, args])
+  calls.push([code, args])
   return `${code}(${args.join('|')})`
 }
 
@@ -232,9 +232,9 @@ const met: [code: ErrorCode, args: (string | number)[], where: string, meet: (ap
 for (const [code, args, where, meet] of met) {
   test(`${code} is met at ${where}, in the reference's words and in a host's own`, async () => {
     assert.deepEqual((await meet(english))[code], [describeError(code, args)])
-    told.length = 0
+    calls.length = 0
     assert.deepEqual((await meet(coded))[code], [`${code}(${args.join('|')})`])
-    assert.ok(told.some(([name, values]) => name === code && values.length === args.length))
+    assert.ok(calls.some(([name, values]) => name === code && values.length === args.length))
   })
 }
 

@@ -51,8 +51,8 @@ const reference = {
 const ours = { PasswordTooLong: 'Passwords must be at most it characters.' } as const
 
 test('the codes and messages are those of the reference, to the letter, and one is ours', () => {
-  const told = Object.fromEntries(errorCodes.map((code) => [code, describeError(code, ['it'])]))
-  assert.deepEqual(told, { ...reference, ...ours })
+  const messages = Object.fromEntries(errorCodes.map((code) => [code, describeError(code, ['it'])]))
+  assert.deepEqual(messages, { ...reference, ...ours })
 })
 
 test('a value stands in a message as it was typed', () => {
@@ -77,7 +77,7 @@ test('without a name of a database FST_IDENTITY_DATABASE_MISSING says what to se
   )
 })
 
-test('a database that is not there stops the start with FST_IDENTITY_DATABASE_UNREACHABLE, which does not tell the password', async (t) => {
+test('a database that is not there stops the start with FST_IDENTITY_DATABASE_UNREACHABLE, which does not contain the password', async (t) => {
   await assert.rejects(
     open(t, { database: 'postgres://someone:secret-word@127.0.0.1:1/none' }),
     (error: Error) => code('FST_IDENTITY_DATABASE_UNREACHABLE')(error) && !error.message.includes('secret-word'),
@@ -129,7 +129,7 @@ test('keys that are managed elsewhere are turned there: FST_IDENTITY_KEYS_STATIC
     await assert.rejects(change, code('FST_IDENTITY_KEYS_STATIC'))
 })
 
-test('a guard without the plugin is FST_IDENTITY_NOT_REGISTERED, not an open door', async (t) => {
+test('a guard without the plugin is FST_IDENTITY_NOT_REGISTERED and lets no request through', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   app.get('/', { onRequest: requireAuthorization() }, () => 'open')
@@ -228,8 +228,8 @@ test('a minute after the last word of the database every guard says FST_IDENTITY
   const real = performance.now.bind(performance)
   t.mock.method(performance, 'now', () => real() + 61_000)
   await until(async () => (await guarded(app, accessToken)).status === 503)
-  const { code: told, message } = new RevocationUnknown()
-  assert.equal(told, 'FST_IDENTITY_REVOCATION_UNKNOWN')
+  const { code, message } = new RevocationUnknown()
+  assert.equal(code, 'FST_IDENTITY_REVOCATION_UNKNOWN')
   assert.equal((await guarded(app, accessToken)).body?.detail, message)
   await proxy.accept()
   await until(async () => (await guarded(app, accessToken)).status === 200)

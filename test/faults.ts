@@ -48,9 +48,9 @@ async function runAll(): Promise<{ held: number; failed: number }> {
   // The figures of an experiment arrive after its outcome.
   const print = () => {
     if (last === null) return
-    const told = figures.length === 0 ? '' : `: ${figures.join('; ')}`
+    const details = figures.length === 0 ? '' : `: ${figures.join('; ')}`
     console.log(
-      `${last.outcome.padEnd(7)} ${last.file}  ${last.title}${told} (${last.seconds.toFixed(1)} s)${last.cause}`,
+      `${last.outcome.padEnd(7)} ${last.file}  ${last.title}${details} (${last.seconds.toFixed(1)} s)${last.cause}`,
     )
     last = null
     figures = []

@@ -362,7 +362,7 @@ test('a host that is closed while it starts ends cleanly', async () => {
   await app.close()
 })
 
-test('healthCheck tells that all is well', () =>
+test('healthCheck reports that all is well', () =>
   withApp({}, async (app) => {
     assert.deepEqual(await app.app.identity.healthCheck(), { ok: true, database: true, revocations: true })
   }))

@@ -56,7 +56,7 @@ test('1. /login looks the value of email up as user name: after the address alon
   assert.equal(await outcome(person), 200)
 })
 
-test('2. a lock answers right and wrong passwords alike; NotAllowed is told only to who knows the password', () =>
+test('2. a lock answers right and wrong passwords alike; only the right password gets NotAllowed', () =>
   withMailApp({ identity: { signIn: { requireConfirmedEmail: true } } }, async (app) => {
     const person = await app.register()
     assert.equal(await outcome(person, {}, app), 'NotAllowed')

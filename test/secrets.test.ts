@@ -1,5 +1,5 @@
-// What must never leave: secrets are planted through every door, right and wrong, with the database whole and broken, and looked for in
-// every line of the log from level trace on and in every answer (security OP-01, HT-04).
+// Secrets that must never leak: they are planted through every endpoint, right and wrong, with the database whole and
+// broken, and searched for in every line of the log from level trace on and in every answer (security OP-01, HT-04).
 import assert from 'node:assert/strict'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { inspect } from 'node:util'
@@ -52,7 +52,7 @@ function keeping(app: TestApp, answers: Answer[]) {
   }
 }
 
-/** Goes through every door, and answers all that it learned and nobody else may: tokens, cookies, codes, keys. */
+/** Calls every endpoint, and returns all secrets in the answers: tokens, cookies, codes, keys. */
 async function walk(app: MailApp, answers: Answer[]): Promise<string[]> {
   const { step, post } = keeping(app, answers)
   const { password, wrongPassword, newPassword, typedAsName, typedAsCode, bearer } = planted
@@ -161,7 +161,7 @@ test('no secret reaches the log, nor an answer that is not its own', () =>
     )
   }))
 
-test('neither do they where the database is broken and every door answers 500', () =>
+test('neither do they where the database is broken and every endpoint answers 500', () =>
   withMailApp(options, async (app) => {
     const answers: Answer[] = []
     const learned = await walk(app, answers)

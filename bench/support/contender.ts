@@ -11,7 +11,7 @@ export interface ContenderOptions {
   readonly schema?: string
 }
 
-/** A header as a signed-in client sends it, and whom the server should see. */
+/** A header as a signed-in client sends it, and the user that it belongs to. */
 export interface Credential {
   readonly header: 'authorization' | 'cookie'
   readonly value: string

@@ -53,7 +53,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-// Linux tells in /proc, where containers often lack ps; other systems have ps.
+// Linux has it in /proc, where containers often lack ps; other systems have ps.
 function commandOf(pid: number): string {
   return procFile(pid, 'cmdline')?.replaceAll('\0', ' ') ?? ps(pid, 'command=')
 }

@@ -185,7 +185,7 @@ async function launch(
     const lock = await lockFile(dataDir)
     if (lock?.state === 'ready' && lock.port === port && lock.text !== before?.text) {
       await rename(log, join(dataDir, 'log'))
-      // The pipe tells the shell when this process ends; it must not keep it from ending.
+      // The pipe breaks when this process ends; it must not keep the process from ending.
       child.unref()
       const pipe = child.stdio[3] as Socket | null
       pipe?.unref()

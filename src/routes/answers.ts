@@ -76,7 +76,7 @@ export const TwoFactorResponse = Type.Object(
     sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
     recoveryCodesLeft: Type.Integer(),
     recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], {
-      description: 'New recovery codes, told this once',
+      description: 'New recovery codes, shown once',
     }),
     isTwoFactorEnabled: Type.Boolean(),
     isMachineRemembered: Type.Boolean(),

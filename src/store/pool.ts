@@ -124,7 +124,7 @@ export function guardPool(pool: pg.Pool, { timeouts, isOurs = false, queryTimeou
             return result
           } catch (error) {
             if (error instanceof Error && isLoss(error)) broken = error
-            if (broken !== null && !isToldByServer(broken)) silentAt = performance.now()
+            if (broken !== null && !isReportedByServer(broken)) silentAt = performance.now()
             throw error
           }
         },
@@ -186,10 +186,10 @@ async function connectInTime(pool: pg.Pool, milliseconds: number): Promise<pg.Po
 
 // A server's errors have five characters of which the first is a digit where they speak of connections: 08 connection, 57P shutdown,
 // 25P03 too long idle in a transaction. Node's codes begin with E, and pg's own errors have none.
-function isToldByServer(error: Error): boolean {
+function isReportedByServer(error: Error): boolean {
   return 'code' in error && typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) && error.code !== 'EPIPE'
 }
 
 function isLoss(error: Error): boolean {
-  return !isToldByServer(error) || /^(08...|57P..|25P03)$/.test((error as Error & { code: string }).code)
+  return !isReportedByServer(error) || /^(08...|57P..|25P03)$/.test((error as Error & { code: string }).code)
 }

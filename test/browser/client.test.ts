@@ -46,8 +46,8 @@ async function story() {
 }
 
 if (location.search === '') {
-  const told = await story().catch((error) => ({ error: String(error.stack) }))
-  await fetch('/told', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(told) })
+  const result = await story().catch((error) => ({ error: String(error.stack) }))
+  await fetch('/result', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(result) })
 }
 </script><body>`
 
@@ -55,9 +55,9 @@ test(
   'a page signs in by tokens that two tabs share, then by a cookie that no script reads',
   { skip: withoutChromium },
   async (t) => {
-    let tell: (answer: unknown) => void
-    const told = new Promise((resolve) => {
-      tell = resolve
+    let report: (answer: unknown) => void
+    const result = new Promise((resolve) => {
+      report = resolve
     })
     let refreshes = 0
     await withApp(
@@ -73,14 +73,14 @@ test(
             reply.type('text/javascript').send(readFileSync(join(built, params.file))),
           )
           app.get('/hello', { onRequest: requireAuthorization() }, (request) => request.identity?.userName)
-          app.post('/told', (request, reply) => {
-            tell(request.body)
+          app.post('/result', (request, reply) => {
+            report(request.body)
             return reply.send({})
           })
         },
       },
       async (server) => {
-        assert.deepEqual(await openPage(t, `${await server.listen()}/page`, told), {
+        assert.deepEqual(await openPage(t, `${await server.listen()}/page`, result), {
           login: { succeeded: true },
           texts: Array(4).fill('ann@example.com'),
           after: [401, false],

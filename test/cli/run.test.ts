@@ -105,14 +105,14 @@ test('--help lists every command, every option of each, the exit codes, and that
     assert.ok(whole.stdout.includes(name) && whole.stdout.includes(about))
     const { code, stdout } = await shell([...name.split(' '), '--help'])
     assert.equal(code, 0)
-    for (const told of [
+    for (const expected of [
       argument ?? '',
       about,
       'IDENTITY_SECRET',
       'Hooks',
       '0 done, 1 failed or not found, 2 wrong usage',
     ])
-      assert.ok(stdout.includes(told), `${name}: ${told}`)
+      assert.ok(stdout.includes(expected), `${name}: ${expected}`)
     for (const option of [...Object.keys(options), 'database', 'schema', 'decorator', 'json', 'yes'])
       assert.ok(stdout.includes(`--${option}`), `${name}: ${option}`)
   }

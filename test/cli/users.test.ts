@@ -8,7 +8,7 @@ import { guarded, login, newcomer, password, refresh, register, signIn, startApp
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { jsonOf, shell } from '../support/shell.js'
 
-interface Told {
+interface ShownUser {
   readonly id: string
   readonly userName: string
   readonly lockoutEnd: string | null
@@ -33,22 +33,22 @@ test('a user is listed, shown, locked, unlocked and deleted', async (t) => {
   await app.identity.users.addClaim(ada, { type: 'department', value: 'sales' })
   const call = (...args: string[]) => jsonOf(['users', ...args, '--schema', schema, '--yes'])
 
-  const { users } = (await call('list')) as { users: Told[] }
+  const { users } = (await call('list')) as { users: ShownUser[] }
   assert.deepEqual(
     users.map(({ userName }) => userName),
     ['ada@example.com', 'bob@example.com'],
   )
-  const { user: shown } = (await call('show', 'ADA@example.com')) as { user: Told }
+  const { user: shown } = (await call('show', 'ADA@example.com')) as { user: ShownUser }
   assert.deepEqual(
     [shown.id, shown.roles, shown.claims, (shown.sessions as unknown[]).length],
     [ada.id, ['clerk'], [{ type: 'department', value: 'sales' }], 1],
   )
 
-  const { user: locked } = (await call('lock', ada.id, '--until', '2999-01-31T12:00:00Z')) as { user: Told }
+  const { user: locked } = (await call('lock', ada.id, '--until', '2999-01-31T12:00:00Z')) as { user: ShownUser }
   assert.equal(locked.lockoutEnd, '2999-01-31T12:00:00.000Z')
   await until(async () => (await guarded(app, accessToken)).status === 401, 1_000)
   assert.match((await login(app, 'ada@example.com')).text, /LockedOut/)
-  assert.equal(((await call('unlock', ada.id)) as { user: Told }).user.lockoutEnd, null)
+  assert.equal(((await call('unlock', ada.id)) as { user: ShownUser }).user.lockoutEnd, null)
   await signIn(app, 'ada@example.com')
 
   assert.deepEqual(await call('delete', 'ada@example.com'), { deleted: ada.id })
@@ -82,11 +82,13 @@ test('a user who has lost every factor signs in with the password once a shell h
   const codes = await app.identity.users.generateNewTwoFactorRecoveryCodes(ada, 3)
   const key = await app.identity.users.getAuthenticatorKey(ada)
   assert.match((await login(app, 'ada@example.com')).text, /RequiresTwoFactor/)
-  const { user } = (await jsonOf(['users', 'show', ada.id, '--schema', schema])) as { user: Told }
+  const { user } = (await jsonOf(['users', 'show', ada.id, '--schema', schema])) as { user: ShownUser }
   assert.equal(user.recoveryCodesLeft, 3)
   for (const secret of [...codes, key!]) assert.ok(!JSON.stringify(user).includes(secret))
 
-  const reset = (await jsonOf(['users', 'reset-second-factor', ada.id, '--yes', '--schema', schema])) as { user: Told }
+  const reset = (await jsonOf(['users', 'reset-second-factor', ada.id, '--yes', '--schema', schema])) as {
+    user: ShownUser
+  }
   assert.equal(reset.user.twoFactorEnabled, false)
   assert.equal((await login(app, 'ada@example.com')).status, 200)
 })
@@ -98,7 +100,7 @@ test('unlock forgets failed sign-ins, also in a realm of another name', async (t
   for (let attempt = 0; attempt < 2; attempt++) await login(app, 'ada@example.com', 'wrong')
   assert.match((await login(app, 'ada@example.com')).text, /LockedOut/)
   const { user } = (await jsonOf(['users', 'show', 'ada@example.com', '--schema', schema, '--decorator', 'staff'])) as {
-    user: Told
+    user: ShownUser
   }
   assert.equal(user.isLockedOut, true)
   await jsonOf(['users', 'unlock', 'ada@example.com', '--schema', schema, '--decorator', 'staff'])
@@ -124,7 +126,7 @@ test('pages of a list follow each other by the printed cursor, and a search find
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
   for (const name of ['ada', 'alan', 'bob']) await register(app, `${name}@example.com`)
-  const names = (page: Record<string, unknown>) => (page.users as Told[]).map(({ userName }) => userName)
+  const names = (page: Record<string, unknown>) => (page.users as ShownUser[]).map(({ userName }) => userName)
   const first = await jsonOf(['users', 'list', '--limit', '2', '--schema', schema])
   const second = await jsonOf(['users', 'list', '--limit', '2', '--after', String(first.next), '--schema', schema])
   assert.deepEqual(
@@ -155,7 +157,7 @@ test('an address that several users share is ambiguous; their ids are printed', 
   const { error } = JSON.parse(line!) as { error: { code: string; message: string } }
   assert.equal(error.code, 'AMBIGUOUS')
   for (const id of [...ids, squatter.user.id]) assert.ok(error.message.includes(id))
-  assert.equal(((await jsonOf(['users', 'list', '--schema', schema])) as { users: Told[] }).users.length, 3)
+  assert.equal(((await jsonOf(['users', 'list', '--schema', schema])) as { users: ShownUser[] }).users.length, 3)
 })
 
 test("the application's rules for names and addresses are neither applied nor lost", async (t) => {

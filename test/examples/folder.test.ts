@@ -41,7 +41,7 @@ test('every bending has a line in examples/README.md, and a test that is called 
   )
 })
 
-test('every bending runs by itself, and ends when told', async () => {
+test('every bending runs by itself, and ends on a signal', async () => {
   const env = { ...process.env, DATABASE_URL: await freshDatabase(), PORT: '0', NODE_ENV: 'development' }
   const faults: string[] = []
   const left = bendings.map((file) => file.replace(/ts$/, 'js'))

@@ -255,7 +255,7 @@ test('a token opens what it was made for, and nothing else', async () => {
     expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken: value } }))
 })
 
-test("a token of another database, and of another realm in the same one, is nobody's here", async () => {
+test('a token of another database, or of another realm in the same one, is refused here', async () => {
   await withApp({ after: routes }, async (other) => {
     const { accessToken, refreshToken } = await other.signIn()
     const { cookie } = await other.signInWithCookie()
@@ -277,7 +277,7 @@ test("a token of another database, and of another realm in the same one, is nobo
   )
 })
 
-test('a second instance of the same realm lets in whom the first one let in', () =>
+test('a second instance of the same realm accepts the tokens of the first', () =>
   withApp({ after: routes }, async (one) => {
     await withApp({ after: routes, identity: { schema: one.schema } }, async (other) => {
       const { accessToken, refreshToken, email } = await one.signIn()
@@ -522,7 +522,7 @@ test('with cookies switched off a cookie is nobody', async () => {
 const who = (options: Parameters<TestApp['call']>[2], to: TestApp = server, method = 'GET') =>
   to.call(method, '/who', options)
 
-test('a route without a guard sees who is calling, as far as the ticket tells', async () => {
+test('a route without a guard knows the caller, as far as the ticket says', async () => {
   const ann = await server.signIn()
   const bob = await server.signInWithCookie()
   assert.deepEqual((await who({})).json(), { scheme: null })

@@ -28,7 +28,7 @@ const named = (answer: Answer) => (answer.json() as { name: string }).name
 const me = (app: FastifyInstance, url = '/me') =>
   app.get(url, { onRequest: requireAuthorization() }, (request) => ({ name: request.identity!.userName }))
 
-test('a guard without the plugin is an error, never an open door', async (t) => {
+test('a guard without the plugin is an error and lets no request through', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   me(app)
@@ -331,7 +331,7 @@ test('two realms in one scope go by their decorators', () =>
     },
   ))
 
-test("the host's error handler hears of a guard without a plugin, and not of who is not signed in", () =>
+test("the host's error handler gets the error of a guard without a plugin, and no error for a caller without a session", () =>
   withApp(
     {
       before: (app) =>

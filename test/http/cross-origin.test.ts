@@ -1,4 +1,5 @@
-// Requests that another site makes with our cookie (security D11): the whole decision table, on every kind of door that it guards.
+// Requests that another site makes with our cookie (security D11): the whole decision table, on every kind of route
+// that it guards.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -57,24 +58,28 @@ function table(title: string, identity: IdentityOptions, rows: readonly Row[]): 
   )
 }
 
-table("a request of the same origin, of nobody's page and of no browser may act with a cookie; any other may not", {}, [
-  { allowed: true },
-  { site: 'same-origin', allowed: true },
-  { site: 'none', allowed: true },
-  { site: 'same-origin', origin: 'https://evil.example', allowed: true },
-  { site: 'same-site', allowed: false },
-  { site: 'cross-site', allowed: false },
-  { site: 'cross-site', origin: 'http://localhost', allowed: false },
-  { site: 'Same-Origin', allowed: false },
-  { site: 'same-origin, cross-site', allowed: false },
-  { site: '', allowed: false },
-  { site: 'x', allowed: false },
-  { origin: 'https://evil.example', allowed: false },
-  { origin: 'null', allowed: false },
-  { origin: '', allowed: false },
-  { origin: 'https://localhost.evil.example', host: 'localhost.evil.example', allowed: false },
-  { origin: 'https://api.example.com', host: 'api.example.com', allowed: false },
-])
+table(
+  'a request of the same origin, of a privileged page and of no browser may act with a cookie; any other may not',
+  {},
+  [
+    { allowed: true },
+    { site: 'same-origin', allowed: true },
+    { site: 'none', allowed: true },
+    { site: 'same-origin', origin: 'https://evil.example', allowed: true },
+    { site: 'same-site', allowed: false },
+    { site: 'cross-site', allowed: false },
+    { site: 'cross-site', origin: 'http://localhost', allowed: false },
+    { site: 'Same-Origin', allowed: false },
+    { site: 'same-origin, cross-site', allowed: false },
+    { site: '', allowed: false },
+    { site: 'x', allowed: false },
+    { origin: 'https://evil.example', allowed: false },
+    { origin: 'null', allowed: false },
+    { origin: '', allowed: false },
+    { origin: 'https://localhost.evil.example', host: 'localhost.evil.example', allowed: false },
+    { origin: 'https://api.example.com', host: 'api.example.com', allowed: false },
+  ],
+)
 
 table(
   'an origin that publicUrl or trustedOrigins name may act, and no other spelling of it',

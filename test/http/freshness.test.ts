@@ -1,4 +1,4 @@
-// Preset 'hardened' within a session: whoever has a stolen one cannot change what it takes to sign in, without proving once more who they are.
+// Preset 'hardened' within a session: a stolen one cannot change the credentials without a further proof.
 import swagger from '@fastify/swagger'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -280,7 +280,7 @@ test('the document says which routes answer with the challenge', () =>
     },
     (app) => {
       const { paths } = app.app.swagger() as unknown as { paths: Paths } // as @fastify/swagger writes it
-      const told = Object.entries(paths)
+      const stale = Object.entries(paths)
         .flatMap(([path, verbs]) =>
           Object.entries(verbs).map(([verb, { responses }]) => ({ route: `${verb} ${path}`, answer: responses[401] })),
         )
@@ -289,7 +289,10 @@ test('the document says which routes answer with the challenge', () =>
             answer?.description.includes('ReauthenticationRequired') === true &&
             'application/problem+json' in (answer.content ?? {}),
         )
-      assert.deepEqual(told.map(({ route }) => route).sort(), ['post /account/manage/2fa', 'post /account/manage/info'])
+      assert.deepEqual(stale.map(({ route }) => route).sort(), [
+        'post /account/manage/2fa',
+        'post /account/manage/info',
+      ])
       return Promise.resolve()
     },
   ))

@@ -155,7 +155,7 @@ test('somebody signed in who may not is 403 with no body and no challenge', asyn
   }
 })
 
-test('a guard without requirements lets in whoever is signed in', async () => {
+test('a guard without requirements lets every signed-in user through', async () => {
   const person = await server.signIn()
   assert.deepEqual((await ask('anybody', { token: person.accessToken })).json(), { for: person.email })
   const { cookie, email } = await server.signInWithCookie()
@@ -199,7 +199,7 @@ test('claims of the ticket itself can be asked for', async () => {
   assert.equal((await ask('sub', { token: other.accessToken })).status, 403)
 })
 
-test('a claim of a role counts for who has the role', async () => {
+test('a claim of a role counts for a user in the role', async () => {
   const clerk = await withGrants({ roles: ['seller'] })
   await server.sql(
     "insert into role_claims (id, role_id, type, value) select gen_random_uuid(), id, 'department', 'sales' from roles where name = 'seller'",
@@ -337,7 +337,7 @@ test('a policy that nobody wrote keeps the application from starting; one named 
   }
 })
 
-test('on a scope a policy that nobody wrote is a 500 for who is signed in, and lets nobody in', () =>
+test('on a scope an unknown policy is a 500 for a signed-in user, and lets no request through', () =>
   withApp(
     {
       after: (app) =>
@@ -396,7 +396,7 @@ test('a guard refuses before the body is read', async () => {
   expectEmptyOf(answer, 401, 'Bearer')
 })
 
-test('allowAnonymous lets everybody in and tells who is signed in', async () => {
+test('allowAnonymous lets every request through and reads the caller', async () => {
   const person = await server.signIn()
   const { cookie, email } = await server.signInWithCookie()
   assert.deepEqual((await ask('open', {})).json(), { for: null })
@@ -467,7 +467,7 @@ test('the guard of a realm that is called otherwise asks that realm', () =>
     },
   ))
 
-test('a guard where the plugin is not registered is a 500, never an open door, and closes as soon as it is', async () => {
+test('a guard where the plugin is not registered is a 500 and lets no request through, and works as soon as it is registered', async () => {
   const app = Fastify()
   app.get('/early', { onRequest: requireAuthorization() }, () => 'in')
   app.get('/open', { onRequest: allowAnonymous() }, () => 'in')

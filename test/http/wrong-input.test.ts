@@ -1,4 +1,4 @@
-// Every door that reads a body × every kind of wrong input: the answer that the spec names (aspnet-identity §1.3, security IN-01..03, HT-03,
+// Every endpoint that reads a body × every kind of wrong input: the answer that the spec names (aspnet-identity §1.3, security IN-01..03, HT-03,
 // HT-06), never a 5xx, never Fastify's own shape of an error, and nothing in the log that somebody would have to look at.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -15,7 +15,7 @@ before(async () => {
 })
 after(() => server.close())
 
-interface Door {
+interface Endpoint {
   readonly path: string
   /** A body that is read without complaint. */
   readonly body: () => Promise<Record<string, unknown>> | Record<string, unknown>
@@ -33,7 +33,7 @@ interface Door {
 let count = 0
 const newAddress = () => `wrong-${++count}@example.com`
 
-const doors: readonly Door[] = [
+const endpoints: readonly Endpoint[] = [
   {
     path: '/register',
     body: () => ({ email: newAddress(), password: goodPassword }),
@@ -103,85 +103,87 @@ const doors: readonly Door[] = [
 
 const json = { 'content-type': 'application/json' }
 
-/** Sends to a door, signed in where that is needed, and holds what is true of every answer of ours. */
-async function send(door: Door, options: CallOptions, what: string): Promise<Answer> {
-  const token = door.guarded === true ? { token: (await server.signIn(person)).accessToken } : {}
-  const answer = await server.call('POST', `/account${door.path}`, { ...token, ...options })
-  assert.ok(answer.status < 500, `${door.path}: ${what} is answered with ${answer.status}`)
+/** Sends to a endpoint, signed in where that is needed, and holds what is true of every answer of ours. */
+async function send(endpoint: Endpoint, options: CallOptions, what: string): Promise<Answer> {
+  const token = endpoint.guarded === true ? { token: (await server.signIn(person)).accessToken } : {}
+  const answer = await server.call('POST', `/account${endpoint.path}`, { ...token, ...options })
+  assert.ok(answer.status < 500, `${endpoint.path}: ${what} is answered with ${answer.status}`)
   if (answer.body !== '') {
     const type = String(answer.headers['content-type'])
     assert.match(
       type,
       answer.status === 200 ? /^application\/json; charset=utf-8$/ : /^application\/problem\+json$/,
-      `${door.path}: ${what}`,
+      `${endpoint.path}: ${what}`,
     )
     const members = Object.keys(answer.json() as object)
     assert.deepEqual(
       members.filter((name) => ['statusCode', 'code', 'error', 'message'].includes(name)),
       [],
-      `${door.path}: ${what}`,
+      `${endpoint.path}: ${what}`,
     )
   }
   return answer
 }
 
-async function expectStatus(door: Door, status: number, options: CallOptions, what: string): Promise<void> {
-  const answer = await send(door, options, what)
-  assert.equal(answer.status, status, `${door.path}: ${what}`)
+async function expectStatus(endpoint: Endpoint, status: number, options: CallOptions, what: string): Promise<void> {
+  const answer = await send(endpoint, options, what)
+  assert.equal(answer.status, status, `${endpoint.path}: ${what}`)
   // Where nothing of the request was understood there is nothing to say about it.
-  if ([400, 413, 415].includes(status) && status !== door.status) assert.equal(answer.body, '', `${door.path}: ${what}`)
+  if ([400, 413, 415].includes(status) && status !== endpoint.status)
+    assert.equal(answer.body, '', `${endpoint.path}: ${what}`)
 }
 
-const accepted = (door: Door, options: CallOptions, what: string) => expectStatus(door, door.status, options, what)
-const malformed = async (door: Door, options: CallOptions, what: string) => {
-  const answer = await send(door, options, what)
-  assert.deepEqual([answer.status, answer.body], [400, ''], `${door.path}: ${what}`)
+const accepted = (endpoint: Endpoint, options: CallOptions, what: string) =>
+  expectStatus(endpoint, endpoint.status, options, what)
+const malformed = async (endpoint: Endpoint, options: CallOptions, what: string) => {
+  const answer = await send(endpoint, options, what)
+  assert.deepEqual([answer.status, answer.body], [400, ''], `${endpoint.path}: ${what}`)
 }
 const without = (body: Record<string, unknown>, name: string) =>
   Object.fromEntries(Object.entries(body).filter(([key]) => key !== name))
 const shown = (value: unknown) => JSON.stringify(value)
 
-for (const door of doors) {
-  test(`${door.path} wants an object: no body, null and any other kind of JSON is 400 without a body`, async () => {
-    const nothing = door.bodyIsOptional === true ? accepted : malformed
-    await nothing(door, {}, 'no body and no content type')
-    await nothing(door, { headers: json }, 'no body')
-    await nothing(door, { headers: { ...json, 'content-length': '0' } }, 'a body of length 0')
-    await nothing(door, { payload: '', headers: json }, 'an empty body')
-    for (const body of [null, 'text', '', 0, 5, -1.5, true, false, [], [{}], [await door.body()], [[]]])
-      await malformed(door, { json: body }, shown(body))
+for (const endpoint of endpoints) {
+  test(`${endpoint.path} wants an object: no body, null and any other kind of JSON is 400 without a body`, async () => {
+    const nothing = endpoint.bodyIsOptional === true ? accepted : malformed
+    await nothing(endpoint, {}, 'no body and no content type')
+    await nothing(endpoint, { headers: json }, 'no body')
+    await nothing(endpoint, { headers: { ...json, 'content-length': '0' } }, 'a body of length 0')
+    await nothing(endpoint, { payload: '', headers: json }, 'an empty body')
+    for (const body of [null, 'text', '', 0, 5, -1.5, true, false, [], [{}], [await endpoint.body()], [[]]])
+      await malformed(endpoint, { json: body }, shown(body))
   })
 
-  test(`${door.path} coerces nothing: a member of another type is 400 without a body`, async () => {
-    const body = await door.body()
-    for (const name of door.texts) {
+  test(`${endpoint.path} coerces nothing: a member of another type is 400 without a body`, async () => {
+    const body = await endpoint.body()
+    for (const name of endpoint.texts) {
       for (const value of [5, 0, -1, 1.5, true, false, [], ['x'], [body[name]], {}, { toString: 'x' }, { length: 1 }]) {
-        await malformed(door, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
+        await malformed(endpoint, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
       }
     }
-    for (const name of door.flags ?? []) {
+    for (const name of endpoint.flags ?? []) {
       for (const value of ['true', 'false', '', 'yes', 0, 1, [], [true], {}])
-        await malformed(door, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
+        await malformed(endpoint, { json: { ...body, [name]: value } }, `${name} ${shown(value)}`)
     }
-    for (const name of [...door.texts, ...(door.flags ?? [])]) {
-      if (door.nullable?.includes(name) !== true)
-        await malformed(door, { json: { ...body, [name]: null } }, `${name} null`)
-      else assert.notEqual((await send(door, { json: { ...body, [name]: null } }, `${name} null`)).status, 413)
+    for (const name of [...endpoint.texts, ...(endpoint.flags ?? [])]) {
+      if (endpoint.nullable?.includes(name) !== true)
+        await malformed(endpoint, { json: { ...body, [name]: null } }, `${name} null`)
+      else assert.notEqual((await send(endpoint, { json: { ...body, [name]: null } }, `${name} null`)).status, 413)
     }
-    for (const name of door.required) {
+    for (const name of endpoint.required) {
       const rest = without(body, name)
-      await malformed(door, { json: rest }, `no ${name}`)
+      await malformed(endpoint, { json: rest }, `no ${name}`)
       await malformed(
-        door,
+        endpoint,
         { json: { ...rest, [`${name} `]: 'x', [`x${name}`]: 'x' } },
         `another member instead of ${name}`,
       )
     }
     // Numbers that no double holds are numbers all the same.
-    for (const name of door.texts) {
+    for (const name of endpoint.texts) {
       for (const number of ['1e999', '-1e999', '9'.repeat(400), '0.1e-999', '-0']) {
         await malformed(
-          door,
+          endpoint,
           {
             payload: JSON.stringify({ ...body, [name]: 0 }).replace(`"${name}":0`, `"${name}":${number}`),
             headers: json,
@@ -192,8 +194,8 @@ for (const door of doors) {
     }
   })
 
-  test(`${door.path} reads JSON of RFC 8259 only`, async () => {
-    const good = JSON.stringify(await door.body())
+  test(`${endpoint.path} reads JSON of RFC 8259 only`, async () => {
+    const good = JSON.stringify(await endpoint.body())
     const broken = [
       '{',
       '}',
@@ -233,15 +235,15 @@ for (const door of doors) {
       '{"a" 1}',
       '{"a":1 "b":2}',
     ]
-    for (const payload of broken) await malformed(door, { payload, headers: json }, shown(payload))
+    for (const payload of broken) await malformed(endpoint, { payload, headers: json }, shown(payload))
     for (const text of [` \t\r\n${good}\n `, `\ufeff${good}`]) {
-      const fresh = text.replace(good, JSON.stringify(await door.body()))
-      await accepted(door, { payload: fresh, headers: json }, shown(text.slice(0, 4)))
+      const fresh = text.replace(good, JSON.stringify(await endpoint.body()))
+      await accepted(endpoint, { payload: fresh, headers: json }, shown(text.slice(0, 4)))
     }
   })
 
-  test(`${door.path} reads UTF-8 only, and well-formed text only`, async () => {
-    const good = JSON.stringify({ ...(await door.body()), note: 'X' })
+  test(`${endpoint.path} reads UTF-8 only, and well-formed text only`, async () => {
+    const good = JSON.stringify({ ...(await endpoint.body()), note: 'X' })
     const spoiled: readonly (readonly number[])[] = [
       [0xff],
       [0xfe],
@@ -260,27 +262,31 @@ for (const door of doors) {
     for (const bytes of spoiled) {
       const [before = '', behind = ''] = good.split('"X"')
       const payload = Buffer.concat([Buffer.from(`${before}"`), Buffer.from(bytes), Buffer.from(`"${behind}`)])
-      await malformed(door, { payload, headers: json }, `bytes ${shown(bytes)}`)
+      await malformed(endpoint, { payload, headers: json }, `bytes ${shown(bytes)}`)
     }
-    await malformed(door, { payload: Buffer.from(good, 'utf16le'), headers: json }, 'UTF-16')
-    await malformed(door, { payload: Buffer.from(`\ufeff${good}`, 'utf16le'), headers: json }, 'UTF-16 with a mark')
-    await malformed(door, { payload: gzipSync(good), headers: { ...json, 'content-encoding': 'gzip' } }, 'gzip')
-    const body = await door.body()
-    for (const name of door.texts) {
+    await malformed(endpoint, { payload: Buffer.from(good, 'utf16le'), headers: json }, 'UTF-16')
+    await malformed(endpoint, { payload: Buffer.from(`\ufeff${good}`, 'utf16le'), headers: json }, 'UTF-16 with a mark')
+    await malformed(endpoint, { payload: gzipSync(good), headers: { ...json, 'content-encoding': 'gzip' } }, 'gzip')
+    const body = await endpoint.body()
+    for (const name of endpoint.texts) {
       for (const text of ['\ud800', '\udc00', 'a\ud800b', '\udbff\ud800', '\udc00\ud800', 'Aa1!aaaa\udfff']) {
-        await malformed(door, { json: { ...body, [name]: text } }, `${name} ${shown(text)}`)
-        await malformed(door, { json: { ...body, [name.toUpperCase()]: text } }, `${name} in capitals ${shown(text)}`)
+        await malformed(endpoint, { json: { ...body, [name]: text } }, `${name} ${shown(text)}`)
+        await malformed(
+          endpoint,
+          { json: { ...body, [name.toUpperCase()]: text } },
+          `${name} in capitals ${shown(text)}`,
+        )
       }
     }
     await accepted(
-      door,
-      { json: { ...(await door.body()), '\ud800': '\ud800', unknown: '\udc00' } },
+      endpoint,
+      { json: { ...(await endpoint.body()), '\ud800': '\ud800', unknown: '\udc00' } },
       'half a surrogate pair where nobody looks',
     )
   })
 
-  test(`${door.path} answers NUL, controls and strange text without falling over`, async () => {
-    for (const name of door.texts) {
+  test(`${endpoint.path} answers NUL, controls and strange text without falling over`, async () => {
+    for (const name of endpoint.texts) {
       for (const text of [
         '\u0000',
         'a\u0000@x.com',
@@ -308,8 +314,8 @@ for (const door of doors) {
         'ﷺ'.repeat(2_000),
       ]) {
         const answer = await send(
-          door,
-          { json: { ...(await door.body()), [name]: text } },
+          endpoint,
+          { json: { ...(await endpoint.body()), [name]: text } },
           `${name} ${shown(text.slice(0, 20))}`,
         )
         assert.notEqual(answer.status, 413)
@@ -318,7 +324,7 @@ for (const door of doors) {
     }
   })
 
-  test(`${door.path} ignores members that it does not know, the prototype's too`, async () => {
+  test(`${endpoint.path} ignores members that it does not know, the prototype's too`, async () => {
     const additions = [
       '"__proto__":{"polluted":true}',
       '"__proto__":null',
@@ -342,31 +348,31 @@ for (const door of doors) {
     ]
     for (const addition of additions) {
       for (const atFirst of [true, false]) {
-        const own = JSON.stringify(await door.body()).slice(1, -1)
+        const own = JSON.stringify(await endpoint.body()).slice(1, -1)
         const members = own === '' ? addition : atFirst ? `${addition},${own}` : `${own},${addition}`
-        await accepted(door, { payload: `{${members}}`, headers: json }, addition)
+        await accepted(endpoint, { payload: `{${members}}`, headers: json }, addition)
       }
     }
     assert.equal(({} as Record<string, unknown>).polluted, undefined)
-    for (const name of door.required) {
-      const body = await door.body()
+    for (const name of endpoint.required) {
+      const body = await endpoint.body()
       const rest = JSON.stringify(without(body, name)).slice(1)
       const payload = `{"__proto__":${shown({ [name]: body[name] })}${rest === '}' ? '' : ','}${rest}`
-      await malformed(door, { payload, headers: json }, `${name} in __proto__ only`)
+      await malformed(endpoint, { payload, headers: json }, `${name} in __proto__ only`)
     }
   })
 
-  test(`${door.path} bounds what it reads: 16 KiB, and 32 levels`, async () => {
+  test(`${endpoint.path} bounds what it reads: 16 KiB, and 32 levels`, async () => {
     const padded = async (bytes: number) => {
-      const body = JSON.stringify({ ...(await door.body()), note: '' })
+      const body = JSON.stringify({ ...(await endpoint.body()), note: '' })
       return body.replace('"note":""', `"note":"${'x'.repeat(bytes - Buffer.byteLength(body))}"`)
     }
-    await accepted(door, { payload: await padded(16_384), headers: json }, '16 KiB')
-    await expectStatus(door, 413, { payload: await padded(16_385), headers: json }, '16 KiB and a byte')
-    await expectStatus(door, 413, { payload: await padded(1_000_000), headers: json }, '1 MB')
-    await expectStatus(door, 413, { payload: Buffer.alloc(1_000_000, 0x5b), headers: json }, '1 MB of brackets')
+    await accepted(endpoint, { payload: await padded(16_384), headers: json }, '16 KiB')
+    await expectStatus(endpoint, 413, { payload: await padded(16_385), headers: json }, '16 KiB and a byte')
+    await expectStatus(endpoint, 413, { payload: await padded(1_000_000), headers: json }, '1 MB')
+    await expectStatus(endpoint, 413, { payload: Buffer.alloc(1_000_000, 0x5b), headers: json }, '1 MB of brackets')
     await expectStatus(
-      door,
+      endpoint,
       413,
       { payload: 'x', headers: { ...json, 'content-length': '30000001' } },
       'a length of 30 MB',
@@ -379,17 +385,21 @@ for (const door of doors) {
     ] as const) {
       for (const levels of [32, 100, 2_000])
         await malformed(
-          door,
+          endpoint,
           { payload: nested(levels, open, close), headers: json },
           `${levels + 1} levels of ${open}`,
         )
     }
-    await malformed(door, { payload: '['.repeat(16_000), headers: json }, 'open brackets only')
+    await malformed(endpoint, { payload: '['.repeat(16_000), headers: json }, 'open brackets only')
     // Brackets in a text are text.
-    await accepted(door, { json: { ...(await door.body()), note: '[{"\\'.repeat(1_000) } }, 'brackets in a text')
+    await accepted(
+      endpoint,
+      { json: { ...(await endpoint.body()), note: '[{"\\'.repeat(1_000) } },
+      'brackets in a text',
+    )
   })
 
-  test(`${door.path} reads JSON by whatever name, and answers 415 to anything else`, async () => {
+  test(`${endpoint.path} reads JSON by whatever name, and answers 415 to anything else`, async () => {
     const types = [
       'application/json',
       'application/json; charset=utf-8',
@@ -412,8 +422,8 @@ for (const door of doors) {
     ]
     for (const type of types)
       await accepted(
-        door,
-        { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } },
+        endpoint,
+        { payload: JSON.stringify(await endpoint.body()), headers: { 'content-type': type } },
         shown(type),
       )
     const others = [
@@ -460,21 +470,21 @@ for (const door of doors) {
     ]
     for (const type of others) {
       await expectStatus(
-        door,
+        endpoint,
         415,
-        { payload: JSON.stringify(await door.body()), headers: { 'content-type': type } },
+        { payload: JSON.stringify(await endpoint.body()), headers: { 'content-type': type } },
         shown(type),
       )
     }
-    await expectStatus(door, 415, { payload: JSON.stringify(await door.body()) }, 'no content type')
+    await expectStatus(endpoint, 415, { payload: JSON.stringify(await endpoint.body()) }, 'no content type')
     await expectStatus(
-      door,
+      endpoint,
       415,
       { payload: 'email=a%40b&password=c', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
       'a form',
     )
     await expectStatus(
-      door,
+      endpoint,
       415,
       {
         payload: '--x\r\ncontent-disposition: form-data; name="email"\r\n\r\na@b\r\n--x--',
@@ -483,7 +493,7 @@ for (const door of doors) {
       'multipart',
     )
     await expectStatus(
-      door,
+      endpoint,
       415,
       { payload: Buffer.alloc(1_000_000), headers: { 'content-type': 'text/plain' } },
       '1 MB of text',
@@ -491,8 +501,8 @@ for (const door of doors) {
   })
 }
 
-test('guarded doors say nothing of a body to who is not signed in', async () => {
-  for (const door of doors.filter(({ guarded }) => guarded)) {
+test('guarded routes reveal nothing about a body to a caller who is not signed in', async () => {
+  for (const endpoint of endpoints.filter(({ guarded }) => guarded)) {
     for (const options of [
       {},
       { json: null },
@@ -504,14 +514,14 @@ test('guarded doors say nothing of a body to who is not signed in', async () => 
       { payload: Buffer.from([0xff]), headers: json },
     ]) {
       for (const headers of [{}, { authorization: 'Bearer nonsense' }, { cookie: 'identity=nonsense' }]) {
-        const answer = await server.call('POST', `/account${door.path}`, {
+        const answer = await server.call('POST', `/account${endpoint.path}`, {
           ...options,
           headers: { ...('headers' in options ? options.headers : {}), ...headers },
         })
         assert.deepEqual(
           [answer.status, answer.body, answer.headers['www-authenticate']],
           [401, '', 'Bearer'],
-          door.path,
+          endpoint.path,
         )
       }
     }

@@ -102,7 +102,7 @@ const unreadable: readonly [string, string][] = [
   ['argon2id with an empty tag', ours.slice(0, ours.lastIndexOf('$') + 1)],
   ['argon2id with padding', `${ours}=`],
   ['argon2id with base64url', ours.replace('AQEB', 'A-_B')],
-  ['argon2id with stray bits in the last character', `${ours.slice(0, -1)}J`],
+  ['argon2id with surplus bits in the last character', `${ours.slice(0, -1)}J`],
   ['argon2id with a line feed after it', `${ours}\n`],
   ['argon2id with a NUL after it', `${ours}\0`],
   ['bcrypt', '$2b$10$abcdefghijklmnopqrstuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu'],

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { HasherBusy } from '../../src/errors.js'
 import { createQueue, type Queue } from '../../src/passwords/queue.js'
 
-/** A queue on a clock of its own, and jobs that end when told. */
+/** A queue on a clock of its own, and jobs that end on request. */
 function fixture(limits: { maxConcurrent?: number; maxQueue?: number; maxWaitSeconds?: number } = {}) {
   const clock = { milliseconds: 0 }
   const queue = createQueue({ maxConcurrent: 1, maxQueue: 10, maxWaitSeconds: 3, ...limits }, () => clock.milliseconds)

@@ -47,7 +47,7 @@ function assertUnavailable(answer: Answer): void {
   assert.doesNotMatch(answer.text, /ECONN|127\.0\.0\.1|postgres|select|insert/i)
 }
 
-/** The answers while the database is gone; what each of the unavailable ones took is told, not judged. */
+/** The answers while the database is gone; the time of each unavailable one is reported, not judged. */
 async function assertOutage(t: TestContext, app: FastifyInstance, { alice, bob }: People): Promise<void> {
   for (const round of ['first', 'second']) {
     const start = performance.now()

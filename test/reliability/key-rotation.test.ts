@@ -1,4 +1,4 @@
-// Keys turn under load, on two instances, and nobody is signed out by it; keys that are revoked are refused by both.
+// Key rotation under load, on two instances: no user is signed out by it, and revoked keys are refused by both.
 // bench/key-rotation.ts does the same with 1,000 requests a second for minutes.
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
@@ -12,7 +12,7 @@ function keyOf(token: string): string {
 
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-test('no request is refused while keys turn, whichever instance made the token, the key or the answer', async (t) => {
+test('no request is refused during a key rotation, whichever instance made the token, the key or the answer', async (t) => {
   const twins = await startTwins(t)
   const people = await Promise.all(
     ['alice', 'bob', 'carol', 'dora'].map((name, index) => newcomer(twins[index % 2]!, `${name}@example.com`)),

@@ -14,12 +14,12 @@ import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 // The feed of revocations asks by itself, twice a second.
 const isOfTheFeed = (text: string) => /where revoked_at >|from pg_stat_activity/.test(text)
 
-/** Ends the backend of whoever is about to send a certain statement, and waits until it is gone. */
+/** Ends the backend of a client that is about to send a certain statement, and waits until it is gone. */
 function assassin(url: string) {
   let count = 0
   let target = -1
   const Client = clientThat(async (text, client) => {
-    // The ring of keys is read every two seconds, whoever else asks for what.
+    // The key ring is read every two seconds, beside all other statements.
     if (isOfTheFeed(text) || text.includes('"keys"') || count++ !== target) return
     const other = new pg.Client(url)
     await other.connect()

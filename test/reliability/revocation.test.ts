@@ -115,7 +115,7 @@ test('while the feed hangs each request asks the database, and no longer when it
   const alice = await newcomer(app, 'alice@example.com')
   const bob = await newcomer(app, 'bob@example.com')
   const other = await client(t)
-  // Bob's session goes without a note, so that only its row can tell.
+  // Bob's session goes without a revocation, so that only its row shows it.
   await other.query(
     `delete from ${schema}.sessions s using ${schema}.users u where u.id = s.user_id and u.user_name = 'bob@example.com'`,
   )

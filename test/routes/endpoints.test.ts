@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { type IdentityOptions, identityRoutes, type Operation } from '../../src/index.js'
 import { type AppOptions, expectEmpty, startApp, withApp } from '../support/app.js'
 
-const doors: Readonly<Record<Operation, readonly [string, string][]>> = {
+const routesOf: Readonly<Record<Operation, readonly [string, string][]>> = {
   register: [['POST', '/register']],
   login: [['POST', '/login']],
   refresh: [['POST', '/refresh']],
@@ -24,7 +24,7 @@ const doors: Readonly<Record<Operation, readonly [string, string][]>> = {
     ['DELETE', '/manage/sessions/x'],
   ],
 }
-const operations = Object.keys(doors) as Operation[]
+const operations = Object.keys(routesOf) as Operation[]
 
 const withSwagger: Pick<AppOptions, 'before'> = {
   before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
@@ -34,14 +34,14 @@ for (const off of operations) {
   test(`without ${off} its paths are 404, and every other one is there`, () =>
     withApp({ ...withSwagger, identity: { endpoints: { [off]: false } } }, async (app) => {
       for (const operation of operations) {
-        for (const [method, path] of doors[operation]) {
+        for (const [method, path] of routesOf[operation]) {
           const answer = await app.call(method, `/account${path}`)
           if (operation === off) expectEmpty(answer, 404)
           else assert.notEqual(answer.status, 404, path)
         }
       }
       const { paths } = app.app.swagger() as unknown as { paths: object }
-      const gone = doors[off].map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
+      const gone = routesOf[off].map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
       assert.deepEqual(
         gone.filter((path) => path in paths),
         [],
@@ -56,7 +56,7 @@ test('with everything off the managers are there and no path of ours', () =>
       identity: { endpoints: Object.fromEntries(operations.map((name) => [name, false])) },
     },
     async (app) => {
-      for (const [method, path] of Object.values(doors).flat())
+      for (const [method, path] of Object.values(routesOf).flat())
         assert.equal((await app.call(method, `/account${path}`)).status, 404)
       assert.ok((await app.app.identity.users.create({ userName: 'ann@example.com' })).succeeded)
     },

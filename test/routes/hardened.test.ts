@@ -1,4 +1,4 @@
-// Preset 'hardened': passwords that are long instead of mixed, and answers that do not tell who has an account.
+// Preset 'hardened': passwords that are long instead of mixed, and answers that do not reveal who has an account.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { IdentityOptions, MailMessage } from '../../src/index.js'
@@ -34,7 +34,7 @@ async function signedIn(email: string, app: MailApp = server): Promise<string> {
   return ((await login(email, password, app)).json() as Tokens).accessToken
 }
 
-const told = (letters: readonly Letter[]) =>
+const received = (letters: readonly Letter[]) =>
   letters.map(({ kind, to, content }) => (kind === 'securityNotice' ? [to, content] : [to, kind]))
 
 /** All that a caller sees. */
@@ -61,7 +61,7 @@ test('mixed characters make up for no length', async () => {
   assert.equal((await register('mixed@example.com', 'Correct-Hors-7')).status, 400)
 })
 
-test('a taken address is answered as a free one, changes nothing, and its owner is told by mail', async () => {
+test('a taken address is answered as a free one, changes nothing, and its owner gets a mail', async () => {
   await confirmed('taken@example.com')
   const before = await server.sql('select * from users where email = $1', ['taken@example.com'])
   for (const typed of ['taken@example.com', 'TAKEN@Example.com']) {
@@ -69,12 +69,12 @@ test('a taken address is answered as a free one, changes nothing, and its owner 
     const letters = await server.mailsOf(async () => answers.push(await register(typed, 'another long password')))
     expectEmpty(answers[0]!, 200)
     // To the address as stored, never as typed.
-    assert.deepEqual(told(letters), [['taken@example.com', 'accountExists']])
+    assert.deepEqual(received(letters), [['taken@example.com', 'accountExists']])
   }
   const free = await server.mailsOf(async () =>
     expectEmpty(await register('free@example.com', 'another long password'), 200),
   )
-  assert.deepEqual(told(free), [['free@example.com', 'confirmationLink']])
+  assert.deepEqual(received(free), [['free@example.com', 'confirmationLink']])
   assert.deepEqual(
     await server.sql('select * from users where normalized_user_name = $1', ['TAKEN@EXAMPLE.COM']),
     before,
@@ -83,7 +83,7 @@ test('a taken address is answered as a free one, changes nothing, and its owner 
   assert.equal((await login('taken@example.com', 'another long password')).status, 401)
 })
 
-test('what is wrong with a registration is told alike for taken and free addresses', async () => {
+test('faults of a registration are reported alike for taken and free addresses', async () => {
   await confirmed('judged@example.com')
   const [taken, free] = [await register('judged@example.com', 'short'), await register('unjudged@example.com', 'short')]
   assert.equal(taken.status, 400)
@@ -146,9 +146,9 @@ test('the right password works as soon as the address is confirmed', async () =>
   assert.equal((await login('later@example.com')).status, 200)
 })
 
-test('an address that is registered but not confirmed is told of in the same way, and its first password stays', async () => {
+test('an address that is registered but not confirmed is treated in the same way, and its first password stays', async () => {
   const letter = await server.mailOf(() => register('pending@example.com'))
-  assert.deepEqual(told(await server.mailsOf(() => register('pending@example.com', 'a password of somebody'))), [
+  assert.deepEqual(received(await server.mailsOf(() => register('pending@example.com', 'a password of somebody'))), [
     ['pending@example.com', 'accountExists'],
   ])
   assert.equal((await server.call('GET', letter.path)).status, 200)
@@ -178,7 +178,7 @@ test('a taken name whose user has no address, or another one, is not revealed ei
     assert.ok((await users.create(user, password)).succeeded)
   }
   assert.deepEqual(await server.mailsOf(async () => expectEmpty(await register('nomail@example.com'), 200)), [])
-  assert.deepEqual(told(await server.mailsOf(async () => expectEmpty(await register('old@example.com'), 200))), [
+  assert.deepEqual(received(await server.mailsOf(async () => expectEmpty(await register('old@example.com'), 200))), [
     ['new@example.com', 'accountExists'],
   ])
 })
@@ -190,14 +190,14 @@ test('where addresses are unique, one that a user of another name has is not rev
     for (const isIndexed of [true, false]) {
       if (!isIndexed) await app.sql('update users set unique_email = null')
       assert.deepEqual(
-        told(await app.mailsOf(async () => expectEmpty(await register('ann@example.com', password, app), 200))),
+        received(await app.mailsOf(async () => expectEmpty(await register('ann@example.com', password, app), 200))),
         [['ann@example.com', 'accountExists']],
       )
       assert.equal((await app.sql('select 1 from users')).length, 1)
     }
   }))
 
-test('a user name apart from the address is told to be taken, and tells nothing of the address', () =>
+test('a user name apart from the address is reported as taken, and reveals nothing about the address', () =>
   hardened(
     {
       user: { userNameIsEmail: false, requireUniqueEmail: true },
@@ -211,7 +211,7 @@ test('a user name apart from the address is told to be taken, and tells nothing 
       assert.deepEqual((known.json() as { errors: unknown }).errors, {
         DuplicateUserName: ["Username 'ann' is already taken."],
       })
-      assert.deepEqual(told(await app.mailsOf(async () => expectEmpty(await ask('bob', 'ann@example.com'), 200))), [
+      assert.deepEqual(received(await app.mailsOf(async () => expectEmpty(await ask('bob', 'ann@example.com'), 200))), [
         ['ann@example.com', 'accountExists'],
       ])
     },
@@ -251,7 +251,7 @@ test('moving to a taken address is answered as to a free one; its owner gets a n
   const letters = await server.mailsOf(async () =>
     answers.push(await change('settled@example.com'), await change('SETTLED@example.com')),
   )
-  assert.deepEqual(told(letters), [
+  assert.deepEqual(received(letters), [
     ['settled@example.com', 'accountExists'],
     ['settled@example.com', 'accountExists'],
   ])

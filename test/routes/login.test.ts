@@ -242,7 +242,7 @@ test('a lock leaves the sessions that there are', async () => {
   assert.equal((await server.call('POST', '/account/refresh', { json: { refreshToken } })).status, 200)
 })
 
-test('an unconfirmed account says NotAllowed only to who knows the password', () =>
+test('an unconfirmed account answers NotAllowed to the right password only', () =>
   withApp({ identity: { signIn: { requireConfirmedEmail: true } } }, async (app) => {
     const person = await app.register()
     expectFailure(await send({ ...person, password: 'Wrong-1' }, '', app), 'Failed')

@@ -50,7 +50,7 @@ test('a bearer session ends with 200 and nothing in it, and no cookie is touched
 test('a cookie session ends and its cookie is cleared as it was set', async () => {
   const { cookie } = await server.signInWithCookie()
   expectEmpty(await server.call('POST', '/account/logout', { cookie }), 200, cleared)
-  // A browser that kept it all the same is told to forget it once more.
+  // A browser that kept the cookie gets the instruction to remove it once more.
   expectChallenge(await info({ cookie }), cleared)
 })
 

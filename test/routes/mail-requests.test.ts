@@ -1,4 +1,4 @@
-// POST /resendConfirmationEmail and POST /forgotPassword: what they answer, and what they mail to whom.
+// POST /resendConfirmationEmail and POST /forgotPassword: their answers, and their mails with recipients.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, emptyHeaders, expectEmpty, headersOf, type Person, withApp } from '../support/app.js'
@@ -34,7 +34,7 @@ function wire(answer: Answer): unknown {
 }
 
 for (const endpoint of endpoints) {
-  test(`${endpoint} answers 200 with nothing in it, to whoever asks for whatever address`, async () => {
+  test(`${endpoint} answers 200 with an empty body, for every caller and address`, async () => {
     const unconfirmed = await server.register()
     const { email } = await confirmed()
     const addresses = [
@@ -143,7 +143,7 @@ for (const endpoint of endpoints) {
   })
 }
 
-test('a request writes one mail whether or not there is a user: its work must not tell', () =>
+test('a request writes one mail whether or not there is a user: its work reveals nothing', () =>
   withMailApp({}, async (app) => {
     const { email } = await confirmed(app)
     await app.sql('create table written (kind text, length integer)')

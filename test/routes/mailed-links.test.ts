@@ -28,7 +28,7 @@ const hostile: Readonly<Record<string, string>>[] = [
   },
 ]
 
-/** Every mail that a request can cause, by whoever sends it with `headers`. */
+/** Every mail that a request can cause, sent with `headers`. */
 async function everyMail(app: MailApp, headers: Readonly<Record<string, string>>): Promise<readonly Letter[]> {
   const email = `${Math.floor(performance.now() * 1000)}@example.com`
   const password = 'Correct-Horse-7'

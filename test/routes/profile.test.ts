@@ -65,7 +65,7 @@ test('a field that may be left out is left out everywhere', async () => {
   assert.deepEqual(await info(token), { nickname: 'Bo', email, isEmailConfirmed: false })
 })
 
-test('a field that must be there and is not, or is wrong, is told under its name, each message once, and nobody is registered', async () => {
+test('a required field that is missing, or a wrong one, is reported under its name, each message once, and no user is registered', async () => {
   const { answer, email } = await register({ birthYear: 1990 })
   expectProblem(answer, 400, validation('"nickname":["Expected required property","Expected string"]'))
   assert.equal(await server.app.identity.users.findByName(email), null)
@@ -85,13 +85,13 @@ test('a field that must be there and is not, or is wrong, is told under its name
   expectProblem((await register({ nickname: ['Ann'] })).answer, 400, validation('"nickname":["Expected string"]'))
 })
 
-test('many wrong values in one field are told once', () =>
+test('many wrong values in one field are reported once', () =>
   withApp({ identity: { profile: Type.Object({ tags: Type.Array(Type.String()) }) } }, async (own) => {
     const { answer } = await register({ tags: Array.from({ length: 4000 }, () => 1) }, own)
     expectProblem(answer, 400, validation('"tags":["Expected string"]'))
   }))
 
-test('an address that is none is told before any field, and a field before the password', async () => {
+test('a wrong address is reported before any field, and a field before the password', async () => {
   const answer = await server.call('POST', '/account/register', { json: { email: 'none', password: 'x' } })
   assert.deepEqual(Object.keys((answer.json() as { errors: object }).errors), ['InvalidEmail'])
   const { answer: second } = await register({ password: 'x' })
@@ -183,7 +183,7 @@ test('a change of fields signs nobody out', async () => {
   assert.equal(refreshed.status, 200)
 })
 
-test('two changes at once are both kept, or one is told to come again', async () => {
+test('two changes at once are both kept, or one gets a ConcurrencyFailure', async () => {
   const { token } = await registered({ nickname: 'Ida' })
   const answers = await Promise.all([change(token, { birthYear: 1970 }), change(token, { address: { city: 'Bonn' } })])
   const kept = (await info(token)) as Record<string, unknown>

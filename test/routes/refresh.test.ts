@@ -148,7 +148,7 @@ test('a lost answer is healed for thirty seconds: the same token gets a successo
     assert.equal((await info(healed.accessToken, app)).status, 200)
   }))
 
-test('a used refresh token that comes back later ends the session, and says so to the log and to who listens', () =>
+test('a used refresh token that comes back later ends the session, with a log line and an event', () =>
   withApp({}, async (app) => {
     const heard: unknown[] = []
     app.app.identity.events.on('refreshTokenReused', (session) => heard.push(session))

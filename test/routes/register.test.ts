@@ -134,7 +134,7 @@ test('a password that is too long is refused before it is hashed', async () => {
   expectEmpty(await send({ email: 'long@example.com', password: `Aa1!${'x'.repeat(508)}` }), 200)
 })
 
-test('a taken name is told as it was typed, in any letter case', async () => {
+test('a taken name is reported as it was typed, in any letter case', async () => {
   const { email } = await server.register({ email: 'taken@example.com' })
   for (const typed of [email, 'TAKEN@example.com', 'Taken@Example.Com']) {
     expectProblem(
@@ -166,7 +166,7 @@ test('with requireUniqueEmail a taken address gives two keys', () =>
     )
   }))
 
-test('of many registrations of one name at once exactly one succeeds, and the others are told that it is taken', async () => {
+test('of parallel registrations of one name exactly one succeeds, and the others get DuplicateUserName', async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => send({ email: 'race@example.com', password: goodPassword })),
   )

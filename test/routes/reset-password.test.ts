@@ -113,7 +113,7 @@ test('an unknown user, an unconfirmed one and every fault of a code are the same
   const unconfirmedUser = (await users.findByEmail(unconfirmed.email))!
   const user = (await users.findById(userId))!
   const { accessToken, refreshToken } = await server.signIn({ email, password: goodPassword })
-  // The password is weak everywhere: nothing of it is told before the code was good.
+  // The password is weak everywhere: its faults are not reported before the code was right.
   const answers = [
     await reset({ email: 'nobody@example.com', resetCode, newPassword: 'x' }),
     await reset({ email: '', resetCode, newPassword: '' }),

@@ -1,4 +1,4 @@
-// How doors hang: spellings of their paths, other verbs, and what lies beside them.
+// How endpoints are registered: spellings of their paths, other verbs, and unknown paths beside them.
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
@@ -250,7 +250,7 @@ test("a body that is sent although the answer is already clear does not disturb 
   })
 })
 
-test("a client that goes away in the middle of its body is nobody's error", async () => {
+test('a client that disconnects in the middle of its body causes no error', async () => {
   let broken: (error: Error) => void
   const breaking = new Promise<Error>((resolve) => {
     broken = resolve

@@ -5,7 +5,7 @@ import { expectEmpty, goodPassword } from '../support/app.js'
 import { type MailApp, startMailApp } from '../support/mailbox.js'
 
 let server: MailApp
-let households = 0
+let families = 0
 
 before(async () => {
   server = await startMailApp({ identity: { user: { userNameIsEmail: false } } })
@@ -13,9 +13,9 @@ before(async () => {
 after(() => server.close())
 
 /** Three users of one address; the first two have confirmed it. */
-async function household(): Promise<{ readonly email: string; readonly names: readonly string[] }> {
-  const email = `family${++households}@example.com`
-  const names = ['ann', 'bob', 'cyd'].map((name) => `${name}${households}`)
+async function family(): Promise<{ readonly email: string; readonly names: readonly string[] }> {
+  const email = `family${++families}@example.com`
+  const names = ['ann', 'bob', 'cyd'].map((name) => `${name}${families}`)
   for (const userName of names) {
     expectEmpty(
       await server.call('POST', '/account/register', { json: { userName, email, password: goodPassword } }),
@@ -30,7 +30,7 @@ const statusOfLogin = async (userName: string, password: string) =>
   (await server.call('POST', '/account/login', { json: { userName, email: '', password } })).status
 
 test('a forgotten password of a shared address brings a code for each user who has confirmed it', async () => {
-  const { email, names } = await household()
+  const { email, names } = await family()
   const letters = await server.mailsOf(async () =>
     expectEmpty(await server.call('POST', '/account/forgotPassword', { json: { email } }), 200),
   )
@@ -39,7 +39,7 @@ test('a forgotten password of a shared address brings a code for each user who h
 })
 
 test('a code resets the password of the user it was made for, and of nobody else', async () => {
-  const { email, names } = await household()
+  const { email, names } = await family()
   const letters = await server.mailsOf(() => server.call('POST', '/account/forgotPassword', { json: { email } }))
   const { content } = letters.find(({ user }) => user.userName === names[1])!
   const reset = () =>
@@ -56,7 +56,7 @@ test('a code resets the password of the user it was made for, and of nobody else
 })
 
 test('another confirmation of a shared address is mailed to each of its users', async () => {
-  const { email, names } = await household()
+  const { email, names } = await family()
   const letters = await server.mailsOf(async () =>
     expectEmpty(await server.call('POST', '/account/resendConfirmationEmail', { json: { email } }), 200),
   )

@@ -86,7 +86,7 @@ test('a login that says neither is 400, and one that says null for a name as wel
   expectEmpty(await login({ userName: 5 }), 400)
 })
 
-test('a taken name is told; a taken address is none of our business unless it must be unique', async () => {
+test('a taken name is reported; a taken address only where it must be unique', async () => {
   await register('dora', 'dora@example.com')
   expectProblem(
     await register('DORA', 'other@example.com'),
@@ -104,7 +104,7 @@ test('a taken name is told; a taken address is none of our business unless it mu
   })
 })
 
-test('a name with characters that are not allowed is told', async () => {
+test('a name with characters that are not allowed is refused', async () => {
   expectProblem(
     await register('ä b', 'x@example.com'),
     400,
@@ -117,7 +117,7 @@ test('a name with characters that are not allowed is told', async () => {
   )
 })
 
-test("a name that looks like somebody's address opens nobody's account but its own", async () => {
+test("a name that looks like another user's address opens its own account only", async () => {
   await register('eve', 'eve@example.com')
   expectEmpty(await register('eve@example.com', 'mallory@example.com'), 200)
   const answer = await login({ email: 'eve@example.com' })

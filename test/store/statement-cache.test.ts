@@ -70,7 +70,7 @@ test('a name that a connection has already is no obstacle', async (t) => {
   const [name] = await namesOn(pool)
   const another = new pg.Pool({ connectionString: await databaseUrl(), max: 1 })
   t.after(() => another.end())
-  await another.query(`prepare "${name}" as select 'by whoever had this connection before'`)
+  await another.query(`prepare "${name}" as select 'by another client of this connection before'`)
   const later = connect(another, db.schema, undefined, {}, (error) => t.diagnostic(error.message))
   assert.equal(await isSessionLive(later, nobody), false)
 })

@@ -7,9 +7,9 @@ import { type AppOptions, goodPassword, withApp } from '../support/app.js'
 import { uniqueSchema } from '../support/postgres.js'
 
 function host(app: FastifyInstance): void {
-  const told = ({ userName, email, roles, amr, scheme }: Principal) => ({ userName, email, roles, amr, scheme })
-  app.get('/me', { onRequest: requireAuthorization() }, (request) => told(request.identity!))
-  app.post('/me', { onRequest: requireAuthorization() }, (request) => told(request.identity!))
+  const shown = ({ userName, email, roles, amr, scheme }: Principal) => ({ userName, email, roles, amr, scheme })
+  app.get('/me', { onRequest: requireAuthorization() }, (request) => shown(request.identity!))
+  app.post('/me', { onRequest: requireAuthorization() }, (request) => shown(request.identity!))
   app.get(
     '/orders',
     { onRequest: requireAuthorization({ roles: ['clerk'], claims: { department: 'sales' } }) },

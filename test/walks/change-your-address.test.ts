@@ -28,8 +28,8 @@ test('who moves to another address keeps the old one until the link is followed,
   const info = async () => (await browser.get('/account/manage/info')).json<Info>()
 
   // Mistyped: somebody else gets the mail, and nothing happens.
-  const stray = await server.mailOf(() => browser.post('/account/manage/info', { newEmail: 'ann@nwe.example' }))
-  assert.equal(stray.to, 'ann@nwe.example')
+  const mistyped = await server.mailOf(() => browser.post('/account/manage/info', { newEmail: 'ann@nwe.example' }))
+  assert.equal(mistyped.to, 'ann@nwe.example')
   assert.deepEqual(await info(), { email: 'ann@old.example', isEmailConfirmed: true })
 
   const letter = await server.mailOf(async () => {
@@ -49,7 +49,7 @@ test('who moves to another address keeps the old one until the link is followed,
   // Known by the new address from now on; the password is the same, the old name is free, and the links of before are dead.
   assert.equal(reasonOf(await new Device(origin).logIn(person)), 'Failed')
   assert.equal((await new Device(origin).logIn({ ...person, email: 'Ann@New.Example' })).status, 200)
-  for (const { content } of [letter, stray, welcome]) assert.equal((await phone.open(content)).status, 401)
+  for (const { content } of [letter, mistyped, welcome]) assert.equal((await phone.open(content)).status, 401)
   assert.deepEqual(await info(), { email: 'ann@new.example', isEmailConfirmed: true })
   const letters = await server.mailsOf(async () => {
     await phone.post('/account/forgotPassword', { email: 'ann@old.example' })

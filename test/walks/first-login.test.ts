@@ -85,7 +85,7 @@ test('a person registers, is refused without a token, logs in, is let in, refres
     await expectRefused(await send('POST', '/account/logout', { token: accessToken }))
     await expectRefused(await send('POST', '/account/refresh', { body: { refreshToken } }))
   }
-  // The door is not closed for good.
+  // The account is not closed for good.
   assert.equal((await send('POST', '/account/login', { body: credentials })).status, 200)
 })
 

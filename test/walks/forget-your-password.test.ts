@@ -35,7 +35,7 @@ test('who has forgotten the password resets it by mail; the lock is gone, and ev
     assert.equal(reasonOf(await laptop.logIn({ ...person, password: `Autumn-203${guess}` })), 'Failed')
   assert.equal(reasonOf(await laptop.logIn({ ...person, password: 'Winter-2030' })), 'LockedOut')
   assert.equal(reasonOf(await laptop.logIn(person)), 'LockedOut')
-  // Who is signed in already is not locked out by somebody's guesses.
+  // Guesses do not lock out a user who is signed in already.
   assert.equal((await phone.get('/account/manage/info')).status, 200)
   assert.equal((await phone.refresh()).status, 200)
   assert.equal((await tablet.get('/account/manage/info')).status, 200)

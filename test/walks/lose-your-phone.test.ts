@@ -89,7 +89,7 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   ).json<TwoFactor>()
   assert.deepEqual([again.isTwoFactorEnabled, again.recoveryCodesLeft, again.recoveryCodes?.length], [true, 10, 10])
 
-  // Who found the phone, and whoever was signed in before, is out: the old codes and the old paper say nothing any more.
+  // The finder of the phone and every earlier session are out: the old codes and recovery codes are void.
   assert.equal((await laptop.get('/who')).status, 401)
   assert.equal((await laptop.refresh()).status, 401)
   assert.equal(reasonOf(await new Device(origin).logIn({ ...person, twoFactorCode: phone.code() })), 'Failed')

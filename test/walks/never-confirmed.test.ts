@@ -33,7 +33,7 @@ test('where nobody asks for it an address need not be confirmed to log in, but i
   }))
 
 for (const signIn of [{ requireConfirmedEmail: true }, { requireConfirmedAccount: true }]) {
-  test(`with ${Object.keys(signIn).join()} only who knows the password is told that the address is to be confirmed`, () =>
+  test(`with ${Object.keys(signIn).join()} only the right password learns that the address is not confirmed`, () =>
     withMailApp({ identity: { signIn } }, async (server) => {
       const { origin, device, link } = await registered(server)
       assert.equal(reasonOf(await device.logIn(person)), 'NotAllowed')

@@ -140,7 +140,7 @@ test('the codes of three steps at once: each wins at most once, and none after a
   const person = await secured()
   const codes = [person.phone.code(-1), person.phone.code(0), person.phone.code(1)]
   const answers = await race(3, (app, index) => login(app, person, { twoFactorCode: codes[index]! }))
-  assert.ok(answers[2]!.status === 200, 'the latest step wins whoever was first')
+  assert.ok(answers[2]!.status === 200, 'the latest step wins whichever request was first')
   // All are used up, or overtaken.
   for (const twoFactorCode of codes) assert.notEqual((await login(one, person, { twoFactorCode })).status, 200)
 })
@@ -304,7 +304,7 @@ test('new recovery codes asked for by fifty at once leave ten, all of one answer
   )
 })
 
-test('a key that is reset by fifty at once is the one that the last answer told', async () => {
+test('a key that is reset by fifty requests at once is the one of the last answer', async () => {
   const person = await secured()
   const answers = await race(parallel, (app) =>
     app.call('POST', '/account/manage/2fa', { token: person.accessToken, json: { resetSharedKey: true } }),

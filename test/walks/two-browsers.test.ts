@@ -46,7 +46,7 @@ async function secured(email: string): Promise<Secured> {
 const machineIsRemembered = async (browser: Browser) =>
   (await browser.post('/account/manage/2fa', {})).json<{ isMachineRemembered: boolean }>().isMachineRemembered
 
-test('a machine is remembered by a lasting login with a code, and asks for none until it is told to forget', async () => {
+test('a machine is remembered by a lasting login with a code, and needs none until it is forgotten', async () => {
   const { person, phone } = await secured('ann@example.com')
   const home = new Browser(origin, server.clock)
   assert.equal(reasonOf(await home.post('/account/login?useCookies=true', person)), 'RequiresTwoFactor')
@@ -137,7 +137,7 @@ test('a machine is remembered for fourteen days, to the second', async () => {
   server.clock.advance(14 * day - 1)
   assert.equal((await late()).status, 200)
   server.clock.advance(1)
-  // Even a browser that kept it longer than it was told to.
+  // Even in a browser that kept it longer than it should.
   assert.equal((await late()).status, 401)
 })
 

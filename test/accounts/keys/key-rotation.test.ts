@@ -178,7 +178,7 @@ test('a slow reading of the ring does not undo what was revoked meanwhile', asyn
   assert.equal(ring.find(id), null)
 })
 
-test('of a static ring the first key seals, all open, and its keys turn where they are kept', async (t) => {
+test('of a static ring the first key seals and all open, and its owner rotates its keys', async (t) => {
   const schema = uniqueSchema()
   const [a, b] = [
     { id: '2026', secret: secret() },
@@ -254,7 +254,7 @@ test('the root secret is replaced by starting one instance after the other: [old
       const leaving = running[place]!
       running = running.with(place, await start(secrets))
       await leaving.close()
-      // The keys turn while old and new instances run side by side, by turns on each of them.
+      // The keys are rotated while old and new instances run side by side, alternately on each of them.
       const { activatesAt } = await running[1 - place]!.identity.keys.rotate({ activateAfterSeconds: 10 })
       // Every instance looks every two seconds.
       const ids = (apps: typeof running) =>

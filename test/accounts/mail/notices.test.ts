@@ -1,4 +1,5 @@
-// Security notices: what is mailed, to whom, how often, and that a mail and what it tells of happen together or not at all.
+// Security notices: their contents, recipients and number, and that a mail and its cause happen together or not at
+// all.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
@@ -225,7 +226,7 @@ test('a change that a hook rolls back is not mailed', async (t) => {
   assert.deepEqual(messages, [])
 })
 
-test('where the mail cannot be written, what it would tell of has not happened', async (t) => {
+test('where the mail cannot be written, its cause is undone', async (t) => {
   const { options, pass } = mailing()
   const app = await startApp(t, options)
   const user = await ann(app)
@@ -289,7 +290,7 @@ test('no token, code, password or link is in a notice', async (t) => {
   }
 })
 
-test("a host's own sender is told the user, the address and the name of the notice", async (t) => {
+test("a host's own sender gets the user, the address and the name of the notice", async (t) => {
   const calls: unknown[][] = []
   const never = () => Promise.reject(new Error('not asked for'))
   const { options } = mailing({

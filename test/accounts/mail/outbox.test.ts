@@ -341,7 +341,7 @@ test('without option email nothing is written, and one line at the start says so
     assert.equal((JSON.parse(lines[0]!) as { level: number }).level, 30)
   }))
 
-test('a row of the outbox tells neither address nor link nor code, and opens nothing in another place', async (t) => {
+test('a row of the outbox reveals neither address nor link nor code, and opens nothing in another place', async (t) => {
   const sent: Sent[] = []
   let broken = true
   const app = await startWith(
@@ -383,7 +383,7 @@ test('a row of the outbox tells neither address nor link nor code, and opens not
   assert.deepEqual(sent, [])
 })
 
-test('the log tells of a failed mail without a word of it', async (t) => {
+test('the log reports a failed mail without its contents', async (t) => {
   const sent: Sent[] = []
   const app = await startWith(
     t,
@@ -426,7 +426,7 @@ test('mails of a user who is gone are not sent any more', async (t) => {
   assert.equal(sent.length, 1)
 })
 
-test('a user name that is no address is what a sender is told of the user, and the mail goes to the address', async () => {
+test('a sender gets a user name that is no address, and the mail goes to the address', async () => {
   const app = await startMailApp()
   try {
     const created = await app.app.identity.users.create({ userName: 'ann', email: 'ann@example.com' }, goodPassword)

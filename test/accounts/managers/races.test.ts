@@ -90,7 +90,7 @@ test('50 refreshes of one token at once get one successor', async (t) => {
   }
 })
 
-test('50 replays of a used token at once end its session and are told once', async (t) => {
+test('50 parallel replays of a used token end its session and emit one event', async (t) => {
   let now = Date.now()
   const { twins } = await place(t, { clock: () => now })
   const { refreshToken } = await newcomer(twins[0], 'alice@example.com')

@@ -150,7 +150,7 @@ test('a hook that throws undoes the change of its own, and the host decides abou
   assert.ok(!(await companies()).includes('half'))
 })
 
-test('no event is told from inside, committed or not', async () => {
+test('no event is emitted from inside, committed or not', async () => {
   const { events } = server.app.identity
   const seen = heard(events, 'userCreated')
   await rolledBack((trx) => found(trx, 'quiet-1@example.com'))

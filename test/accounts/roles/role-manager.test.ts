@@ -119,7 +119,7 @@ test('delete takes the role from everybody, with its claims', async () => {
   assert.deepEqual(await roles.getClaims(role), [])
 })
 
-test('claims of a role are added, told in order and taken away', async () => {
+test('claims of a role are added, listed in order and removed', async () => {
   const role = await newRole()
   for (const value of ['a', 'b', 'a']) {
     assert.deepEqual(await roles.addClaim(role, { type: 't', value }), { succeeded: true })
@@ -143,7 +143,7 @@ test('normalizeKey is the form of names', () => {
   assert.deepEqual([roles.normalizeKey('Éditors'), roles.normalizeKey('\0')], ['ÉDITORS', null])
 })
 
-test('list tells all roles page by page', async () => {
+test('list returns all roles page by page', async () => {
   const created: string[] = []
   for (let i = 0; i < 5; i++) created.push((await newRole()).id)
   const found = []

@@ -6,7 +6,7 @@ const host = await startHost()
 const { users } = host
 const claim = (value: string, type = 'colour') => ({ type, value })
 
-test('claims are told in the order in which they were added, also twice', async () => {
+test('claims are listed in the order of their addition, also twice', async () => {
   const user = await host.newUser()
   assert.deepEqual(await users.addClaim(user, claim('green')), { succeeded: true })
   host.clock.advance(1)
@@ -18,7 +18,7 @@ test('claims are told in the order in which they were added, also twice', async 
   assert.deepEqual(await users.getClaims(user), [claim('green'), ...many, claim('green')])
 })
 
-test('a ticket tells the claims at the next sign-in', async () => {
+test('a ticket contains the claims from the next sign-in on', async () => {
   const user = await host.newUser({}, goodPassword)
   await users.addClaim(user, claim('it\'s "quoted", \\{commas}'))
   const result = await host.signIn.passwordSignIn(user.userName, goodPassword)
@@ -73,7 +73,7 @@ test('a claim of 2,048 bytes that nothing can press is written and found', async
   assert.deepEqual((await users.getUsersForClaim(claim(value))).users, [user])
 })
 
-test('getUsersForClaim tells its users page by page, each once', async () => {
+test('getUsersForClaim returns its users page by page, each once', async () => {
   const value = uniqueName()
   const all = []
   for (let i = 0; i < 7; i++) {

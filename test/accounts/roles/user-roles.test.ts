@@ -20,7 +20,7 @@ test('addToRole gives a role, in any letter case of its name', async () => {
   assert.deepEqual(await users.getRoles(user), [role])
 })
 
-test('a ticket tells roles and their claims at the next sign-in', async () => {
+test('a ticket contains roles and their claims from the next sign-in on', async () => {
   const user = await host.newUser({}, goodPassword)
   const created = await roles.create(uniqueName('Editor'))
   assert.ok(created.succeeded)
@@ -87,7 +87,7 @@ test('removeFromRoles takes all away or none', async () => {
   assert.deepEqual(await users.getRoles(user), [])
 })
 
-test('getUsersInRole tells its users page by page', async () => {
+test('getUsersInRole returns its users page by page', async () => {
   const [role = ''] = await newRoles(1)
   const ids = []
   for (let i = 0; i < 5; i++) {

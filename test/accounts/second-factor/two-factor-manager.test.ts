@@ -274,7 +274,7 @@ test('amr is mfa after a second factor, and stays so in refreshed tokens', async
   assert.deepEqual(await who(person.accessToken), { amr: ['pwd'], claims: [{ type: 'amr', value: 'pwd' }] })
 })
 
-test('a dump of the database tells neither keys nor recovery codes', async () => {
+test('a dump of the database reveals neither keys nor recovery codes', async () => {
   const person = await secured()
   const tables = await server.sql(
     "select table_name as name from information_schema.tables where table_schema = $1 and table_name <> 'keys'",
@@ -325,7 +325,7 @@ test('recovery codes that are copied to another user open nothing', async () => 
     assert.equal(await outcome(person, { twoFactorRecoveryCode: ann.recoveryCodes[0] }), 'Failed')
 })
 
-test('no log line tells a code, a key or a recovery code', async () => {
+test('no log line contains a code, a key or a recovery code', async () => {
   const person = await secured()
   const wrong = wrongCode(person.phone)
   await login(person, { twoFactorCode: wrong })

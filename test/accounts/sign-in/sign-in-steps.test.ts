@@ -251,7 +251,7 @@ test('a registered provider is a second factor: it is asked for, and its code op
   assert.equal((await own.signIn.twoFactorSignIn(user, 'Letter', 'sesame')).succeeded, true)
 })
 
-test('externalLoginSignIn opens a session for who has the login, and for nobody else', async () => {
+test('externalLoginSignIn opens a session for the user with the login, and for no other', async () => {
   const user = await host.newUser()
   const providerKey = uniqueName()
   await users.addLogin(user, { loginProvider: 'google', providerKey })

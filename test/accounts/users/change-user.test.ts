@@ -1,5 +1,5 @@
-// What holds for every method that changes a user: whether the stamp rotates and sessions end, as the reference's table of methods says; that
-// the object is brought up to date; and that a user whom somebody else has changed meanwhile stays as they are.
+// Rules for every method that changes a user: the stamp rotates and sessions end as in the reference's table of methods; the object is
+// updated; and a user whose row was changed meanwhile stays as they are.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { IdentityResult, User } from '../../../src/index.js'
@@ -119,7 +119,7 @@ for (const [name, { rotates, endsSessions = false, prepare, change }] of Object.
     assert.deepEqual(await host.reread(user), user)
   })
 
-  test(`${name} on a user whom somebody else has changed is a ConcurrencyFailure and changes nothing`, async () => {
+  test(`${name} on a user whose row was changed meanwhile is a ConcurrencyFailure and changes nothing`, async () => {
     const user = await host.newUser({}, goodPassword)
     await prepare?.(user)
     const current = await host.reread(user)

@@ -204,7 +204,7 @@ test("a unique index of the host's own that a hook violates is the host's error,
   }
 })
 
-test('an event is told after commit, with ids only', async () => {
+test('an event is emitted after commit, with ids only', async () => {
   const identity = server.app.identity
   const tellings: Promise<unknown>[] = []
   const seen = heard(identity.events, 'passwordChanged')
@@ -240,11 +240,11 @@ test('each change that has a hook has an event of its name, but for userCreating
     assert.deepEqual(await change(touched.at(-1)!), { succeeded: true })
   }
   const ids = new Set(touched.map(({ id }) => id))
-  for (const told of seen)
-    assert.ok(told.length > 0 && told.every((event) => ids.has((event as { userId: string }).userId)))
+  for (const emitted of seen)
+    assert.ok(emitted.length > 0 && emitted.every((event) => ids.has((event as { userId: string }).userId)))
 })
 
-test('sessions that end before their time are told where they were ended, once', async () => {
+test('sessions that end early cause an event on the instance that ended them, once', async () => {
   const seen = heard(server.app.identity.events, 'sessionsEnded')
   const person = await server.register()
   const { id } = (await users.findByName(person.email))!
@@ -289,7 +289,7 @@ test('a listener for one event is called once', () => {
   assert.deepEqual(seen, [{ userId: '1' }])
 })
 
-test('sign-ins are told with user and session, failed ones with the reason and never with what was typed', async () => {
+test('sign-in events carry user and session, failed ones the reason and never the typed name', async () => {
   const { events } = server.app.identity
   const person = await server.register()
   const [succeeded, failed] = [heard(events, 'signInSucceeded'), heard(events, 'signInFailed')]

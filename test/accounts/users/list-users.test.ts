@@ -20,7 +20,7 @@ async function everyPage({ users }: Host, options: ListOptions): Promise<{ found
 
 const names = (found: readonly User[]) => found.map(({ userName }) => userName)
 
-test('list tells all users page by page, in the order of their ids', async () => {
+test('list returns all users page by page, in the order of their ids', async () => {
   const own = await startHost()
   const all = []
   for (let i = 0; i < 7; i++) all.push(await own.newUser())
@@ -37,7 +37,7 @@ test('without users there is one empty page', async () => {
   assert.deepEqual(await (await startHost()).users.list(), { users: [], next: null })
 })
 
-test('a page holds 50 users unless it is told otherwise, and never more than 500', async () => {
+test('a page holds 50 users by default, and never more than 500', async () => {
   const own = await startHost()
   await own.app
     .sql(`insert into users (id, user_name, normalized_user_name, security_stamp, concurrency_stamp, lockout_enabled)
@@ -70,7 +70,7 @@ test('search finds what names and addresses begin with, in any letter case, in a
   )
 })
 
-test('who is found by name and by address is told once, whatever the size of the pages', async () => {
+test('a user who matches by name and by address is listed once, whatever the size of the pages', async () => {
   const prefix = uniqueName('twice')
   for (let i = 0; i < 10; i++) {
     // Names and addresses run against each other.

@@ -12,7 +12,7 @@ async function lock(app: TestApp, email: string, seconds: number): Promise<void>
 const info = (app: TestApp, by: { token: string } | { cookie: string }) => app.call('GET', '/account/manage/info', by)
 const refresh = (app: TestApp, refreshToken: string) => app.call('POST', '/account/refresh', { json: { refreshToken } })
 
-test('whom an administrator locks is out at once, with everything they hold, and comes in again when the lock is over', () =>
+test('a user whom an administrator locks is refused at once, with all sessions, and can sign in again when the lock is over', () =>
   withApp({}, async (app) => {
     const person = await app.signIn()
     const { cookie } = await app.signInWithCookie(person)

@@ -45,7 +45,7 @@ async function codesOf(email: string, password: string, of: TestApp = server): P
   return Object.keys((answer.json() as { errors: object }).errors)
 }
 
-test('what a validator finds is told under its code, after ours, validator by validator', async () => {
+test('the failures of validators are returned with their codes, after ours, validator by validator', async () => {
   assert.deepEqual(await codesOf('anna@example.com', 'Anna-Horse-7'), ['PasswordContainsName'])
   assert.deepEqual(await codesOf('anna@example.com', 'Correct-Horse-8'), ['PasswordListed', 'PasswordFamous'])
   assert.deepEqual(await codesOf('anna@example.com', 'anna-horse'), [

@@ -82,7 +82,7 @@ test('the first {} makes a key, says so in the order of the reference, and rotat
   assert.equal((await server.call('GET', '/account/manage/info', { token: signedIn.accessToken })).status, 200)
 })
 
-test('a second {} tells the same key and changes nothing', async () => {
+test('a second {} answers the same key and changes nothing', async () => {
   const person = await prepared()
   const before = await stampOf(person)
   assert.deepEqual(await ask(person.accessToken, {}), {
@@ -336,7 +336,7 @@ test('forgetMachine without cookies forgets nothing and sets nothing', () =>
     assert.deepEqual([answer.status, answer.setCookies], [200, []])
   }))
 
-test('many first {} at once tell the same key', async () => {
+test('many first {} at once answer the same key', async () => {
   const { accessToken } = await server.signIn()
   const answers = await Promise.all(Array.from({ length: 10 }, () => send(accessToken, {})))
   assert.deepEqual(

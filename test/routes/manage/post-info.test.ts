@@ -1,4 +1,4 @@
-// POST /manage/info: another password for who knows the old one, and the mail that changes the address.
+// POST /manage/info: another password after the old one, and the mail that changes the address.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import {
@@ -125,7 +125,7 @@ test('a new password needs the old one', async () => {
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
 })
 
-test('a weak new password is told as at a registration, to who knows the old one', async () => {
+test('a weak new password is refused as at a registration, after the old one was right', async () => {
   const { email, accessToken } = await signedIn()
   expectProblem(
     await send(accessToken, { newPassword: 'weak-', oldPassword: goodPassword }),
