@@ -31,14 +31,30 @@ import {
   resolveOptions,
   type RouteLogging,
 } from './options.js'
-import { startFeed } from './revocation/feed.js'
+import { type Feed, startFeed } from './revocation/feed.js'
 import { mountUnder } from './routes/index.js'
 import { purgeAttempts } from './store/attempts.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
-import { requireRights } from './store/usable.js'
+import { readClock, requireRights } from './store/usable.js'
 import { findRevoked, isSessionLive, oldestWriterSeconds, purgeSessions } from './store/sessions.js'
+import { clockSkewSeconds } from './tokens/fields.js'
 import { createOpenedCache, createSightings } from './tokens/ticket-cache.js'
+
+/** The result of `app.identity.healthCheck()`. */
+export interface Health {
+  /** All of the others, and a clock within what tokens tolerate. */
+  readonly ok: boolean
+  /** The database answers. */
+  readonly database: boolean
+  /** Ended sessions are known. */
+  readonly revocations: boolean
+  /**
+   * How many seconds the clock of this machine is ahead of the database's. Beyond 60 on either side, other instances refuse the tokens of this
+   * one, or this one theirs. Missing where the database does not answer, and with option `clock`, which takes the place of both.
+   */
+  readonly clockSkewSeconds?: number
+}
 
 /** `app.identity`. */
 export interface Identity {
@@ -52,8 +68,8 @@ export interface Identity {
   readonly events: IdentityEmitter
   /** Runs pending migrations under a lock. */
   migrate(): Promise<void>
-  /** Whether the database answers and revocations are known; never throws. */
-  healthCheck(): Promise<{ readonly ok: boolean; readonly database: boolean; readonly revocations: boolean }>
+  /** Whether this instance can serve; never throws. */
+  healthCheck(): Promise<Health>
 }
 
 declare module 'fastify' {
@@ -175,14 +191,7 @@ async function open(
     async migrate() {
       await migrate(connection)
     },
-    async healthCheck() {
-      const database = await ping(connection).then(
-        () => true,
-        () => false,
-      )
-      const revocations = feed.state() !== 'blind'
-      return { ok: database && revocations, database, revocations }
-    },
+    healthCheck: () => checkHealth(connection, feed),
   })
   const stopTidying = tidyUp(connection, denyList, options, log)
   app.addHook('onClose', async () => {
@@ -197,6 +206,33 @@ async function open(
     cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
   })
   await mountUnder(app, realm, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
+}
+
+async function checkHealth(connection: Connection, feed: Feed): Promise<Health> {
+  const revocations = feed.state() !== 'blind'
+  try {
+    const skew = await clockSkew(connection)
+    if (skew === null) return { ok: revocations, database: true, revocations }
+    return {
+      ok: revocations && Math.abs(skew) <= clockSkewSeconds,
+      database: true,
+      revocations,
+      clockSkewSeconds: skew,
+    }
+  } catch {
+    return { ok: false, database: false, revocations }
+  }
+}
+
+/** Seconds between the clock of this machine and the database's; null with a clock of the host's. Asks what a request would ask as well. */
+async function clockSkew(connection: Connection): Promise<number | null> {
+  await ping(connection)
+  if (connection.clock !== undefined) return null
+  const asked = Date.now()
+  const database = await readClock(connection)
+  // The answer was made at some time between the question and now.
+  const skew = (asked + Date.now()) / 2 - database
+  return Math.round(skew) / 1000
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {

@@ -6,7 +6,6 @@ import { isEmail } from '../email/address.js'
 import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { Realm } from '../http/context.js'
-import type { Db } from '../store/transaction.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
 import { holdWhileFull } from './hold-while-full.js'
 import { profileFields } from './profile.js'
@@ -64,18 +63,23 @@ export const register = endpoint(
           email,
           profile: read.profile,
         }
-        const confirm = (trx: Db, created: User) =>
-          realm.mail.confirmationLink(
-            trx,
+        const linkOf = (created: User) =>
+          [
             created,
             email,
             confirmEmailUrl(realm, request),
             realm.users.generateEmailConfirmationToken(created),
-          )
+          ] as const
         const result =
           realm.enumerationSafe === null
-            ? await realm.users.create(user, password, realm.mail.isOn ? confirm : undefined)
-            : await realm.enumerationSafe.register(user, password, confirm)
+            ? await realm.users.create(
+                user,
+                password,
+                realm.mail.isOn ? (created) => realm.mail.confirmationMail(...linkOf(created)) : undefined,
+              )
+            : await realm.enumerationSafe.register(user, password, (trx, created) =>
+                realm.mail.confirmationLink(trx, ...linkOf(created)),
+              )
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         realm.mail.written()
         return sendEmpty(reply, 200)

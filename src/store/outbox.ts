@@ -18,11 +18,21 @@ export interface ClaimedMail extends OutboxRecord {
   readonly ageSeconds: number
 }
 
+/** The columns of a new row, in the order id, user_id, kind, sealed, created_at, due_at, for an insert of any kind. */
+export function mailValues({ id, userId, kind, sealed }: OutboxRecord) {
+  return [
+    sql<string>`${id}::uuid`.as('mail_id'),
+    sql<string | null>`${userId}::uuid`.as('user_id'),
+    sql<string>`${kind}::text`.as('kind'),
+    sql<string>`${sealed}::text`.as('sealed'),
+    sql<Date>`clock_timestamp()`.as('created_at'),
+    sql<Date>`clock_timestamp()`.as('due_at'),
+  ] as const
+}
+
 export async function insertMail(db: Db, mail: OutboxRecord): Promise<void> {
   await sql`insert into ${table(db, 'outbox')} (id, user_id, kind, sealed, created_at, due_at)
-    values (${mail.id}, ${mail.userId}::uuid, ${mail.kind}, ${mail.sealed}, clock_timestamp(), clock_timestamp())`.execute(
-    db.kysely,
-  )
+    select ${sql.join([...mailValues(mail)])}`.execute(db.kysely)
 }
 
 /** Takes mails that are due, for `leaseSeconds`; no two workers get the same one. */

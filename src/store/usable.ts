@@ -58,6 +58,17 @@ const tables = [
   'migrations',
 ] as const satisfies readonly (keyof Tables | 'migrations')[]
 
+/** The database's clock, in milliseconds since the epoch. */
+export async function readClock(db: Db): Promise<number> {
+  const {
+    rows: [row],
+  } = await sql<{
+    now: number | string
+  }>`select extract(epoch from clock_timestamp())::double precision * 1000 as now`.execute(db.kysely)
+  if (row === undefined) throw new Error('A select without a condition answered no row')
+  return Number(row.now)
+}
+
 interface Rights {
   readonly role: string
   readonly database: string

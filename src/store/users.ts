@@ -1,6 +1,7 @@
 // Rows of users and of their belongings. Every change that must happen once is one conditional statement; there are
 // no domain rules here.
 import { sql } from 'kysely'
+import { mailValues, type OutboxRecord } from './outbox.js'
 import type { Profile } from './profile.js'
 import { type Db, table, type Trx } from './transaction.js'
 
@@ -119,13 +120,35 @@ export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: n
   return rows.map(toUser)
 }
 
-/** Writes a new user; false when the name (or an address that must be unique) is taken. */
-export async function insertUser(db: Db, user: UserRecord, uniqueEmail: string | null): Promise<boolean> {
+/**
+ * Writes a new user; false when the name (or an address that must be unique) is taken.
+ *
+ * @param mail written in the same statement, and only with the user
+ */
+export async function insertUser(
+  db: Db,
+  user: UserRecord,
+  uniqueEmail: string | null,
+  mail?: OutboxRecord,
+): Promise<boolean> {
+  const insert = (kysely: Pick<Db['kysely'], 'insertInto'>) =>
+    kysely
+      .insertInto('users')
+      .values({ id: user.id, ...changing(user, uniqueEmail), created_at: user.createdAt })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+  if (mail === undefined) return (await insert(db.kysely).executeTakeFirst()) !== undefined
   const inserted = await db.kysely
-    .insertInto('users')
-    .values({ id: user.id, ...changing(user, uniqueEmail), created_at: user.createdAt })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('id')
+    .with('created', insert)
+    .with('mailed', (kysely) =>
+      kysely
+        .insertInto('outbox')
+        .columns(['id', 'user_id', 'kind', 'sealed', 'created_at', 'due_at'])
+        .expression((outer) => outer.selectFrom('created').select(mailValues(mail)))
+        .returning('id as mail_id'),
+    )
+    .selectFrom('created')
+    .select('id')
     .executeTakeFirst()
   return inserted !== undefined
 }

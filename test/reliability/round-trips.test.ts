@@ -13,6 +13,8 @@ import {
   startApp,
   tokensOf,
 } from '../support/instances.js'
+import type { EmailOption, IdentityOptions } from '../../src/index.js'
+import { report } from '../support/experiment.js'
 import { databaseUrl } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 
@@ -21,12 +23,14 @@ const isOwn = (text: string) =>
   /from .*"keys"/.test(text) ||
   /^\s*select string_agg\(session_id/.test(text) ||
   text.includes('pg_stat_activity') ||
+  // The worker that delivers mail.
+  /^\s*(update|delete from|select extract\(epoch from min\(due_at\)).*"outbox"/s.test(text) ||
   /^\s*delete from .* = any\(array\(/.test(text)
 
-async function place(t: TestContext) {
+async function place(t: TestContext, options: IdentityOptions = {}) {
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
-  const app = await startApp(t, { database: proxy.url })
+  const app = await startApp(t, { ...options, database: proxy.url })
   return {
     app,
     cost: async (asked: () => Promise<Answer>, status = 200) => {
@@ -52,6 +56,28 @@ test('a registration asks twice at most, a sign-in twice, whether it succeeds or
   assert.equal(await cost(() => login(app, 'alice@example.com')), 2)
   assert.equal(await cost(() => login(app, 'alice@example.com', 'Wrong-horse-1'), 401), 2)
   assert.equal(await cost(() => login(app, 'nobody@example.com', 'Wrong-horse-1'), 401), 2)
+})
+
+test('a registration with mail asks twice at most, and its mail is written with the user or not at all', async (t) => {
+  const mails: string[] = []
+  const email: EmailOption = {
+    send(message) {
+      mails.push(message.to)
+      return Promise.resolve()
+    },
+  }
+  for (const requireUniqueEmail of [false, true]) {
+    const { app, cost } = await place(t, { email, publicUrl: 'https://api.example.com', user: { requireUniqueEmail } })
+    await app.identity.mail.flush()
+    // The delivery follows the answer; what it costs is not waited for by a request.
+    const first = await cost(() => register(app, 'alice@example.com'))
+    const second = await cost(() => register(app, 'alice@example.com'), 400)
+    assert.ok(first <= 2, `${first}`)
+    assert.ok(second <= 2, `${second}`)
+    await app.identity.mail.flush()
+    report(t, { 'round trips of a registration with mail': first, 'of a taken name': second })
+  }
+  assert.deepEqual(mails, ['alice@example.com', 'alice@example.com'])
 })
 
 test('a refresh asks once, a repeated one twice, a garbled one not at all', async (t) => {

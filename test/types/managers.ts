@@ -394,7 +394,12 @@ export type Managers = [
         readonly mail: MailManager
         readonly events: IdentityEmitter
         migrate(): Promise<void>
-        healthCheck(): Promise<{ readonly ok: boolean; readonly database: boolean; readonly revocations: boolean }>
+        healthCheck(): Promise<{
+          readonly ok: boolean
+          readonly database: boolean
+          readonly revocations: boolean
+          readonly clockSkewSeconds?: number
+        }>
       }
     >
   >,

@@ -12,6 +12,7 @@ import {
   failMail,
   insertMail,
   nextDueSeconds,
+  type OutboxRecord,
   postponeMail,
 } from '../../store/outbox.js'
 import type { UserRecord } from '../../store/users.js'
@@ -28,6 +29,8 @@ export interface MailManager {
 export interface MailWriter {
   /** Whether option `email` is set; without it nothing is stored. */
   readonly isOn: boolean
+  /** A confirmation link that is not written yet, for the statement that writes its user. */
+  confirmationMail(user: UserRecord, email: string, base: string, code: string): OutboxRecord
   confirmationLink(
     db: Db,
     user: UserRecord,
@@ -82,14 +85,17 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
   timer.unref()
 
   async function write(place: Db, kind: Kind, letter: Letter, userId: string | null): Promise<void> {
-    if (sender === null) return
+    if (sender !== null) await insertMail(place, sealed(kind, letter, userId))
+  }
+
+  function sealed(kind: Kind, letter: Letter, userId: string | null): OutboxRecord {
     const id = newUuidV7(Date.now())
-    await insertMail(place, {
-      id,
-      userId,
-      kind,
-      sealed: seal(dependencies.vault(), 'outbox', JSON.stringify(letter), id),
-    })
+    return { id, userId, kind, sealed: seal(dependencies.vault(), 'outbox', JSON.stringify(letter), id) }
+  }
+
+  function confirmation(user: UserRecord, email: string, base: string, code: string, changedEmail?: string): Letter {
+    const query = { userId: user.id, code, ...(changedEmail === undefined ? {} : { changedEmail }) }
+    return { user: mailUser(user), to: email, content: confirmEmailLink(links.confirmEmail ?? base, query) }
   }
 
   function letterOf(mail: ClaimedMail): Letter | null {
@@ -197,21 +203,10 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
 
   return {
     isOn: sender !== null,
+    confirmationMail: (user, email, base, code) =>
+      sealed('confirmationLink', confirmation(user, email, base, code), user.id),
     confirmationLink: (place, user, email, base, code, changedEmail) =>
-      write(
-        place,
-        'confirmationLink',
-        {
-          user: mailUser(user),
-          to: email,
-          content: confirmEmailLink(links.confirmEmail ?? base, {
-            userId: user.id,
-            code,
-            ...(changedEmail === undefined ? {} : { changedEmail }),
-          }),
-        },
-        user.id,
-      ),
+      write(place, 'confirmationLink', confirmation(user, email, base, code, changedEmail), user.id),
     passwordReset: (place, user, code) =>
       links.resetPassword === null
         ? write(place, 'passwordResetCode', { user: mailUser(user), to: user.email ?? '', content: code }, user.id)

@@ -3,7 +3,8 @@
 // given.
 import { failed, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import type { LockoutLimits } from '../../store/attempts.js'
-import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
+import type { OutboxRecord } from '../../store/outbox.js'
+import { inTransaction, type Transaction, within } from '../../store/transaction.js'
 import {
   deleteUser,
   findUserByEmail,
@@ -82,8 +83,8 @@ export interface UserBasics {
 
 /** For our own routes. */
 export interface Registration {
-  /** @param also further rows of the registration, in the same transaction */
-  create(user: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>): Promise<CreateResult>
+  /** @param mail written with the user, in one statement */
+  create(user: NewUser, password?: string, mail?: (user: User) => OutboxRecord): Promise<CreateResult>
 }
 
 /** `app.identity.users`. */
@@ -162,7 +163,7 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
   const { db, describe, sessions, notifier } = context
 
   return {
-    async create(given: NewUser, password?: string, also?: (trx: Trx, user: User) => Promise<void>) {
+    async create(given: NewUser, password?: string, mail?: (user: User) => OutboxRecord) {
       const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
       if (!prepared.succeeded) return prepared
       const { user } = prepared
@@ -170,15 +171,15 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
       if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
       // The unique indexes decide, not a look-up: of parallel registrations of one name, one row is written.
-      const write = async (place: AccountContext['db']) => insertUser(place, user, uniqueEmailOf(context, user))
-      const isAlone = also === undefined && !notifier.has('userCreating') && !notifier.has('userCreated')
+      const write = async (place: AccountContext['db']) =>
+        insertUser(place, user, uniqueEmailOf(context, user), mail?.(user))
+      const isAlone = !notifier.has('userCreating') && !notifier.has('userCreated')
       const written = isAlone
         ? await write(db)
         : ((await unlessRefused(
             inTransaction(db, async (trx) => {
               await notifier.hook('userCreating', trx, user)
               if (!(await write(trx))) throw new ConcurrentChange()
-              await also?.(trx, user)
               await notifier.hook('userCreated', trx, user)
               return true
             }),
