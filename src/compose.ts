@@ -105,7 +105,7 @@ export async function openAccounts(
       if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
     },
   }
-  const mail = createMail({ db: connection, vault: () => keys.vault(), sender, links: options.links, log })
+  const mail = createMail({ db: connection, vault: keys.vault, sender, links: options.links, log })
   const notices = createNotices(options.notices, mail)
   const context: AccountContext = {
     db: connection,
@@ -133,7 +133,7 @@ export async function openAccounts(
       db: connection,
       clock,
       hasher,
-      vault: () => keys.vault(),
+      vault: keys.vault,
       limits: options.lockout,
       lockoutForNewUsers: options.lockout.allowedForNewUsers,
       rules: options.signIn,

@@ -1,12 +1,6 @@
 // The entry point: `import identity, { requireAuthorization } from 'fastify-identity'`.
-export {
-  identity as default,
-  identity,
-  type Health,
-  type Identity,
-  identityRoutes,
-  type IdentityRoutesOptions,
-} from './plugin.js'
+export { identity as default, identity, type Identity, identityRoutes, type IdentityRoutesOptions } from './plugin.js'
+export type { Health } from './health.js'
 export { allowAnonymous, type Guard, type Policy, requireAuthorization } from './http/authorize.js'
 export type { Requirements } from './http/requirements.js'
 export type { SignInAnswers } from './http/sign-in-answers.js'

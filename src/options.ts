@@ -122,7 +122,6 @@ export interface ResolvedOptions extends Omit<
   | 'password'
   | 'publicUrl'
   | 'secret'
-  | 'claims'
   | 'twoFactor'
 > {
   readonly routeLogging: RouteLogging
@@ -131,7 +130,6 @@ export interface ResolvedOptions extends Omit<
   readonly password: PasswordRules
   readonly passwordValidators: readonly PasswordValidator[]
   readonly hasher: PasswordHasher | HasherOptions
-  readonly claims: NonNullable<Complete['claims']>
   readonly twoFactor: Complete['twoFactor'] & { readonly issuer: string }
   readonly csrf: Readonly<{ trustedOrigins: ReadonlySet<string> }> | null
   readonly describe: ErrorDescriber
@@ -176,7 +174,6 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     hasher,
     user: Object.freeze({ ...plain.user, allowedUserNameCharacters: plain.user.allowedUserNameCharacters || null }),
     profile: plain.profile === null ? null : checkProfile(plain.profile),
-    claims: plain.claims ?? (() => []),
     csrf: csrf === false ? null : Object.freeze({ trustedOrigins: trustedOrigins(origins, publicUrl) }),
     keys: plain.keys === null ? null : Object.freeze(readKeys(plain.keys)),
     describe: errors,

@@ -1,6 +1,5 @@
 // The only wiring of HTTP: options → database → managers (open.ts) → decorators → routes. A wrapped shell decorates the host's scope; the
 // routes live in a scope inside, because a wrapped plugin ignores its prefix.
-import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { KeyManager } from './accounts/keys/key-manager.js'
@@ -9,14 +8,20 @@ import type { MailManager } from './accounts/mail/outbox.js'
 import type { Principal } from './http/principal.js'
 import type { RoleManager } from './accounts/roles/role-manager.js'
 import type { SessionManager } from './accounts/sessions/session-manager.js'
-import type { SignInManager } from './accounts/sign-in/sign-in-manager.js'
+import { startTidying } from './accounts/sessions/tidying.js'
+import type { SignedIn, SignInManager } from './accounts/sign-in/sign-in-manager.js'
 import type { UserManager } from './accounts/managers/user-manager.js'
 import { createSender } from './email/sender.js'
-import { peek } from './http/authenticate.js'
-import { watchRoutes } from './http/openapi.js'
-import { findRealm, type Opened, type Realm, realmKey, type TicketCache } from './http/context.js'
+import { checkAccess } from './http/access-check.js'
+import { type Opened, peek } from './http/authenticate.js'
+import { realmKey } from './http/authorize.js'
+import { cookieSerializer } from './http/cookie.js'
+import { createDocumentation, documentGuards } from './http/openapi.js'
+import { findRealm, type Realm } from './http/realm.js'
+import { collectRoutes } from './http/route-table.js'
 import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
 import { NotRegistered } from './errors.js'
+import { checkHealth, type Health, ping } from './health.js'
 import {
   closingOnFailure,
   longestIdleSeconds,
@@ -31,30 +36,13 @@ import {
   resolveOptions,
   type RouteLogging,
 } from './options.js'
-import { type Feed, startFeed } from './revocation/feed.js'
-import { mountUnder } from './routes/index.js'
-import { purgeAttempts } from './store/attempts.js'
+import { startFeed } from './revocation/feed.js'
+import { createMount } from './routes/index.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
-import { readClock, requireRights } from './store/usable.js'
-import { findRevoked, isSessionLive, oldestWriterSeconds, purgeSessions } from './store/sessions.js'
-import { clockSkewSeconds } from './tokens/fields.js'
-import { createOpenedCache, createSightings } from './tokens/ticket-cache.js'
-
-/** The result of `app.identity.healthCheck()`. */
-export interface Health {
-  /** All of the others, and a clock within what tokens tolerate. */
-  readonly ok: boolean
-  /** The database answers. */
-  readonly database: boolean
-  /** Ended sessions are known. */
-  readonly revocations: boolean
-  /**
-   * How many seconds the clock of this machine is ahead of the database's. Beyond 60 on either side, other instances refuse the tokens of this
-   * one, or this one theirs. Missing where the database does not answer, and with option `clock`, which takes the place of both.
-   */
-  readonly clockSkewSeconds?: number
-}
+import { requireRights } from './store/usable.js'
+import { findRevoked, isSessionLive, oldestWriterSeconds } from './store/sessions.js'
+import { createTicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
 export interface Identity {
@@ -147,12 +135,8 @@ async function open(
   events.on('refreshTokenReused', (session) =>
     log.warn(session, 'a used refresh token came back: its session was ended'),
   )
-  const cookies: { serialize: Realm['serializeCookie'] } = {
-    serialize: () => {
-      throw new NotRegistered(options.decorator)
-    },
-  }
-  const realm: Realm = {
+  const documentation = createDocumentation({ options })
+  const context = {
     options,
     clock,
     describe: options.describe,
@@ -163,26 +147,26 @@ async function open(
     sessions,
     mail,
     keys,
-    opened: ticketCache(),
-    validating: new Map(),
+    hasher,
     denyList,
     feed,
-    events,
-    async mailLater(write) {
-      if (!mail.isOn) return
-      await write(connection, mail)
-      mail.written()
-    },
-    isSessionLive: (sessionId) => isSessionLive(connection, sessionId),
-    isHasherBusy: () => hasher.busy,
-    serializeCookie: (name, value, attributes) => cookies.serialize(name, value, attributes),
-    mounted: new Set(),
+    documentation,
+    opened: createTicketCache<Opened>(),
+    validating: new Map<string, Promise<SignedIn | null>>(),
+    isSessionLive: (sessionId: string) => isSessionLive(connection, sessionId),
+    serializeCookie: await cookieSerializer(app),
+    mounted: new Set<string>(),
     slot: Symbol('fastify-identity.principal'),
   }
-
-  decorate(app, realm, {
+  const mount = createMount(context)
+  const mailsOurLinks = mail.isOn && options.links.confirmEmail === null
+  const realm: Realm = {
+    ...context,
+    mount: (scope, switches, asked) => mount(scope, resolveEndpoints(switches, mailsOurLinks), asked),
+  }
+  const identity: Identity = {
     users,
-    signIn: { ...signIn, ...createSignInAnswers(realm) },
+    signIn: { ...signIn, ...createSignInAnswers(context) },
     roles,
     sessions,
     keys: keys.manager,
@@ -192,77 +176,31 @@ async function open(
       await migrate(connection)
     },
     healthCheck: () => checkHealth(connection, feed),
+  }
+  decorate(app, realm, identity)
+  const routes = collectRoutes(app)
+  checkAccess(app, routes, context)
+  documentGuards(app, routes, options, documentation)
+  const stopTidying = startTidying({
+    db: connection,
+    clock,
+    denyList,
+    keepEndedSeconds: longestUnvalidatedSeconds(options) + 3600,
+    log,
   })
-  const stopTidying = tidyUp(connection, denyList, options, log)
   app.addHook('onClose', async () => {
     stopTidying()
     await mail.close()
     await hasher.close()
     await connection.close()
   })
-  await app.register(async (scope) => {
-    // Where the host has not registered it, @fastify/cookie stays in this scope, so that the host still can.
-    if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
-    cookies.serialize = (name, value, attributes) => scope.serializeCookie(name, value, attributes)
-  })
-  await mountUnder(app, realm, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
-}
-
-async function checkHealth(connection: Connection, feed: Feed): Promise<Health> {
-  const revocations = feed.state() !== 'blind'
-  try {
-    const skew = await clockSkew(connection)
-    if (skew === null) return { ok: revocations, database: true, revocations }
-    return {
-      ok: revocations && Math.abs(skew) <= clockSkewSeconds,
-      database: true,
-      revocations,
-      clockSkewSeconds: skew,
-    }
-  } catch {
-    return { ok: false, database: false, revocations }
-  }
-}
-
-/** Seconds between the clock of this machine and the database's; null with a clock of the host's. Asks what a request would ask as well. */
-async function clockSkew(connection: Connection): Promise<number | null> {
-  await ping(connection)
-  if (connection.clock !== undefined) return null
-  const asked = Date.now()
-  const database = await readClock(connection)
-  // The answer was made at some time between the question and now.
-  const skew = (asked + Date.now()) / 2 - database
-  return Math.round(skew) / 1000
+  await mount(app, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {
   if (mode === 'auto') await migrate(connection)
   if (mode === 'check') await requireMigrated(connection)
   await requireRights(connection)
-}
-
-/** Asks what a request would ask. */
-function ping(connection: Connection): Promise<unknown> {
-  return isSessionLive(connection, '00000000-0000-0000-0000-000000000000')
-}
-
-// Opened tickets of one ring; another ring starts anew. 10,000 tickets, at most 32 MB.
-function ticketCache(): TicketCache {
-  const cache = createOpenedCache<Opened>(10_000, 32 * 1024 * 1024)
-  const isSeenAgain = createSightings()
-  let version = 0
-  return {
-    get(ringVersion, purpose, token) {
-      if (ringVersion !== version) {
-        cache.clear()
-        version = ringVersion
-      }
-      return cache.get(purpose, token)
-    },
-    set(purpose, token, opened) {
-      if (isSeenAgain(token)) cache.set(purpose, token, opened)
-    },
-  }
 }
 
 function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void {
@@ -275,31 +213,10 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
       return peek(realm, this)
     },
   })
-  watchRoutes(app, realm)
 }
 
 // The release 5.12.2, which package.json asks for, calls itself 5.12.1 at run time.
 const fastifyRange = '>=5.12.1 <7'
-
-const tidyMilliseconds = 60_000
-
-/** Drops what is over, once a minute; each instance does, and none must. */
-function tidyUp(
-  connection: Connection,
-  denyList: Realm['denyList'],
-  options: ResolvedOptions,
-  log: FastifyInstance['log'],
-): () => void {
-  const keepRevokedSeconds = longestUnvalidatedSeconds(options) + 3600
-  const timer = setInterval(() => {
-    denyList.purge(options.clock())
-    void Promise.all([purgeSessions(connection, keepRevokedSeconds), purgeAttempts(connection)]).catch(
-      (error: unknown) => log.debug({ err: error }, 'tidying up failed; it is tried again'),
-    )
-  }, tidyMilliseconds)
-  timer.unref()
-  return () => clearInterval(timer)
-}
 
 export interface IdentityRoutesOptions {
   prefix?: string
@@ -322,8 +239,7 @@ export const identityRoutes = fp(
   ) => {
     const realm = findRealm(app, decorator)
     if (realm === null) throw new NotRegistered(decorator)
-    const mounted = resolveEndpoints(endpoints, realm.mail.isOn && realm.options.links.confirmEmail === null)
-    await mountUnder(app, realm, mounted, { ...logging, prefix })
+    await realm.mount(app, endpoints, { ...logging, prefix })
   },
   { fastify: fastifyRange },
 )

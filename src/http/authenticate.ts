@@ -1,46 +1,86 @@
 // Bearer header or cookie → request.identity. A request with a ticket that is fresh costs no query and no promise. A bearer token
 // decides alone: a bad one is not rescued by a good cookie (as in the reference). Nothing here says why a token was refused.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Keys } from '../accounts/keys/key-manager.js'
+import type { SignedIn, TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
+import type { DenyList } from '../revocation/deny-list.js'
+import type { Feed } from '../revocation/feed.js'
+import type { TicketCache } from '../tokens/ticket-cache.js'
 import { createPrincipal, type Principal, type Scheme } from './principal.js'
 import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 import { withoutBlanks } from '../blanks.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
-import { isSameOrigin } from './cross-origin.js'
-import type { Opened, Realm, Slotted } from './context.js'
-import { clearCookie, readCookie, renewCookie, slideCookie } from './cookie.js'
+import { isSameOrigin, type OriginContext } from './cross-origin.js'
+import { clearCookie, type CookieContext, readCookie, renewCookie, slideCookie } from './cookie.js'
+
+/** What a caller is found out with. */
+export interface AuthenticationContext extends CookieContext {
+  readonly options: CookieContext['options'] &
+    OriginContext['options'] & {
+      readonly bearer: { readonly readToken: ((request: FastifyRequest) => string | null | undefined) | null }
+      readonly securityStamp: { readonly validationSeconds: number }
+    }
+  readonly keys: Pick<Keys, 'sealing' | 'find' | 'version' | 'reload'>
+  readonly opened: TicketCache<Opened>
+  /** Validations under way, by session and stamp. */
+  readonly validating: Map<string, Promise<SignedIn | null>>
+  readonly denyList: Pick<DenyList, 'has'>
+  readonly feed: Pick<Feed, 'state' | 'mayTrust'>
+  readonly signIn: Pick<TicketSignIn, 'validate'>
+  /** Whether a session still exists: asked while the feed is stale. */
+  isSessionLive(sessionId: string): Promise<boolean>
+  /** The slot on a request that holds its caller. */
+  readonly slot: symbol
+}
+
+/** A ticket that was opened, with its principal once somebody asked for it. */
+export interface Opened {
+  readonly ticket: Ticket
+  principal: Principal | null
+}
+
+/** A request's slot: undefined while nobody has asked. */
+type Slotted = Record<symbol, Principal | null | undefined>
 
 type Answer = Principal | null | Promise<Principal | null>
 
+/** The caller of a route behind a guard. */
+export function callerOf({ slot }: Pick<AuthenticationContext, 'slot'>, request: FastifyRequest): Principal {
+  const principal = (request as unknown as Slotted)[slot] // the slot's symbol has no place in Fastify's types
+  if (principal === undefined || principal === null) throw new Error('A route without a guard asked for its caller')
+  return principal
+}
+
 /** Who is calling; asked once per request. Renews or clears the cookie where that is due. */
-export function authenticate(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer {
+export function authenticate(context: AuthenticationContext, request: FastifyRequest, reply: FastifyReply): Answer {
   const slots = request as unknown as Slotted // the slot's symbol has no place in Fastify's types
-  const known = slots[realm.slot]
+  const known = slots[context.slot]
   if (known !== undefined) return known
-  const answer = ask(realm, request, reply)
-  if (answer instanceof Promise) return answer.then((principal) => (slots[realm.slot] = principal))
-  return (slots[realm.slot] = answer)
+  const answer = ask(context, request, reply)
+  if (answer instanceof Promise) return answer.then((principal) => (slots[context.slot] = principal))
+  return (slots[context.slot] = answer)
 }
 
 /**
  * Who is calling, as far as it can be told without asking the database: for routes without a guard. Nobody, where another site has sent our
  * cookie: a guard refuses that, and a handler that decides by itself must not be led to act.
  */
-export function peek(realm: Realm, request: FastifyRequest): Principal | null {
-  const known = (request as unknown as Slotted)[realm.slot]
-  const principal = known === undefined ? glimpse(realm, request) : known
-  return principal?.scheme === 'cookie' && !isSameOrigin(realm, request) ? null : principal
+export function peek(context: AuthenticationContext, request: FastifyRequest): Principal | null {
+  const known = (request as unknown as Slotted)[context.slot]
+  const principal = known === undefined ? glimpse(context, request) : known
+  return principal?.scheme === 'cookie' && !isSameOrigin(context, request) ? null : principal
 }
 
-function glimpse(realm: Realm, request: FastifyRequest): Principal | null {
-  const credential = readCredential(realm, request)
-  const opened = credential && openKnown(realm, credential)
-  if (credential === null || opened === null || realm.denyList.has(opened.ticket.sessionId)) return null
+function glimpse(context: AuthenticationContext, request: FastifyRequest): Principal | null {
+  const credential = readCredential(context, request)
+  const opened = credential && openKnown(context, credential)
+  if (credential === null || opened === null || context.denyList.has(opened.ticket.sessionId)) return null
   const unsure =
-    realm.feed.state() === 'stale' ||
-    realm.feed.state() === 'blind' ||
-    isValidationDue(realm, credential.scheme, opened.ticket)
+    context.feed.state() === 'stale' ||
+    context.feed.state() === 'blind' ||
+    isValidationDue(context, credential.scheme, opened.ticket)
   return unsure ? null : principalOf(opened, credential)
 }
 
@@ -49,27 +89,27 @@ interface Credential {
   readonly token: string
 }
 
-function ask(realm: Realm, request: FastifyRequest, reply: FastifyReply): Answer {
-  const credential = readCredential(realm, request)
+function ask(context: AuthenticationContext, request: FastifyRequest, reply: FastifyReply): Answer {
+  const credential = readCredential(context, request)
   if (credential === null) return null
-  const opened = openKnown(realm, credential)
-  if (opened !== null) return admit(realm, request, reply, credential, opened)
+  const opened = openKnown(context, credential)
+  if (opened !== null) return admit(context, request, reply, credential, opened)
   // A key that another instance has just made: look again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
-  if (keyId === null || realm.keys.find(keyId) !== null) return null
-  return realm.keys
+  if (keyId === null || context.keys.find(keyId) !== null) return null
+  return context.keys
     .reload()
     .catch(() => undefined)
     .then(() => {
-      const reopened = openKnown(realm, credential)
-      return reopened === null ? null : admit(realm, request, reply, credential, reopened)
+      const reopened = openKnown(context, credential)
+      return reopened === null ? null : admit(context, request, reply, credential, reopened)
     })
 }
 
-function readCredential(realm: Realm, request: FastifyRequest): Credential | null {
-  const token = realm.options.bearer.readToken?.(request) ?? readBearer(request.headers.authorization)
+function readCredential(context: AuthenticationContext, request: FastifyRequest): Credential | null {
+  const token = context.options.bearer.readToken?.(request) ?? readBearer(request.headers.authorization)
   if (token !== null) return { scheme: 'bearer', token }
-  const cookie = readCookie(realm, request)
+  const cookie = readCookie(context, request)
   return cookie === null ? null : { scheme: 'cookie', token: cookie }
 }
 
@@ -85,15 +125,15 @@ function purposeOf(scheme: Scheme): 'access' | 'cookie' {
 }
 
 /** The ticket, opened now or lately; the expiry is asked each time. */
-function openKnown(realm: Realm, { scheme, token }: Credential): Opened | null {
-  const now = Math.floor(realm.clock() / 1000)
+function openKnown(context: AuthenticationContext, { scheme, token }: Credential): Opened | null {
+  const now = Math.floor(context.clock() / 1000)
   const purpose = purposeOf(scheme)
-  const known = realm.opened.get(realm.keys.version, purpose, token)
+  const known = context.opened.get(context.keys.version, purpose, token)
   if (known !== undefined) return isTimely(known.ticket, now) ? known : null
-  const ticket = openTicket((id) => realm.keys.find(id), purpose, token, now)
+  const ticket = openTicket((id) => context.keys.find(id), purpose, token, now)
   if (ticket === null) return null
   const opened: Opened = { ticket, principal: null }
-  realm.opened.set(purpose, token, opened)
+  context.opened.set(purpose, token, opened)
   return opened
 }
 
@@ -102,53 +142,59 @@ function principalOf(opened: Opened, { scheme }: Credential): Principal {
   return (opened.principal ??= createPrincipal(opened.ticket, scheme))
 }
 
-function isValidationDue(realm: Realm, scheme: Scheme, ticket: Ticket): boolean {
+function isValidationDue(context: AuthenticationContext, scheme: Scheme, ticket: Ticket): boolean {
   return (
-    scheme === 'cookie' && realm.clock() >= (ticket.validatedAt + realm.options.securityStamp.validationSeconds) * 1000
+    scheme === 'cookie' &&
+    context.clock() >= (ticket.validatedAt + context.options.securityStamp.validationSeconds) * 1000
   )
 }
 
 function admit(
-  realm: Realm,
+  context: AuthenticationContext,
   request: FastifyRequest,
   reply: FastifyReply,
   credential: Credential,
   opened: Opened,
 ): Answer {
   const { ticket } = opened
-  if (realm.denyList.has(ticket.sessionId)) return refuse(realm, request, reply, credential)
-  if (isValidationDue(realm, credential.scheme, ticket)) return validate(realm, request, reply, credential, opened)
-  switch (realm.feed.state()) {
+  if (context.denyList.has(ticket.sessionId)) return refuse(context, request, reply, credential)
+  if (isValidationDue(context, credential.scheme, ticket)) return validate(context, request, reply, credential, opened)
+  switch (context.feed.state()) {
     case 'blind':
       throw new RevocationUnknown()
     case 'stale':
-      return whileStale(realm, request, reply, credential, opened)
+      return whileStale(context, request, reply, credential, opened)
     default:
-      if (credential.scheme === 'cookie') slideCookie(realm, request, reply, ticket)
+      if (credential.scheme === 'cookie') slideCookie(context, request, reply, ticket)
       return principalOf(opened, credential)
   }
 }
 
-function refuse(realm: Realm, request: FastifyRequest, reply: FastifyReply, { scheme }: Credential): null {
-  if (scheme === 'cookie') clearCookie(realm, request, reply)
+function refuse(
+  context: AuthenticationContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { scheme }: Credential,
+): null {
+  if (scheme === 'cookie') clearCookie(context, request, reply)
   return null
 }
 
 // The feed hangs: each request asks for itself, until the database is known to be down.
 async function whileStale(
-  realm: Realm,
+  context: AuthenticationContext,
   request: FastifyRequest,
   reply: FastifyReply,
   credential: Credential,
   opened: Opened,
 ): Promise<Principal | null> {
-  const live = await realm.isSessionLive(opened.ticket.sessionId).catch((error: unknown) => orServe(realm, error))
-  return live ? principalOf(opened, credential) : refuse(realm, request, reply, credential)
+  const live = await context.isSessionLive(opened.ticket.sessionId).catch((error: unknown) => orServe(context, error))
+  return live ? principalOf(opened, credential) : refuse(context, request, reply, credential)
 }
 
 // The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests that come meanwhile.
 async function validate(
-  realm: Realm,
+  context: AuthenticationContext,
   request: FastifyRequest,
   reply: FastifyReply,
   credential: Credential,
@@ -158,24 +204,24 @@ async function validate(
   const { sessionId } = ticket
   // Not for all cookies of a session: one of before a change of password must not share the verdict on one of after it.
   const question = `${sessionId} ${ticket.stamp}`
-  let asking = realm.validating.get(question)
+  let asking = context.validating.get(question)
   if (asking === undefined) {
-    asking = realm.signIn.validate(ticket).finally(() => realm.validating.delete(question))
-    realm.validating.set(question, asking)
+    asking = context.signIn.validate(ticket).finally(() => context.validating.delete(question))
+    context.validating.set(question, asking)
   }
   try {
     const signedIn = await asking
-    if (signedIn === null || realm.denyList.has(sessionId)) return refuse(realm, request, reply, credential)
-    return createPrincipal(renewCookie(realm, request, reply, ticket, signedIn), 'cookie')
+    if (signedIn === null || context.denyList.has(sessionId)) return refuse(context, request, reply, credential)
+    return createPrincipal(renewCookie(context, request, reply, ticket, signedIn), 'cookie')
   } catch (error) {
-    orServe(realm, error)
+    orServe(context, error)
     return principalOf(opened, credential)
   }
 }
 
 /** While the database is gone what is not known to be revoked is served, for a bounded time. */
-function orServe(realm: Realm, error: unknown): true {
+function orServe(context: AuthenticationContext, error: unknown): true {
   if (!(mapDatabaseError(error) instanceof DatabaseUnavailable)) throw error
-  if (!realm.feed.mayTrust()) throw new RevocationUnknown()
+  if (!context.feed.mayTrust()) throw new RevocationUnknown()
   return true
 }

@@ -3,17 +3,23 @@ import type { FastifyError, FastifyReply, FastifyRequest, HookHandlerDoneFunctio
 import type { Principal } from './principal.js'
 import { NotRegistered } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
-import { authenticate } from './authenticate.js'
+import { authenticate, type AuthenticationContext } from './authenticate.js'
 import { isSameOrigin } from './cross-origin.js'
 import { answerError, problemOf, sendChallenge, sendEmpty, sendProblem } from './problem.js'
-import { type Realm, realmFinder } from './context.js'
-import { meets, type Requirements, settled } from './requirements.js'
+import { meets, type RequirementContext, type Requirements, settled } from './requirements.js'
+
+export type { Policy } from './requirements.js'
+
+/** What guards ask of a registration. */
+export type GuardContext = AuthenticationContext & RequirementContext
+
+/** Under which symbol an instance has the registration of a decorator's name; the same for every copy of this package. */
+export function realmKey(decorator: string): symbol {
+  return Symbol.for(`fastify-identity.realm.${decorator}`)
+}
 
 /** An onRequest hook for Fastify's route options: `onRequest: requireAuthorization()`. */
 export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
-
-/** A rule of the application: whether this caller may make this request. */
-export type Policy = (principal: Principal, request: FastifyRequest) => boolean | Promise<boolean>
 
 /** The names of guards among an application's hooks. */
 export const guardName = 'identityGuard'
@@ -69,15 +75,16 @@ export function allowAnonymous({ decorator = 'identity' }: { decorator?: string 
   }
 }
 
-type Enter = (realm: Realm, principal: Principal | null) => void
+type Enter = (realm: GuardContext, principal: Principal | null) => void
 
 function asking(
   decorator: string,
 ): (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction, enter: Enter) => void {
-  const find = realmFinder(decorator)
+  const key = realmKey(decorator)
   return (request, reply, done, enter) => {
-    const realm = find(request.server)
-    if (realm === null) {
+    // A decorator under a symbol has no place in Fastify's types.
+    const realm = (request.server as unknown as Record<symbol, GuardContext | undefined>)[key]
+    if (realm === undefined) {
       done(new NotRegistered(decorator))
       return
     }

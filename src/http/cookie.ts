@@ -1,74 +1,112 @@
 // Hands out a signed-in person: a token pair in the body, or a cookie. Also reads, renews and clears the cookie.
-import type { SerializeOptions } from '@fastify/cookie'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieTooLarge } from '../errors.js'
-import { ticketOf } from '../accounts/sign-in/ticket-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
-import type { Realm } from './context.js'
-import { withClaims } from './host-claims.js'
+import { ticketFor, type TicketContext } from './tickets.js'
+
+/** What cookies are written and read with. */
+export interface CookieContext extends TicketContext {
+  readonly options: TicketContext['options'] & {
+    readonly cookies: boolean
+    readonly cookie: CookieSettings
+    readonly publicUrl: URL | null
+    readonly decorator: string
+  }
+  /** The serializer of @fastify/cookie. */
+  serializeCookie(name: string, value: string, options: SerializeOptions): string
+}
+
+interface CookieSettings {
+  readonly name: string | null
+  readonly lifetimeSeconds: number
+  readonly slidingExpiration: boolean
+  readonly sameSite: 'lax' | 'strict' | 'none'
+  readonly secure: boolean | 'auto'
+  readonly domain: string | null
+  readonly path: string
+}
+
+/** @fastify/cookie's serializer. Where the host has not registered it, it stays in a scope of its own, so that the host still can. */
+export async function cookieSerializer(app: FastifyInstance): Promise<CookieContext['serializeCookie']> {
+  let serialize: CookieContext['serializeCookie'] = () => {
+    throw new Error('@fastify/cookie was not registered')
+  }
+  await app.register(async (scope) => {
+    if (!scope.hasDecorator('serializeCookie')) await scope.register(fastifyCookie, { hook: false })
+    serialize = (name, value, options) => scope.serializeCookie(name, value, options)
+  })
+  return serialize
+}
 
 /** What a cookie's name hangs on. */
 type Protocol = Pick<FastifyRequest, 'protocol'>
 
 /** Signs a browser in: a cookie until it closes, or for `cookie.lifetimeSeconds`. */
 export function setCookie(
-  realm: Realm,
+  context: CookieContext,
   request: FastifyRequest,
   reply: FastifyReply,
   signedIn: SignedIn,
   persistent: boolean,
 ): void {
-  writeCookie(realm, request, reply, cookieTicket(realm, signedIn, persistent))
+  writeCookie(context, request, reply, cookieTicket(context, signedIn, persistent))
 }
 
 /** The name and value that `setCookie` would set, for a client that keeps no cookies. */
-export function cookiePair(realm: Realm, request: Protocol, signedIn: SignedIn): [name: string, value: string] {
-  return sealCookie(realm, request, cookieTicket(realm, signedIn, true))
+export function cookiePair(
+  context: CookieContext,
+  request: Protocol,
+  signedIn: SignedIn,
+): [name: string, value: string] {
+  return sealCookie(context, request, cookieTicket(context, signedIn, true))
 }
 
-function cookieTicket(realm: Realm, signedIn: SignedIn, persistent: boolean): Ticket {
-  return ticketOf(withClaims(realm, signedIn), realm.clock(), {
-    lifetimeSeconds: realm.options.cookie.lifetimeSeconds,
-    persistent,
-  })
+function cookieTicket(context: CookieContext, signedIn: SignedIn, persistent: boolean): Ticket {
+  return ticketFor(context, signedIn, { lifetimeSeconds: context.options.cookie.lifetimeSeconds, persistent })
 }
 
 /** A cookie past half its life gets a new one of the same claims, up to the session's end (the reference's sliding expiration). */
-export function slideCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
-  const now = Math.floor(realm.clock() / 1000)
-  if (!realm.options.cookie.slidingExpiration || now - ticket.issuedAt <= ticket.expiresAt - now) return
-  const expiresAt = Math.min(now + realm.options.cookie.lifetimeSeconds, ticket.sessionExpiresAt)
-  if (expiresAt > ticket.expiresAt) writeCookie(realm, request, reply, { ...ticket, issuedAt: now, expiresAt })
+export function slideCookie(
+  context: CookieContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  ticket: Ticket,
+): void {
+  const now = Math.floor(context.clock() / 1000)
+  if (!context.options.cookie.slidingExpiration || now - ticket.issuedAt <= ticket.expiresAt - now) return
+  const expiresAt = Math.min(now + context.options.cookie.lifetimeSeconds, ticket.sessionExpiresAt)
+  if (expiresAt > ticket.expiresAt) writeCookie(context, request, reply, { ...ticket, issuedAt: now, expiresAt })
 }
 
 /** Claims that were just read from the database, in a new cookie. Without sliding expiration the old end stays. */
 export function renewCookie(
-  realm: Realm,
+  context: CookieContext,
   request: FastifyRequest,
   reply: FastifyReply,
   ticket: Ticket,
   signedIn: SignedIn,
 ): Ticket {
-  const { lifetimeSeconds, slidingExpiration } = realm.options.cookie
-  const fresh = ticketOf(withClaims(realm, signedIn), realm.clock(), { lifetimeSeconds, persistent: ticket.persistent })
+  const { lifetimeSeconds, slidingExpiration } = context.options.cookie
+  const fresh = ticketFor(context, signedIn, { lifetimeSeconds, persistent: ticket.persistent })
   const renewed = slidingExpiration ? fresh : { ...fresh, expiresAt: ticket.expiresAt }
-  writeCookie(realm, request, reply, renewed)
+  writeCookie(context, request, reply, renewed)
   return renewed
 }
 
-export function clearCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply): void {
-  expireCookie(realm, request, reply, cookieName(realm, request))
+export function clearCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply): void {
+  expireCookie(context, request, reply, cookieName(context, request))
 }
 
 /** Tells the browser to forget a cookie of ours, with the attributes it was set with. */
-export function expireCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, name: string): void {
-  putCookie(realm, reply, name, '', { ...cookieAttributes(realm, request), expires: new Date(0), maxAge: 0 })
+export function expireCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply, name: string): void {
+  putCookie(context, reply, name, '', { ...cookieAttributes(context, request), expires: new Date(0), maxAge: 0 })
 }
 
 /** The cookie's value; null when there is none, or when there are several and nobody can tell which is ours. */
-export function readCookie(realm: Realm, request: FastifyRequest): string | null {
-  return realm.options.cookies ? findCookie(request.headers.cookie, cookieName(realm, request)) : null
+export function readCookie(context: CookieContext, request: FastifyRequest): string | null {
+  return context.options.cookies ? findCookie(request.headers.cookie, cookieName(context, request)) : null
 }
 
 /** The value of the one cookie of exactly this name; names are not decoded (CVE-2020-1045). */
@@ -90,21 +128,21 @@ export function findCookie(header: string | undefined, name: string): string | n
 // A browser keeps name and value up to 4,096 bytes and drops what is longer without a word (RFC 6265bis §5.6).
 const maxCookieBytes = 4096
 
-function writeCookie(realm: Realm, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
-  const [name, value] = sealCookie(realm, request, ticket)
-  sendCookie(realm, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
+function writeCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
+  const [name, value] = sealCookie(context, request, ticket)
+  sendCookie(context, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
 }
 
-function sealCookie(realm: Realm, request: Protocol, ticket: Ticket): [name: string, value: string] {
-  const name = cookieName(realm, request)
-  const value = sealTicket(realm.keys.sealing(), 'cookie', ticket)
+function sealCookie(context: CookieContext, request: Protocol, ticket: Ticket): [name: string, value: string] {
+  const name = cookieName(context, request)
+  const value = sealTicket(context.keys.sealing(), 'cookie', ticket)
   if (name.length + value.length > maxCookieBytes) throw new CookieTooLarge()
   return [name, value]
 }
 
 /** Sets a cookie of ours: until the browser closes, or until a time in whole seconds. */
 export function sendCookie(
-  realm: Realm,
+  context: CookieContext,
   request: FastifyRequest,
   reply: FastifyReply,
   name: string,
@@ -114,17 +152,23 @@ export function sendCookie(
   const expires =
     expiresAt === null
       ? {}
-      : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - Math.floor(realm.clock() / 1000)) }
-  putCookie(realm, reply, name, value, { ...cookieAttributes(realm, request), ...expires })
+      : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - Math.floor(context.clock() / 1000)) }
+  putCookie(context, reply, name, value, { ...cookieAttributes(context, request), ...expires })
 }
 
 // An answer carries one cookie of a name (RFC 6265 §4.1.1): the guard may have renewed the one that its handler now clears.
-function putCookie(realm: Realm, reply: FastifyReply, name: string, value: string, options: SerializeOptions): void {
+function putCookie(
+  context: CookieContext,
+  reply: FastifyReply,
+  name: string,
+  value: string,
+  options: SerializeOptions,
+): void {
   const others = [reply.getHeader('set-cookie') ?? []]
     .flat()
     .map(String)
     .filter((line) => !line.startsWith(`${name}=`))
-  const ours = realm.serializeCookie(name, value, options)
+  const ours = context.serializeCookie(name, value, options)
   uncached(reply.removeHeader('set-cookie').header('set-cookie', others.length === 0 ? ours : [...others, ours]))
 }
 
@@ -137,22 +181,22 @@ function uncached(reply: FastifyReply): void {
   })
 }
 
-function cookieAttributes(realm: Realm, request: FastifyRequest) {
-  const { domain, path, sameSite } = realm.options.cookie
-  return { path, httpOnly: true, sameSite, secure: isSecure(realm, request), ...(domain === null ? {} : { domain }) }
+function cookieAttributes(context: CookieContext, request: FastifyRequest) {
+  const { domain, path, sameSite } = context.options.cookie
+  return { path, httpOnly: true, sameSite, secure: isSecure(context, request), ...(domain === null ? {} : { domain }) }
 }
 
 /** `auto`: where people reach us by https, as `publicUrl` says or, without one, this very request. */
-function isSecure({ options }: Realm, request: Protocol): boolean {
+function isSecure({ options }: CookieContext, request: Protocol): boolean {
   if (options.cookie.secure !== 'auto') return options.cookie.secure
   return options.publicUrl === null ? request.protocol === 'https' : options.publicUrl.protocol === 'https:'
 }
 
 // The prefix makes browsers refuse a cookie of that name from a sibling subdomain or over http (RFC 6265bis §4.1.3.2).
-export function cookieName(realm: Realm, request: Protocol): string {
-  const { name, domain, path } = realm.options.cookie
+export function cookieName(context: CookieContext, request: Protocol): string {
+  const { name, domain, path } = context.options.cookie
   if (name !== null) return name
-  return isSecure(realm, request) && domain === null && path === '/'
-    ? `__Host-${realm.options.decorator}`
-    : realm.options.decorator
+  return isSecure(context, request) && domain === null && path === '/'
+    ? `__Host-${context.options.decorator}`
+    : context.options.decorator
 }

@@ -1,17 +1,15 @@
 // Sensitive changes need a recent sign-in (preset 'hardened'; ASVS 5.0 7.5.1): its age, and the challenge when it is
 // too old (RFC 9470). A refresh does not count as a sign-in.
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { problemOf, sendProblem } from './problem.js'
-import { callerOf, type Realm } from './context.js'
+import type { Principal } from './principal.js'
 
 /** The greatest age of a sign-in. */
 export const freshSeconds = 300
 
-/** Whether the caller may make a sensitive change without a further proof: always with preset 'aspnet'. */
-export function isFresh(realm: Realm, request: FastifyRequest): boolean {
-  return (
-    realm.reauthentication === null || realm.clock() <= callerOf(realm, request).authenticatedAt + freshSeconds * 1000
-  )
+/** Whether a caller may make a sensitive change without a further proof. */
+export function isFresh({ authenticatedAt }: Principal, now: number): boolean {
+  return now <= authenticatedAt + freshSeconds * 1000
 }
 
 /** 401: sign in again. The word is also in the body, since a page of another origin cannot read the header. */

@@ -2,7 +2,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { callback, closed, defaulted, seconds } from '../option-schema.js'
-import type { Policy } from './authorize.js'
+import type { Policy } from './requirements.js'
 
 const bearerOptions = Type.Object(
   {

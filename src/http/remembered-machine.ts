@@ -3,37 +3,54 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { openCode, sealCode } from '../tokens/code.js'
+import type { SealingKey } from '../tokens/seal.js'
 import { isMarkOf } from '../tokens/stamp.js'
-import type { Realm } from './context.js'
-import { cookieName, expireCookie, findCookie, sendCookie } from './cookie.js'
+import { type CookieContext, cookieName, expireCookie, findCookie, sendCookie } from './cookie.js'
 
-export function rememberMachine(realm: Realm, request: FastifyRequest, reply: FastifyReply, user: User): void {
-  const now = Math.floor(realm.clock() / 1000)
-  const value = sealCode(realm.keys.sealing(), 'rememberMachine', { userId: user.id, stamp: user.securityStamp }, now)
-  sendCookie(realm, request, reply, nameOf(realm, request), value, now + realm.options.twoFactor.rememberMachineSeconds)
+export interface MachineContext extends CookieContext {
+  readonly options: CookieContext['options'] & { readonly twoFactor: { readonly rememberMachineSeconds: number } }
+  readonly keys: CookieContext['keys'] & { find(id: number): SealingKey | null }
+}
+
+export function rememberMachine(
+  context: MachineContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  user: User,
+): void {
+  const now = Math.floor(context.clock() / 1000)
+  const value = sealCode(context.keys.sealing(), 'rememberMachine', { userId: user.id, stamp: user.securityStamp }, now)
+  sendCookie(
+    context,
+    request,
+    reply,
+    nameOf(context, request),
+    value,
+    now + context.options.twoFactor.rememberMachineSeconds,
+  )
 }
 
 /** Whether this request comes from a machine that is remembered for the user. */
-export function isRememberedMachine(realm: Realm, request: FastifyRequest, user: User): boolean {
-  const value = realm.options.cookies ? findCookie(request.headers.cookie, nameOf(realm, request)) : null
-  const now = Math.floor(realm.clock() / 1000)
+export function isRememberedMachine(context: MachineContext, request: FastifyRequest, user: User): boolean {
+  const value = context.options.cookies ? findCookie(request.headers.cookie, nameOf(context, request)) : null
+  const now = Math.floor(context.clock() / 1000)
   const opened =
     value === null
       ? null
       : openCode(
-          (id) => realm.keys.find(id),
+          (id) => context.keys.find(id),
           'rememberMachine',
           value,
           now,
-          realm.options.twoFactor.rememberMachineSeconds,
+          context.options.twoFactor.rememberMachineSeconds,
         )
   return opened !== null && opened.userId === user.id && isMarkOf(opened.stampMark, user.securityStamp)
 }
 
-export function forgetMachine(realm: Realm, request: FastifyRequest, reply: FastifyReply): void {
-  if (realm.options.cookies) expireCookie(realm, request, reply, nameOf(realm, request))
+export function forgetMachine(context: MachineContext, request: FastifyRequest, reply: FastifyReply): void {
+  if (context.options.cookies) expireCookie(context, request, reply, nameOf(context, request))
 }
 
-function nameOf(realm: Realm, request: FastifyRequest): string {
-  return `${cookieName(realm, request)}-machine`
+function nameOf(context: MachineContext, request: FastifyRequest): string {
+  return `${cookieName(context, request)}-machine`
 }

@@ -2,9 +2,9 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyRequest } from 'fastify'
+import type { Clock } from '../clock.js'
 import type { Principal } from './principal.js'
 import { InvalidOption, UnknownPolicy } from '../errors.js'
-import type { Realm } from './context.js'
 
 /** The requirements for a caller, all of which must be met; of a list, any. */
 export interface Requirements {
@@ -64,9 +64,17 @@ export function settled(given: Requirements | string): Requirements {
   return structuredClone(checked)
 }
 
+/** A rule of the application: whether this caller may make this request. */
+export type Policy = (principal: Principal, request: FastifyRequest) => boolean | Promise<boolean>
+
+export interface RequirementContext {
+  readonly options: { readonly authorization: { readonly policies: Readonly<Record<string, Policy>> } }
+  readonly clock: Clock
+}
+
 /** Whether a caller meets the requirements of a guard; the policy is called last, and only when the rest is met. */
 export function meets(
-  realm: Realm,
+  { options, clock }: RequirementContext,
   rules: Requirements,
   principal: Principal,
   request: FastifyRequest,
@@ -74,7 +82,7 @@ export function meets(
   const { roles, claims, amr, maxAgeSeconds, policy } = rules
   if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return false
   if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return false
-  if (maxAgeSeconds !== undefined && realm.clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
+  if (maxAgeSeconds !== undefined && clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
   const isClaimed =
     claims === undefined ||
     Object.entries(claims).every(([type, wanted]) =>
@@ -82,7 +90,7 @@ export function meets(
     )
   if (!isClaimed) return false
   if (policy === undefined) return true
-  const { policies } = realm.options.authorization
+  const { policies } = options.authorization
   const rule = Object.hasOwn(policies, policy) ? policies[policy] : undefined
   if (rule === undefined) throw new UnknownPolicy(policy)
   return rule(principal, request)

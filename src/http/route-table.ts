@@ -1,6 +1,6 @@
 // Which routes an application has and which guards run on them, also those registered before the plugin and those whose guard is a
 // hook of their scope. Fastify tells only by printRoutes(), whose tree is read here.
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 
 export interface RouteEntry {
   readonly method: string
@@ -9,6 +9,35 @@ export interface RouteEntry {
   readonly constraints: string
   /** Names of the functions that run before the handler. */
   readonly hooks: readonly string[]
+}
+
+/** A route of the host's, added after the plugin was registered. */
+export interface AddedRoute {
+  readonly route: RouteOptions
+  /** Whether one of our routes was added before it. */
+  readonly isAfterOurs: boolean
+  /** Whether its schemas, or those of its scope, are compiled by something else than Fastify. */
+  readonly hasOwnCompiler: boolean
+}
+
+export interface Routes {
+  readonly added: readonly AddedRoute[]
+  /** All routes, once the application is ready. */
+  table(): readonly RouteEntry[]
+}
+
+/** Collects the routes of the application from now on. */
+export function collectRoutes(instance: FastifyInstance): Routes {
+  const added: AddedRoute[] = []
+  let isAfterOurs = false
+  let table: readonly RouteEntry[] | undefined
+  instance.addHook('onRoute', function (route) {
+    const compiler =
+      this.validatorCompiler ?? this.serializerCompiler ?? route.validatorCompiler ?? route.serializerCompiler
+    if (route.config?.identity !== 'own') added.push({ route, isAfterOurs, hasOwnCompiler: compiler !== undefined })
+    else isAfterOurs = true
+  })
+  return { added, table: () => (table ??= readRoutes(instance)) }
 }
 
 /**

@@ -4,9 +4,8 @@ import type { FastifyReply } from 'fastify'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { CookiesOff } from '../errors.js'
 import { named } from './json-schema.js'
-import type { Realm } from './context.js'
-import { setCookie } from './cookie.js'
-import { tokenPair } from './token-pair.js'
+import { type CookieContext, setCookie } from './cookie.js'
+import { tokenPair } from './tickets.js'
 
 /** Answers with a sign-in. `signedIn` must be of a sign-in of this realm that succeeded within the last minute. */
 export interface SignInAnswers {
@@ -27,22 +26,27 @@ export interface SignInAnswers {
   setCookie(reply: FastifyReply, signedIn: SignedIn, options?: { readonly isPersistent?: boolean }): void
 }
 
+export interface SignInAnswersContext extends CookieContext {
+  readonly options: CookieContext['options'] & { readonly jsonNaming: 'camelCase' | 'snake_case' }
+  readonly signIn: { isOwn(signedIn: SignedIn): boolean }
+}
+
 // Ended sessions are kept for a minute longer than a ticket lives: a ticket that is made later than that could
 // outlive its entry.
 const handOutMilliseconds = 60_000
 
-export function createSignInAnswers(realm: Realm): SignInAnswers {
+export function createSignInAnswers(context: SignInAnswersContext): SignInAnswers {
   function fresh(signedIn: SignedIn): SignedIn {
-    if (!realm.signIn.isOwn(signedIn))
-      throw new TypeError(`This is no sign-in of the realm '${realm.options.decorator}'`)
-    if (realm.clock() - signedIn.authenticatedAt > handOutMilliseconds)
+    if (!context.signIn.isOwn(signedIn))
+      throw new TypeError(`This is no sign-in of the realm '${context.options.decorator}'`)
+    if (context.clock() - signedIn.authenticatedAt > handOutMilliseconds)
       throw new TypeError('This sign-in is more than a minute old')
     return signedIn
   }
 
   return {
     sendTokens(reply, signedIn) {
-      const pair = named(tokenPair(realm, fresh(signedIn)), realm.options.jsonNaming)
+      const pair = named(tokenPair(context, fresh(signedIn)), context.options.jsonNaming)
       reply.headers({
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
@@ -52,8 +56,8 @@ export function createSignInAnswers(realm: Realm): SignInAnswers {
       return reply
     },
     setCookie(reply, signedIn, { isPersistent = false } = {}) {
-      if (!realm.options.cookies) throw new CookiesOff()
-      setCookie(realm, reply.request, reply, fresh(signedIn), isPersistent)
+      if (!context.options.cookies) throw new CookiesOff()
+      setCookie(context, reply.request, reply, fresh(signedIn), isPersistent)
     },
   }
 }

@@ -2,7 +2,7 @@
 // another one. Every refusal is the same empty 401, without a challenge, as in the reference.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
+import type { UserManager } from '../accounts/managers/user-manager.js'
 import { Empty, malformed, unavailable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -15,6 +15,11 @@ const ConfirmEmailQuery = Type.Object({
 const confirmed = {
   description: 'The address is confirmed',
   content: { 'text/plain': { schema: Type.String() } },
+}
+
+interface ConfirmEmailNeeds {
+  readonly users: Pick<UserManager, 'findById' | 'confirmEmail' | 'changeEmail'>
+  readonly options: { readonly user: { readonly userNameIsEmail: boolean } }
 }
 
 export const confirmEmail = endpoint(
@@ -35,16 +40,16 @@ export const confirmEmail = endpoint(
     query: ConfirmEmailQuery,
     answers: { 200: confirmed, 400: malformed, 401: Empty('The link is not, or no longer, good'), 503: unavailable },
   },
-  (realm: Realm) => ({
+  ({ users, options }: ConfirmEmailNeeds) => ({
     async handler(request, reply) {
       const { userId, code, changedEmail } = request.query
       void reply.header('referrer-policy', 'no-referrer')
-      const user = await realm.users.findById(userId)
+      const user = await users.findById(userId)
       if (user === null) return sendEmpty(reply, 401)
       const result =
         changedEmail === undefined || changedEmail === ''
-          ? await realm.users.confirmEmail(user, code)
-          : await realm.users.changeEmail(user, changedEmail, code, { setUserName: realm.options.user.userNameIsEmail })
+          ? await users.confirmEmail(user, code)
+          : await users.changeEmail(user, changedEmail, code, { setUserName: options.user.userNameIsEmail })
       if (!result.succeeded) return sendEmpty(reply, 401)
       return reply.header('content-type', 'text/plain; charset=utf-8').send('Thank you for confirming your email.')
     },

@@ -41,3 +41,11 @@ export const endpoints: readonly [
   listSessions,
   deleteSession,
 ]
+
+/** The intersection of the members of a union. */
+export type Both<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void
+  ? All
+  : never
+
+/** What the routes of all endpoints call. */
+export type EndpointNeeds = Both<Parameters<(typeof endpoints)[number]['route']>[0]>

@@ -3,37 +3,45 @@ import type { FastifyInstance, RegisterOptions } from 'fastify'
 import { bodyLimit, readJsonOnly } from '../http/json-parser.js'
 import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { answerError } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
 import { withoutQuery } from '../http/request-log.js'
 import type { EndpointDeclaration } from './endpoint.js'
-import { endpoints } from './endpoints.js'
+import { type EndpointNeeds, endpoints } from './endpoints.js'
 import type { Operation } from './options.js'
-import { answerStrays, registerRoutes, type Routes } from './route.js'
+import { answerStrays, registerRoutes, type RegistrationContext, type Routes } from './route.js'
+
+export type MountContext = EndpointNeeds & RegistrationContext
 
 /** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
-export async function mountUnder(
+export type Mount = (
   app: FastifyInstance,
-  realm: Realm,
   switches: Readonly<Record<Operation, boolean>>,
   asked: RegisterOptions & { readonly prefix: string },
-): Promise<void> {
-  const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
-  let routes: Routes | undefined
-  await app.register((scope, _options, done) => {
-    routes = mountRoutes(scope, realm, switches)
-    done()
-  }, where)
-  // Without a prefix the host answers for unknown paths.
-  if (/^\/?$/.test(where.prefix)) return
-  await app.register((strays, _options, done) => {
-    answerAsOurs(strays)
-    if (routes !== undefined) answerStrays(strays, routes)
-    done()
-  }, where)
+) => Promise<void>
+
+export function createMount(context: MountContext): Mount {
+  return async (app, switches, asked) => {
+    const where = { ...asked, logSerializers: { ...withoutQuery(app.log), ...asked.logSerializers } }
+    let routes: Routes | undefined
+    await app.register((scope, _options, done) => {
+      routes = mountRoutes(scope, context, switches)
+      done()
+    }, where)
+    // Without a prefix the host answers for unknown paths.
+    if (/^\/?$/.test(where.prefix)) return
+    await app.register((scope, _options, done) => {
+      answerAsOurs(scope)
+      if (routes !== undefined) answerStrays(scope, routes)
+      done()
+    }, where)
+  }
 }
 
-/** Registers the routes of a realm in a scope of its own. */
-function mountRoutes(scope: FastifyInstance, realm: Realm, switches: Readonly<Record<Operation, boolean>>): Routes {
+/** Registers the routes in a scope of its own. */
+function mountRoutes(
+  scope: FastifyInstance,
+  context: MountContext,
+  switches: Readonly<Record<Operation, boolean>>,
+): Routes {
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
@@ -45,7 +53,7 @@ function mountRoutes(scope: FastifyInstance, realm: Realm, switches: Readonly<Re
   answerAsOurs(scope)
   const isOn = ({ switch: declared }: EndpointDeclaration) =>
     Object.entries(switches).some(([name, value]) => value && name in declared)
-  return registerRoutes(scope, realm, endpoints.filter(isOn))
+  return registerRoutes<MountContext>(scope, context, endpoints.filter(isOn))
 }
 
 // Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).

@@ -1,14 +1,16 @@
 // POST /login: a token pair in the body, or a cookie. The value of `email` is looked up as user name, as in the reference.
 import { type Static, Type } from '@sinclair/typebox'
+import type { UserManager } from '../accounts/managers/user-manager.js'
+import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'
-import { isSameOrigin } from '../http/cross-origin.js'
+import { type OriginContext, isSameOrigin } from '../http/cross-origin.js'
 import { readFlag } from '../http/json-schema.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
-import { isRememberedMachine, rememberMachine } from '../http/remembered-machine.js'
+import { isRememberedMachine, type MachineContext, rememberMachine } from '../http/remembered-machine.js'
 import { setCookie } from '../http/cookie.js'
-import { tokenPair } from '../http/token-pair.js'
+import { tokenPair } from '../http/tickets.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
+import type { QueuedHasher } from '../passwords/hasher.js'
 import { holdWhileFull } from './hold-while-full.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -39,6 +41,14 @@ const NamedLoginRequest = Type.Object(
   { title: 'LoginRequest' },
 )
 
+interface LoginNeeds extends MachineContext {
+  readonly options: MachineContext['options'] &
+    OriginContext['options'] & { readonly user: { readonly userNameIsEmail: boolean } }
+  readonly users: Pick<UserManager, 'findNameByEmail'>
+  readonly signIn: Pick<TicketSignIn, 'passwordSignIn'>
+  readonly hasher: Pick<QueuedHasher, 'busy'>
+}
+
 export const login = endpoint(
   {
     name: 'login',
@@ -65,23 +75,24 @@ export const login = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => {
-    const { userNameIsEmail } = realm.options.user
+  (needs: LoginNeeds) => {
+    const { users, signIn, hasher, options } = needs
+    const { userNameIsEmail } = options.user
 
     /** The user name to look up: as typed, or that of the user with this address. */
     async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
       if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
-      return email === undefined ? null : ((await realm.users.findNameByEmail(email)) ?? email)
+      return email === undefined ? null : ((await users.findNameByEmail(email)) ?? email)
     }
 
     return {
-      before: holdWhileFull(() => realm.isHasherBusy()),
+      before: holdWhileFull(() => hasher.busy),
       ...(userNameIsEmail && { body: LoginRequest }),
       async handler(request, reply) {
         const useCookies = readFlag(request.query.useCookies) === true
         const useSessionCookies = readFlag(request.query.useSessionCookies) === true
         const wantsCookie = useCookies || useSessionCookies
-        if (wantsCookie && !realm.options.cookies) {
+        if (wantsCookie && !options.cookies) {
           return sendProblem(
             reply,
             problemOf(400, {
@@ -89,24 +100,24 @@ export const login = endpoint(
             }),
           )
         }
-        if (wantsCookie && !isSameOrigin(realm, request)) return sendForbiddenOrigin(reply)
+        if (wantsCookie && !isSameOrigin(needs, request)) return sendForbiddenOrigin(reply)
         const { password, twoFactorCode, twoFactorRecoveryCode } = request.body
         const name = await nameOf(request.body)
         if (name === null) return sendEmpty(reply, 400)
-        const result = await realm.signIn.passwordSignIn(name, password, {
+        const result = await signIn.passwordSignIn(name, password, {
           client: request.headers['user-agent'],
           twoFactorCode,
           twoFactorRecoveryCode,
-          isRemembered: (user) => isRememberedMachine(realm, request, user),
+          isRemembered: (user) => isRememberedMachine(needs, request, user),
         })
         if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
-        if (!wantsCookie) return tokenPair(realm, result.signedIn)
+        if (!wantsCookie) return tokenPair(needs, result.signedIn)
         // A recovery code is for emergencies on any machine: its cookie does not outlive the browser, and the machine
         // is not remembered.
         const isPersistent = useCookies && !useSessionCookies && result.method !== 'recoveryCode'
-        setCookie(realm, request, reply, result.signedIn, isPersistent)
+        setCookie(needs, request, reply, result.signedIn, isPersistent)
         if (isPersistent && result.method === 'authenticator')
-          rememberMachine(realm, request, reply, result.signedIn.user)
+          rememberMachine(needs, request, reply, result.signedIn.user)
         return sendEmpty(reply, 200)
       },
     }

@@ -2,8 +2,9 @@
 // hand.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
-import { callerOf, type Realm } from '../http/context.js'
-import { clearCookie } from '../http/cookie.js'
+import { type AuthenticationContext, callerOf } from '../http/authenticate.js'
+import { clearCookie, type CookieContext } from '../http/cookie.js'
+import type { SessionManager } from '../accounts/sessions/session-manager.js'
 import { crossOrigin, Empty, malformed, nobody, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -14,6 +15,10 @@ const LogoutQuery = Type.Object({
     }),
   ),
 })
+
+interface LogoutNeeds extends CookieContext, Pick<AuthenticationContext, 'slot'> {
+  readonly sessions: Pick<SessionManager, 'revoke' | 'revokeAll'>
+}
 
 export const logout = endpoint(
   {
@@ -42,13 +47,13 @@ export const logout = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => ({
+  (needs: LogoutNeeds) => ({
     async handler(request, reply) {
-      const { userId, sessionId, scheme } = callerOf(realm, request)
+      const { userId, sessionId, scheme } = callerOf(needs, request)
       const { scope } = request.query
-      if (scope === undefined) await realm.sessions.revoke(sessionId)
-      else await realm.sessions.revokeAll(userId, scope === 'others' ? { except: sessionId } : {})
-      if (scheme === 'cookie' && scope !== 'others') clearCookie(realm, request, reply)
+      if (scope === undefined) await needs.sessions.revoke(sessionId)
+      else await needs.sessions.revokeAll(userId, scope === 'others' ? { except: sessionId } : {})
+      if (scheme === 'cookie' && scope !== 'others') clearCookie(needs, request, reply)
       return sendEmpty(reply, 200)
     },
   }),

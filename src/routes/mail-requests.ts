@@ -4,12 +4,18 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyReply } from 'fastify'
 import type { User } from '../accounts/users/user.js'
-import { confirmEmailUrl } from '../http/links.js'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
+import { confirmEmailUrl, type LinkContext } from '../http/links.js'
+import type { MailWriter } from '../accounts/mail/outbox.js'
+import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { Db } from '../store/transaction.js'
 import { Empty, malformed, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
+
+interface MailNeeds extends LinkContext {
+  readonly users: Pick<UserManager, 'findAllByEmail' | 'generateEmailConfirmationToken' | 'generatePasswordResetToken'>
+  readonly mail: Pick<MailWriter, 'confirmationLink' | 'passwordReset' | 'writeAlone'>
+}
 
 const answers = {
   200: Empty('A mail is on its way if there is such a user'),
@@ -36,20 +42,20 @@ export const resendConfirmationEmail = endpoint(
     body: Type.Object({ email: Type.String() }, { title: 'ResendConfirmationEmailRequest' }),
     answers,
   },
-  (realm: Realm) => ({
+  (needs: MailNeeds) => ({
     handler: (request, reply) =>
       mailTo(
-        realm,
+        needs,
         reply,
         request.body.email,
         () => true,
         (db, user) =>
-          realm.mail.confirmationLink(
+          needs.mail.confirmationLink(
             db,
             user,
             user.email ?? '',
-            confirmEmailUrl(realm, request),
-            realm.users.generateEmailConfirmationToken(user),
+            confirmEmailUrl(needs, request),
+            needs.users.generateEmailConfirmationToken(user),
           ),
       ),
   }),
@@ -73,27 +79,27 @@ export const forgotPassword = endpoint(
     body: Type.Object({ email: Type.String() }, { title: 'ForgotPasswordRequest' }),
     answers,
   },
-  (realm: Realm) => ({
+  (needs: MailNeeds) => ({
     handler: (request, reply) =>
       mailTo(
-        realm,
+        needs,
         reply,
         request.body.email,
         (user) => user.emailConfirmed,
-        (db, user) => realm.mail.passwordReset(db, user, realm.users.generatePasswordResetToken(user)),
+        (db, user) => needs.mail.passwordReset(db, user, needs.users.generatePasswordResetToken(user)),
       ),
   }),
 )
 
 async function mailTo(
-  realm: Realm,
+  needs: MailNeeds,
   reply: FastifyReply,
   email: string,
   isMeant: (user: User) => boolean,
   write: (db: Db, user: User) => Promise<void>,
 ): Promise<FastifyReply> {
-  const users = (await realm.users.findAllByEmail(email)).filter(isMeant)
-  await realm.mailLater(async (db, mail) => {
+  const users = (await needs.users.findAllByEmail(email)).filter(isMeant)
+  await needs.mail.writeAlone(async (db, mail) => {
     if (users.length === 0) await mail.nothing(db)
     for (const user of users) await write(db, user)
   })

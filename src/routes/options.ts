@@ -1,9 +1,8 @@
 // Option `endpoints`: a switch for each operation, as the files of the routes declare them.
 import { type Static, type TObject, type TOptional, Type } from '@sinclair/typebox'
 import { closed } from '../option-schema.js'
-import { endpoints } from './endpoints.js'
+import { type Both, endpoints } from './endpoints.js'
 
-type Both<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void ? All : never
 // One object type over the members of another; their doc comments stay, also in the declarations of the package.
 type Flat<Object> = { -readonly [Name in keyof Object]: Object[Name] }
 type Switches = Flat<Both<(typeof endpoints)[number]['switch']>>

@@ -1,10 +1,14 @@
 // The host's own fields at /register and /manage/info: shown in the document, checked by their own schema, refused
 // with messages.
-import { type TProperties, type TSchema, Type } from '@sinclair/typebox'
+import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { IdentityError } from '../errors.js'
-import type { Realm } from '../http/context.js'
 import type { Profile } from '../store/profile.js'
+
+export interface ProfileContext {
+  /** Option `profile`. */
+  readonly options: { readonly profile: TObject | null }
+}
 
 export interface ProfileFields {
   /** For the schema of a request: in the document only, since `read` checks. */
@@ -16,7 +20,7 @@ export interface ProfileFields {
 }
 
 /** The fields that option `profile` adds to a route; none without it. */
-export function profileFields({ options }: Realm): ProfileFields {
+export function profileFields({ options }: ProfileContext): ProfileFields {
   const schema = options.profile
   if (schema === null) return { request: {}, response: {}, read: () => ({ profile: {} }) }
   const names = Object.keys(schema.properties)

@@ -2,8 +2,9 @@
 import { Type } from '@sinclair/typebox'
 import { withoutBlanks } from '../blanks.js'
 import { sendChallenge } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
-import { tokenPair } from '../http/token-pair.js'
+import { type TicketContext, tokenPair } from '../http/tickets.js'
+import type { Keys } from '../accounts/keys/key-manager.js'
+import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { openTicket } from '../tokens/ticket.js'
 import { AccessTokenResponse, Empty, malformed, unavailable, unreadable } from './answers.js'
@@ -16,6 +17,11 @@ const RefreshRequest = Type.Object(
   },
   { title: 'RefreshRequest' },
 )
+
+interface RefreshNeeds extends TicketContext {
+  readonly keys: Pick<Keys, 'sealing' | 'find' | 'reload'>
+  readonly signIn: Pick<TicketSignIn, 'refresh'>
+}
 
 export const refresh = endpoint(
   {
@@ -42,17 +48,17 @@ export const refresh = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => ({
+  (needs: RefreshNeeds) => ({
     async handler(request, reply) {
       const { refreshToken: given } = request.body
       if (given === null) return sendChallenge(reply)
       const refreshToken = withoutBlanks(given)
       const keyId = keyIdOf(refreshToken, 'refresh')
-      if (keyId !== null && realm.keys.find(keyId) === null) await realm.keys.reload()
-      const now = Math.floor(realm.clock() / 1000)
-      const ticket = openTicket((id) => realm.keys.find(id), 'refresh', refreshToken, now)
-      const signedIn = ticket && (await realm.signIn.refresh(ticket))
-      return signedIn === null ? sendChallenge(reply) : tokenPair(realm, signedIn)
+      if (keyId !== null && needs.keys.find(keyId) === null) await needs.keys.reload()
+      const now = Math.floor(needs.clock() / 1000)
+      const ticket = openTicket(needs.keys.find, 'refresh', refreshToken, now)
+      const signedIn = ticket && (await needs.signIn.refresh(ticket))
+      return signedIn === null ? sendChallenge(reply) : tokenPair(needs, signedIn)
     },
   }),
 )

@@ -1,14 +1,18 @@
 // POST /register: creates a user, who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi
 // /register). With preset 'hardened' a taken address is answered like a free one.
 import { Type } from '@sinclair/typebox'
+import type { MailWriter } from '../accounts/mail/outbox.js'
+import type { Registration, UserManager } from '../accounts/managers/user-manager.js'
+import type { EnumerationSafeAccounts } from '../accounts/users/enumeration-safe.js'
 import type { User } from '../accounts/users/user.js'
+import type { ErrorDescriber } from '../errors.js'
+import type { QueuedHasher } from '../passwords/hasher.js'
 import { isEmail } from '../email/address.js'
-import { confirmEmailUrl } from '../http/links.js'
+import { confirmEmailUrl, type LinkContext } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
 import { holdWhileFull } from './hold-while-full.js'
-import { profileFields } from './profile.js'
+import { type ProfileContext, profileFields } from './profile.js'
 import { endpoint, on } from './endpoint.js'
 
 const RegisterRequest = Type.Object(
@@ -20,6 +24,17 @@ const RegisterRequest = Type.Object(
   },
   { title: 'RegisterRequest' },
 )
+
+interface RegisterNeeds extends LinkContext, ProfileContext {
+  readonly options: LinkContext['options'] &
+    ProfileContext['options'] & { readonly user: { readonly userNameIsEmail: boolean } }
+  readonly users: Registration & Pick<UserManager, 'generateEmailConfirmationToken'>
+  /** Registers without an answer that depends on who has an account; null where the answer is the reference's. */
+  readonly enumerationSafe: Pick<EnumerationSafeAccounts, 'register'> | null
+  readonly mail: Pick<MailWriter, 'isOn' | 'confirmationLink' | 'confirmationMail' | 'written'>
+  readonly hasher: Pick<QueuedHasher, 'busy'>
+  readonly describe: ErrorDescriber
+}
 
 export const register = endpoint(
   {
@@ -39,21 +54,21 @@ export const register = endpoint(
     body: RegisterRequest,
     answers: { 200: Empty('The user was created'), 400: invalid, ...unreadable, 503: unavailable },
   },
-  (realm: Realm) => {
-    const { userNameIsEmail } = realm.options.user
-    const fields = profileFields(realm)
+  (needs: RegisterNeeds) => {
+    const { userNameIsEmail } = needs.options.user
+    const fields = profileFields(needs)
     const { userName, ...named } = RegisterRequest.properties
     const body = { ...(!userNameIsEmail && { userName }), ...named, ...fields.request }
     const hidden = Empty('The user was created, or the address has an account, whose owner gets a mail')
     return {
-      before: holdWhileFull(() => realm.isHasherBusy()),
+      before: holdWhileFull(() => needs.hasher.busy),
       body: Type.Object(body, { title: 'RegisterRequest' }),
-      ...(realm.enumerationSafe !== null && { answers: { 200: hidden } }),
+      ...(needs.enumerationSafe !== null && { answers: { 200: hidden } }),
       async handler(request, reply) {
         const { email, password } = request.body
         if (email === null || !isEmail(email)) {
           return sendValidationProblem(reply, [
-            { code: 'InvalidEmail', description: realm.describe('InvalidEmail', [email ?? '']) },
+            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [email ?? '']) },
           ])
         }
         const read = fields.read(request.body, true)
@@ -67,21 +82,21 @@ export const register = endpoint(
           [
             created,
             email,
-            confirmEmailUrl(realm, request),
-            realm.users.generateEmailConfirmationToken(created),
+            confirmEmailUrl(needs, request),
+            needs.users.generateEmailConfirmationToken(created),
           ] as const
         const result =
-          realm.enumerationSafe === null
-            ? await realm.users.create(
+          needs.enumerationSafe === null
+            ? await needs.users.create(
                 user,
                 password,
-                realm.mail.isOn ? (created) => realm.mail.confirmationMail(...linkOf(created)) : undefined,
+                needs.mail.isOn ? (created) => needs.mail.confirmationMail(...linkOf(created)) : undefined,
               )
-            : await realm.enumerationSafe.register(user, password, (trx, created) =>
-                realm.mail.confirmationLink(trx, ...linkOf(created)),
+            : await needs.enumerationSafe.register(user, password, (trx, created) =>
+                needs.mail.confirmationLink(trx, ...linkOf(created)),
               )
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
-        realm.mail.written()
+        needs.mail.written()
         return sendEmpty(reply, 200)
       },
     }

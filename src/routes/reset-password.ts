@@ -2,7 +2,8 @@
 // get the same InvalidToken; the password is checked only after the code.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
+import type { UserManager } from '../accounts/managers/user-manager.js'
+import type { ErrorDescriber } from '../errors.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -14,6 +15,11 @@ const ResetPasswordRequest = Type.Object(
   },
   { title: 'ResetPasswordRequest' },
 )
+
+interface ResetPasswordNeeds {
+  readonly users: Pick<UserManager, 'findAllByEmail' | 'resetPassword'>
+  readonly describe: ErrorDescriber
+}
 
 export const resetPassword = endpoint(
   {
@@ -33,18 +39,18 @@ export const resetPassword = endpoint(
     body: ResetPasswordRequest,
     answers: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
   },
-  (realm: Realm) => ({
+  ({ users, describe }: ResetPasswordNeeds) => ({
     async handler(request, reply) {
       const { email, resetCode, newPassword } = request.body
       // The code names one of the users who share an address.
-      for (const user of await realm.users.findAllByEmail(email)) {
+      for (const user of await users.findAllByEmail(email)) {
         if (!user.emailConfirmed) continue
-        const result = await realm.users.resetPassword(user, resetCode, newPassword)
+        const result = await users.resetPassword(user, resetCode, newPassword)
         if (result.succeeded) return sendEmpty(reply, 200)
         if (!result.errors.some(({ code }) => code === 'InvalidToken'))
           return sendValidationProblem(reply, result.errors)
       }
-      return sendValidationProblem(reply, [{ code: 'InvalidToken', description: realm.describe('InvalidToken', []) }])
+      return sendValidationProblem(reply, [{ code: 'InvalidToken', description: describe('InvalidToken', []) }])
     },
   }),
 )

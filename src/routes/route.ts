@@ -4,15 +4,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } fro
 import { requireAuthorization } from '../http/authorize.js'
 import { expectJson } from '../http/json-parser.js'
 import { bind, bindQuery, inSnakeCase } from '../http/json-schema.js'
-import { documented } from '../http/openapi.js'
+import type { Documentation } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
-import type { Realm } from '../http/context.js'
 import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
 import { answerAnySpelling, type PathSpelling } from './path-spelling.js'
 
+export interface RegistrationContext {
+  readonly options: { readonly decorator: string; readonly jsonNaming: 'camelCase' | 'snake_case' }
+  readonly documentation: Pick<Documentation, 'documented'>
+  /** The prefixes under which the routes of this realm were mounted. */
+  readonly mounted: Set<string>
+}
+
 // Unique in a document with several realms, and with one realm under several prefixes.
-function operationId({ options, mounted }: Realm, { prefix }: FastifyInstance, name: string): string {
-  const own = `${options.decorator}${name[0]!.toUpperCase()}${name.slice(1)}`
+function operationIdOf({ options, mounted }: RegistrationContext, { prefix }: FastifyInstance, name: string): string {
+  const own = `${options.decorator}${name.charAt(0).toUpperCase()}${name.slice(1)}`
   mounted.add(prefix)
   return mounted.size === 1 ? own : `${own}_${prefix.replace(/\W+/g, '_')}`
 }
@@ -26,27 +32,28 @@ export interface Routes {
 }
 
 /** Registers endpoints in a scope. */
-export function registerRoutes(
+export function registerRoutes<Needs extends RegistrationContext>(
   scope: FastifyInstance,
-  realm: Realm,
-  endpoints: readonly Endpoint<EndpointDeclaration, Realm>[],
+  context: Needs,
+  endpoints: readonly Endpoint<EndpointDeclaration, Needs>[],
 ): Routes {
+  const { decorator, jsonNaming } = context.options
   const spelling = answerAnySpelling(
     scope,
     endpoints.map(({ path }) => path),
   )
   for (const endpoint of endpoints) {
     const { method, path, auth, query } = endpoint
-    const route = endpoint.route(realm)
+    const route = endpoint.route(context)
     const body = route.body ?? endpoint.body
     const isGuarded = auth === 'signedIn'
-    const guard = isGuarded ? requireAuthorization({ decorator: realm.options.decorator }) : undefined
+    const guard = isGuarded ? requireAuthorization({ decorator }) : undefined
     scope.route({
       method,
       url: path,
       exposeHeadRoute: false,
-      schema: schemaOf(endpoint, route, operationId(realm, scope, endpoint.name), realm.options.jsonNaming),
-      config: { identity: 'own', ...documented(realm, isGuarded) },
+      schema: schemaOf(endpoint, route, operationIdOf(context, scope, endpoint.name), jsonNaming),
+      config: { identity: 'own', ...context.documentation.documented(isGuarded) },
       onRequest: [
         body === undefined ? undefined : expectJson(endpoint.bodyIsOptional === true),
         guard,

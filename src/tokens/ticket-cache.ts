@@ -16,6 +16,33 @@ export interface OpenedCache<Opened = Ticket> {
   readonly bytes: () => number
 }
 
+/** The opened tickets of one key ring. */
+export interface TicketCache<Opened = Ticket> {
+  /** @param ringVersion of the ring as it is now: another one than before empties the cache */
+  get(ringVersion: number, purpose: TicketPurpose, token: string): Opened | undefined
+  /** Keeps a token from its second time on. */
+  set(purpose: TicketPurpose, token: string, opened: Opened): void
+}
+
+/** A cache of at most 10,000 tickets and 32 MB. */
+export function createTicketCache<Opened>(): TicketCache<Opened> {
+  const cache = createOpenedCache<Opened>(10_000, 32 * 1024 * 1024)
+  const isSeenAgain = createSightings()
+  let version = 0
+  return {
+    get(ringVersion, purpose, token) {
+      if (ringVersion !== version) {
+        cache.clear()
+        version = ringVersion
+      }
+      return cache.get(purpose, token)
+    },
+    set(purpose, token, opened) {
+      if (isSeenAgain(token)) cache.set(purpose, token, opened)
+    },
+  }
+}
+
 interface Entry<Opened> {
   readonly purpose: TicketPurpose
   readonly token: string

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { type Principal, requireAuthorization } from '../../src/index.js'
-import { findRealm } from '../../src/http/context.js'
+import { findRealm } from '../../src/http/realm.js'
 import { openTicket, sealTicket } from '../../src/tokens/ticket.js'
 import {
   type Answer,

@@ -52,11 +52,11 @@ export interface KeyManager {
 /** What the rooms ask of keys. */
 export interface Keys {
   /** The key that seals tickets and codes now. */
-  sealing(): SealingKey
+  readonly sealing: () => SealingKey
   /** The key that a token names; null when unknown, revoked or past its time. */
-  find(id: number): SealingKey | null
+  readonly find: (id: number) => SealingKey | null
   /** The key of what stays in the database: the throttle's names, second factors, mails that wait. */
-  vault(): SealingKey
+  readonly vault: () => SealingKey
   /** Reads the ring again, at most once a second however many ask; resolves when the newest reading is in place. */
   reload(): Promise<void>
   /** Changes with each reading that found another ring; tickets opened before it must be opened again. */

@@ -47,6 +47,8 @@ export interface MailWriter {
   nothing(db: Db): Promise<void>
   /** Starts the delivery of mails that were committed. */
   written(): void
+  /** Writes mail that belongs to no other change, and has it delivered; nothing without option `email`. */
+  writeAlone(write: (db: Db, mail: MailWriter) => Promise<void>): Promise<void>
 }
 
 export interface MailDependencies {
@@ -201,7 +203,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     }
   }
 
-  return {
+  const writer: MailWriter = {
     isOn: sender !== null,
     confirmationMail: (user, email, base, code) =>
       sealed('confirmationLink', confirmation(user, email, base, code), user.id),
@@ -225,6 +227,15 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
     nothing: (place) =>
       write(place, 'nothing', { user: { id: '', userName: '', email: '' }, to: '', content: '-'.repeat(100) }, null),
     written: wake,
+    async writeAlone(write) {
+      if (sender === null) return
+      await write(db, writer)
+      wake()
+    },
+  }
+
+  return {
+    ...writer,
 
     async flush() {
       while (!stopped) {

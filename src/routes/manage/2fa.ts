@@ -3,11 +3,13 @@
 import { Type } from '@sinclair/typebox'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
-import type { ErrorCode } from '../../errors.js'
+import type { ErrorCode, ErrorDescriber } from '../../errors.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/context.js'
-import { forgetMachine, isRememberedMachine } from '../../http/remembered-machine.js'
+import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
+import type { UserManager } from '../../accounts/managers/user-manager.js'
+import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
+import { forgetMachine, isRememberedMachine, type MachineContext } from '../../http/remembered-machine.js'
 import {
   crossOrigin,
   gone,
@@ -33,6 +35,22 @@ const TwoFactorRequest = Type.Object(
 
 // As the reference gives out.
 const recoveryCodes = 10
+
+interface TwoFactorNeeds extends MachineContext, Pick<AuthenticationContext, 'slot'> {
+  readonly users: Pick<
+    UserManager,
+    | 'findById'
+    | 'verifyAuthenticatorCode'
+    | 'setTwoFactorEnabled'
+    | 'getAuthenticatorKey'
+    | 'resetAuthenticatorKey'
+    | 'countRecoveryCodes'
+    | 'generateNewTwoFactorRecoveryCodes'
+  >
+  /** Proves the caller's identity once more before a change; null where the reference asks for nothing. */
+  readonly reauthentication: Pick<Reauthentication, 'byCode'> | null
+  readonly describe: ErrorDescriber
+}
 
 export const twoFactor = endpoint(
   {
@@ -61,21 +79,22 @@ export const twoFactor = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => {
-    const isKeyHidden = (user: User) => realm.reauthentication !== null && user.twoFactorEnabled
+  (needs: TwoFactorNeeds) => {
+    const isKeyHidden = (user: User) => needs.reauthentication !== null && user.twoFactorEnabled
     return {
-      ...(realm.reauthentication !== null && { answers: { 401: staleSignIn } }),
+      ...(needs.reauthentication !== null && { answers: { 401: staleSignIn } }),
       async handler(request, reply) {
         const { enable, twoFactorCode, resetSharedKey, resetRecoveryCodes, ...more } = request.body
-        const { users, reauthentication } = realm
-        const { userId, sessionId } = callerOf(realm, request)
+        const { users, reauthentication } = needs
+        const caller = callerOf(needs, request)
+        const { userId, sessionId } = caller
         const refuse = (code: ErrorCode) =>
-          sendValidationProblem(reply, [{ code, description: realm.describe(code, []) }])
+          sendValidationProblem(reply, [{ code, description: needs.describe(code, []) }])
         const user = await users.findById(userId)
         if (user === null) return sendEmpty(reply, 404)
-        const isMachineRemembered = isRememberedMachine(realm, request, user)
+        const isMachineRemembered = isRememberedMachine(needs, request, user)
         const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
-        if (isChange && reauthentication !== null && !isFresh(realm, request)) {
+        if (isChange && reauthentication !== null && !isFresh(caller, needs.clock())) {
           if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
           if (!(await reauthentication.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
         }
@@ -102,7 +121,7 @@ export const twoFactor = endpoint(
           resetRecoveryCodes === true || isFirst
             ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes)
             : null
-        if (more.forgetMachine === true) forgetMachine(realm, request, reply)
+        if (more.forgetMachine === true) forgetMachine(needs, request, reply)
         return {
           sharedKey: isKeyHidden(user) ? '' : ((await users.getAuthenticatorKey(user)) ?? ''),
           recoveryCodesLeft: codes?.length ?? (await users.countRecoveryCodes(user)),

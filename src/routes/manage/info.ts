@@ -6,11 +6,17 @@ import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
-import { confirmEmailUrl } from '../../http/links.js'
+import { confirmEmailUrl, type LinkContext } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/context.js'
+import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
+import type { MailWriter } from '../../accounts/mail/outbox.js'
+import type { UserManager } from '../../accounts/managers/user-manager.js'
+import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
+import type { EnumerationSafeAccounts } from '../../accounts/users/enumeration-safe.js'
+import type { Clock } from '../../clock.js'
+import type { ErrorDescriber } from '../../errors.js'
 import { crossOrigin, gone, InfoResponse, invalid, nobody, staleSignIn, unavailable, unreadable } from '../answers.js'
-import { type ProfileFields, profileFields } from '../profile.js'
+import { type ProfileContext, type ProfileFields, profileFields } from '../profile.js'
 import { endpoint, on } from '../endpoint.js'
 
 const infoSwitch = {
@@ -19,6 +25,10 @@ const infoSwitch = {
    * @default `true`
    */
   info: on(),
+}
+
+interface GetInfoNeeds extends ProfileContext, Pick<AuthenticationContext, 'slot'> {
+  readonly users: Pick<UserManager, 'findById'>
 }
 
 export const getInfo = endpoint(
@@ -32,10 +42,10 @@ export const getInfo = endpoint(
     description: 'As the database has it now, not as the ticket has it.',
     answers: { 200: InfoResponse, 401: nobody, 404: gone, 503: unavailable },
   },
-  (realm: Realm) => ({
-    answers: { 200: withFields(InfoResponse, profileFields(realm)) },
+  (needs: GetInfoNeeds) => ({
+    answers: { 200: withFields(InfoResponse, profileFields(needs)) },
     async handler(request, reply) {
-      const user = await realm.users.findById(callerOf(realm, request).userId)
+      const user = await needs.users.findById(callerOf(needs, request).userId)
       return user === null ? sendEmpty(reply, 404) : infoOf(user)
     },
   }),
@@ -49,6 +59,19 @@ const InfoRequest = Type.Object(
   },
   { title: 'InfoRequest' },
 )
+
+interface ChangeInfoNeeds extends LinkContext, ProfileContext, Pick<AuthenticationContext, 'slot'> {
+  readonly options: LinkContext['options'] &
+    ProfileContext['options'] & { readonly user: { readonly userNameIsEmail: boolean } }
+  readonly users: Pick<UserManager, 'findById' | 'changePassword' | 'update' | 'generateChangeEmailToken'>
+  /** Mails a new address without an answer that depends on who has it; null where the answer is the reference's. */
+  readonly enumerationSafe: Pick<EnumerationSafeAccounts, 'mailNewAddress'> | null
+  /** Proves the caller's identity once more before the address is changed; null where the reference asks for nothing. */
+  readonly reauthentication: Pick<Reauthentication, 'byPassword'> | null
+  readonly mail: Pick<MailWriter, 'confirmationLink' | 'writeAlone'>
+  readonly clock: Clock
+  readonly describe: ErrorDescriber
+}
 
 export const changeInfo = endpoint(
   {
@@ -71,65 +94,66 @@ export const changeInfo = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => {
-    const fields = profileFields(realm)
+  (needs: ChangeInfoNeeds) => {
+    const fields = profileFields(needs)
     return {
       body: Type.Object({ ...InfoRequest.properties, ...fields.request }, { title: 'InfoRequest' }),
       answers: {
         200: withFields(InfoResponse, fields),
-        ...(realm.reauthentication !== null && { 401: staleSignIn }),
+        ...(needs.reauthentication !== null && { 401: staleSignIn }),
       },
       async handler(request, reply) {
         const { newEmail, newPassword, oldPassword } = request.body
-        const { userId, sessionId } = callerOf(realm, request)
-        const user = await realm.users.findById(userId)
+        const caller = callerOf(needs, request)
+        const { userId, sessionId } = caller
+        const user = await needs.users.findById(userId)
         if (user === null) return sendEmpty(reply, 404)
         if (isGiven(newEmail) && !(isEmail(newEmail) && isDeliverable(newEmail))) {
           return sendValidationProblem(reply, [
-            { code: 'InvalidEmail', description: realm.describe('InvalidEmail', [newEmail]) },
+            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [newEmail]) },
           ])
         }
         const read = fields.read(request.body, false)
         if ('errors' in read) return sendValidationProblem(reply, read.errors)
         const isMoving = isGiven(newEmail) && newEmail !== user.email
-        if (isMoving && realm.reauthentication !== null && !isFresh(realm, request)) {
+        if (isMoving && needs.reauthentication !== null && !isFresh(caller, needs.clock())) {
           if (!isGiven(oldPassword)) return sendStale(reply)
           // Beside a new password, its change verifies the old one.
-          if (!isGiven(newPassword) && !(await realm.reauthentication.byPassword(user, oldPassword))) {
+          if (!isGiven(newPassword) && !(await needs.reauthentication.byPassword(user, oldPassword))) {
             return sendValidationProblem(reply, [
-              { code: 'PasswordMismatch', description: realm.describe('PasswordMismatch', []) },
+              { code: 'PasswordMismatch', description: needs.describe('PasswordMismatch', []) },
             ])
           }
         }
         if (isGiven(newPassword)) {
           if (!isGiven(oldPassword)) {
             return sendValidationProblem(reply, [
-              { code: 'OldPasswordRequired', description: realm.describe('OldPasswordRequired', []) },
+              { code: 'OldPasswordRequired', description: needs.describe('OldPasswordRequired', []) },
             ])
           }
-          const result = await realm.users.changePassword(user, oldPassword, newPassword, { keepSessionId: sessionId })
+          const result = await needs.users.changePassword(user, oldPassword, newPassword, { keepSessionId: sessionId })
           if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         }
         if (Object.keys(read.profile).length > 0) {
           user.profile = { ...user.profile, ...read.profile }
-          const result = await realm.users.update(user)
+          const result = await needs.users.update(user)
           if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         }
         if (isMoving) {
-          await realm.mailLater((db, mail) => {
+          await needs.mail.writeAlone((db, mail) => {
             const confirm = () =>
               mail.confirmationLink(
                 db,
                 user,
                 newEmail,
-                confirmEmailUrl(realm, request),
-                realm.users.generateChangeEmailToken(user, newEmail),
+                confirmEmailUrl(needs, request),
+                needs.users.generateChangeEmailToken(user, newEmail),
                 newEmail,
               )
-            const next = { email: newEmail, userName: realm.options.user.userNameIsEmail ? newEmail : user.userName }
-            return realm.enumerationSafe === null
+            const next = { email: newEmail, userName: needs.options.user.userNameIsEmail ? newEmail : user.userName }
+            return needs.enumerationSafe === null
               ? confirm()
-              : realm.enumerationSafe.mailNewAddress(user, next, confirm)
+              : needs.enumerationSafe.mailNewAddress(user, next, confirm)
           })
         }
         return infoOf(user)

@@ -2,8 +2,9 @@
 // reference.
 import { type Static, Type } from '@sinclair/typebox'
 import { sendEmpty } from '../../http/problem.js'
-import { callerOf, type Realm } from '../../http/context.js'
-import { clearCookie } from '../../http/cookie.js'
+import type { SessionManager } from '../../accounts/sessions/session-manager.js'
+import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
+import { clearCookie, type CookieContext } from '../../http/cookie.js'
 import { crossOrigin, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
 import { endpoint, on } from '../endpoint.js'
 
@@ -27,6 +28,10 @@ const SessionsQuery = Type.Object({
   ),
 })
 
+interface ListSessionsNeeds extends Pick<AuthenticationContext, 'slot'> {
+  readonly sessions: Pick<SessionManager, 'list'>
+}
+
 export const listSessions = endpoint(
   {
     name: 'listSessions',
@@ -39,13 +44,13 @@ export const listSessions = endpoint(
     query: SessionsQuery,
     answers: { 200: Type.Array(SessionResponse), 400: malformed, 401: nobody, 503: unavailable },
   },
-  (realm: Realm) => ({
+  (needs: ListSessionsNeeds) => ({
     async handler(request, reply) {
-      const { userId, sessionId } = callerOf(realm, request)
+      const { userId, sessionId } = callerOf(needs, request)
       const { after } = request.query
       const limit = Math.min(Number(request.query.limit ?? 50), 100)
       // One more than the page holds, to see whether there is more.
-      const found = await realm.sessions.list(userId, { after, limit: limit + 1 })
+      const found = await needs.sessions.list(userId, { after, limit: limit + 1 })
       const page = found.slice(0, limit)
       const last = page.at(-1)
       if (found.length > page.length && last !== undefined) {
@@ -62,6 +67,10 @@ export const listSessions = endpoint(
     },
   }),
 )
+
+interface DeleteSessionNeeds extends CookieContext, Pick<AuthenticationContext, 'slot'> {
+  readonly sessions: Pick<SessionManager, 'revoke'>
+}
 
 export const deleteSession = endpoint(
   {
@@ -80,12 +89,12 @@ export const deleteSession = endpoint(
       503: unavailable,
     },
   },
-  (realm: Realm) => ({
+  (needs: DeleteSessionNeeds) => ({
     async handler(request, reply) {
-      const { userId, sessionId, scheme } = callerOf(realm, request)
+      const { userId, sessionId, scheme } = callerOf(needs, request)
       const { id } = request.params
-      if (!(await realm.sessions.revoke(id, { userId }))) return sendEmpty(reply, 404)
-      if (scheme === 'cookie' && id.toLowerCase() === sessionId) clearCookie(realm, request, reply)
+      if (!(await needs.sessions.revoke(id, { userId }))) return sendEmpty(reply, 404)
+      if (scheme === 'cookie' && id.toLowerCase() === sessionId) clearCookie(needs, request, reply)
       return sendEmpty(reply, 200)
     },
   }),

@@ -1,0 +1,82 @@
+// Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket says what the database said
+// at the sign-in, refresh or validation, and the claims that option `claims` adds.
+import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
+import type { User } from '../accounts/users/user.js'
+import type { Clock } from '../clock.js'
+import type { Claim } from '../store/users.js'
+import type { SealingKey } from '../tokens/seal.js'
+import { stampMark } from '../tokens/stamp.js'
+import { sealTicket, type Ticket } from '../tokens/ticket.js'
+
+/** What tickets are made with. */
+export interface TicketContext {
+  readonly options: {
+    readonly bearer: { readonly accessTokenSeconds: number; readonly refreshTokenSeconds: number }
+    readonly claims: ((user: User) => readonly Claim[]) | null
+  }
+  readonly clock: Clock
+  readonly keys: { sealing(): SealingKey }
+}
+
+/** How long a ticket lives, and what only one kind of ticket carries. */
+export interface TicketTerms {
+  readonly lifetimeSeconds: number
+  /** Place in the session's chain of refresh tokens. */
+  readonly counter?: number
+  /** The cookie outlives the browser. */
+  readonly persistent?: boolean
+}
+
+/** The reference's AccessTokenResponse, in its order. */
+export interface TokenPair {
+  readonly tokenType: 'Bearer'
+  readonly accessToken: string
+  /** Seconds. */
+  readonly expiresIn: number
+  readonly refreshToken: string
+}
+
+export function tokenPair(context: TicketContext, signedIn: SignedIn): TokenPair {
+  const { accessTokenSeconds, refreshTokenSeconds } = context.options.bearer
+  const key = context.keys.sealing()
+  const access = ticketFor(context, signedIn, { lifetimeSeconds: accessTokenSeconds })
+  const refresh = { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter }
+  return {
+    tokenType: 'Bearer',
+    accessToken: sealTicket(key, 'access', access),
+    // Less than the option says only where the session ends sooner.
+    expiresIn: access.expiresAt - access.issuedAt,
+    refreshToken: sealTicket(key, 'refresh', ticketFor(context, signedIn, refresh)),
+  }
+}
+
+/** A ticket of now, with the host's claims. */
+export function ticketFor({ options, clock }: TicketContext, signedIn: SignedIn, terms: TicketTerms): Ticket {
+  const added = options.claims?.(signedIn.user) ?? []
+  const claims = added.length === 0 ? signedIn.claims : [...signedIn.claims, ...added]
+  return ticketOf({ ...signedIn, claims }, clock(), terms)
+}
+
+/** The ticket of a session as of `nowMilliseconds`; it never outlives the session. */
+export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: TicketTerms): Ticket {
+  const { user, roles, claims, sessionId, amr } = signedIn
+  const now = Math.floor(nowMilliseconds / 1000)
+  const sessionExpiresAt = Math.floor(signedIn.sessionExpiresAt / 1000)
+  return {
+    userId: user.id,
+    sessionId,
+    userName: user.userName,
+    email: user.email,
+    stamp: stampMark(user.securityStamp),
+    issuedAt: now,
+    expiresAt: Math.min(now + terms.lifetimeSeconds, sessionExpiresAt),
+    authenticatedAt: Math.floor(signedIn.authenticatedAt / 1000),
+    sessionExpiresAt,
+    validatedAt: now,
+    amr,
+    roles,
+    claims,
+    counter: terms.counter ?? 0,
+    persistent: terms.persistent ?? false,
+  }
+}
