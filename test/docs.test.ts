@@ -232,12 +232,14 @@ const asked = `
 import type { FastifyRequest } from 'fastify'
 import type { Identity, Requirements, SignInFailure, SignInMethod } from 'fastify-identity'
 import type { ClientOptions } from 'fastify-identity/client'
+import type { PostgresOptions } from 'fastify-identity/development'
 export declare const principal: NonNullable<FastifyRequest['identity']>
 export declare const host: Identity
 export declare const requirements: Requirements
 export declare const method: SignInMethod
 export declare const reason: SignInFailure
 export declare const client: ClientOptions
+export declare const postgres: PostgresOptions
 `
 
 function compile(sources: readonly string[]): { program: ts.Program; files: readonly string[] } {
@@ -333,6 +335,11 @@ test('every rule of a guard is a row of docs/guards.md', () => {
     sorted(tableOf('guards.md', 'rule').flatMap(([rule]) => codes(rule!))),
     sorted(typesOf('requirements')),
   )
+})
+
+test('every option of startPostgres is a row of docs/development.md', () => {
+  const stated = tableOf('development.md', 'option of startPostgres').flatMap(([option]) => codes(option!))
+  assert.deepEqual(sorted(stated), sorted(typesOf('postgres')))
 })
 
 test('every option of the client is a row of docs/client.md', () => {
