@@ -179,7 +179,18 @@ test('options that contradict each other are refused by the name of the one to c
   expectRefused({ cookie: { name: '__Host-x', secure: false } }, 'cookie.name')
   expectRefused({ csrf: { trustedOrigins: ['*'] } }, 'csrf.trustedOrigins')
   expectRefused({ csrf: { trustedOrigins: ['app.example.com'] } }, 'csrf.trustedOrigins')
-  expectRefused({ csrf: { trustedOrigins: ['null'] } }, 'csrf.trustedOrigins')
+  for (const wrong of [
+    'null',
+    'file:///x',
+    'file://x',
+    'data:text/html,x',
+    'javascript://x',
+    'capacitor://',
+    'app://-/page',
+    'ws://x',
+    'app:x',
+  ])
+    expectRefused({ csrf: { trustedOrigins: [wrong] } }, 'csrf.trustedOrigins')
   expectRefused({ email: { send: () => Promise.resolve() } }, 'publicUrl')
   expectRefused({ notices: ['passwordChanged'] }, 'email')
   const done = () => Promise.resolve()

@@ -13,7 +13,7 @@ import { withoutBlanks } from '../blanks.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin, type OriginContext } from './cross-origin.js'
-import { clearCookie, type CookieContext, readCookie, renewCookie, slideCookie } from './cookie.js'
+import { clearCookie, type CookieContext, keepOneCookie, readCookies, renewCookie, slideCookie } from './cookie.js'
 
 /** What a caller is found out with. */
 export interface AuthenticationContext extends CookieContext {
@@ -87,12 +87,15 @@ function glimpse(context: AuthenticationContext, request: FastifyRequest): Princ
 interface Credential {
   readonly scheme: Scheme
   readonly token: string
+  /** Of several cookies of our name. */
+  readonly isOneOfSeveral?: boolean
 }
 
 function ask(context: AuthenticationContext, request: FastifyRequest, reply: FastifyReply): Answer {
   const credential = readCredential(context, request)
   if (credential === null) return null
   const opened = openKnown(context, credential)
+  if (credential.isOneOfSeveral === true) keepOneCookie(context, request, reply, opened?.ticket ?? null)
   if (opened !== null) return admit(context, request, reply, credential, opened)
   // A key that another instance has just made: look again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
@@ -109,8 +112,21 @@ function ask(context: AuthenticationContext, request: FastifyRequest, reply: Fas
 function readCredential(context: AuthenticationContext, request: FastifyRequest): Credential | null {
   const token = context.options.bearer.readToken?.(request) ?? readBearer(request.headers.authorization)
   if (token !== null) return { scheme: 'bearer', token }
-  const cookie = readCookie(context, request)
-  return cookie === null ? null : { scheme: 'cookie', token: cookie }
+  const [cookie, ...others] = readCookies(context, request)
+  if (cookie === undefined) return null
+  if (others.length === 0) return { scheme: 'cookie', token: cookie }
+  return { scheme: 'cookie', token: newestOf(context, [cookie, ...others]) ?? cookie, isOneOfSeveral: true }
+}
+
+/** Of several cookies of our name the one of the latest live session; the others are left from before `cookie.domain` was changed. */
+function newestOf(context: AuthenticationContext, cookies: readonly string[]): string | null {
+  let newest: { token: string; issuedAt: number } | null = null
+  for (const token of cookies) {
+    const ticket = openKnown(context, { scheme: 'cookie', token })?.ticket
+    if (ticket === undefined || context.denyList.has(ticket.sessionId)) continue
+    if (newest === null || ticket.issuedAt > newest.issuedAt) newest = { token, issuedAt: ticket.issuedAt }
+  }
+  return newest?.token ?? null
 }
 
 /** The token of `Authorization: Bearer token`; the scheme in any letter case (RFC 9110 §11.1). Null: no bearer credentials at all. */

@@ -45,8 +45,17 @@ export function trustedOrigins(list: readonly string[], publicUrl: URL | null): 
       'contains *',
       'Name each origin, for example https://app.example.com',
     )
-  const origins = list.map((text) => origin('csrf.trustedOrigins', text).origin)
+  const origins = list.map((text) => appOrigin(text) ?? origin('csrf.trustedOrigins', text).origin)
   return new Set(publicUrl === null ? origins : [publicUrl.origin, ...origins])
+}
+
+// What pages of an application send as Origin: capacitor://localhost, ionic://localhost, tauri://localhost, app://-, chrome-extension://id.
+// Schemes whose pages have no origin of their own send `null`, which is never trusted.
+function appOrigin(text: string): string | null {
+  const [, scheme, host] = /^([a-z][a-z0-9+.-]*):\/\/([^\s/?#@]+)\/?$/i.exec(text) ?? []
+  if (scheme === undefined || host === undefined) return null
+  const isOther = /^(?:https?|wss?|ftp|file|data|blob|about|javascript|view-source)$/i.test(scheme)
+  return isOther ? null : `${scheme.toLowerCase()}://${host.toLowerCase()}`
 }
 
 /** @throws FST_IDENTITY_INVALID_OPTION for attributes that a browser would refuse together */

@@ -104,23 +104,59 @@ export function expireCookie(context: CookieContext, request: FastifyRequest, re
   putCookie(context, reply, name, '', { ...cookieAttributes(context, request), expires: new Date(0), maxAge: 0 })
 }
 
-/** The cookie's value; null when there is none, or when there are several and nobody can tell which is ours. */
-export function readCookie(context: CookieContext, request: FastifyRequest): string | null {
-  return context.options.cookies ? findCookie(request.headers.cookie, cookieName(context, request)) : null
+/** The values of all cookies of our name: several after `cookie.domain` or `cookie.path` was changed. */
+export function readCookies(context: CookieContext, request: FastifyRequest): readonly string[] {
+  return context.options.cookies ? findCookies(request.headers.cookie, cookieName(context, request)) : []
 }
 
-/** The value of the one cookie of exactly this name; names are not decoded (CVE-2020-1045). */
-export function findCookie(header: string | undefined, name: string): string | null {
-  if (header === undefined) return null
-  let found: string | null = null
+/**
+ * Of several cookies of our name leaves one: the given ticket, with the attributes of now. A request does not say how the others were set, so
+ * that those of the host itself and of each domain above it are expired.
+ */
+export function keepOneCookie(
+  context: CookieContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  ticket: Ticket | null,
+): void {
+  const name = cookieName(context, request)
+  const own = cookieAttributes(context, request)
+  const labels = request.hostname.split('.')
+  // A browser refuses the prefix with a domain, and such a cookie is the only one of its name.
+  const isName = /[a-z]/i.test(labels.at(-1) ?? '') && !request.hostname.includes(':') && !name.startsWith('__Host-')
+  const domains = isName ? labels.slice(0, -1).map((_, index) => labels.slice(index).join('.')) : []
+  const { domain: _, ...attributes } = { domain: undefined, ...own }
+  for (const path of new Set([own.path, '/'])) {
+    for (const domain of [undefined, ...domains.slice(0, 4)]) {
+      const given = {
+        ...attributes,
+        path,
+        expires: new Date(0),
+        maxAge: 0,
+        ...(domain === undefined ? {} : { domain }),
+      }
+      putCookie(context, reply, name, '', given)
+    }
+  }
+  if (ticket === null) clearCookie(context, request, reply)
+  else writeCookie(context, request, reply, ticket)
+}
+
+// Nobody sends more on purpose, and each is opened.
+const maxCookies = 4
+
+/** The values of the cookies of exactly this name; names are not decoded (CVE-2020-1045). */
+export function findCookies(header: string | undefined, name: string): readonly string[] {
+  if (header === undefined) return []
+  const found: string[] = []
   for (let start = 0, end = 0; start < header.length; start = end + 1) {
     end = header.indexOf(';', start)
     if (end === -1) end = header.length
     while (header.charCodeAt(start) === 0x20 || header.charCodeAt(start) === 0x09) start++
     const equals = start + name.length
     if (header.charCodeAt(equals) !== 0x3d || !header.startsWith(name, start)) continue
-    if (found !== null) return null
-    found = header.slice(equals + 1, end).trimEnd()
+    if (found.length === maxCookies) return []
+    found.push(header.slice(equals + 1, end).trimEnd())
   }
   return found
 }
@@ -156,7 +192,7 @@ export function sendCookie(
   putCookie(context, reply, name, value, { ...cookieAttributes(context, request), ...expires })
 }
 
-// An answer carries one cookie of a name (RFC 6265 §4.1.1): the guard may have renewed the one that its handler now clears.
+// An answer carries one cookie of a name, domain and path (RFC 6265 §4.1.1): the guard may have renewed the one that its handler now clears.
 function putCookie(
   context: CookieContext,
   reply: FastifyReply,
@@ -164,21 +200,42 @@ function putCookie(
   value: string,
   options: SerializeOptions,
 ): void {
+  const ours = context.serializeCookie(name, value, options)
   const others = [reply.getHeader('set-cookie') ?? []]
     .flat()
     .map(String)
-    .filter((line) => !line.startsWith(`${name}=`))
-  const ours = context.serializeCookie(name, value, options)
-  uncached(reply.removeHeader('set-cookie').header('set-cookie', others.length === 0 ? ours : [...others, ours]))
+    .filter((line) => placeOf(line) !== placeOf(ours))
+  void reply.removeHeader('set-cookie').header('set-cookie', others.length === 0 ? ours : [...others, ours])
+  neverStore(reply)
+}
+
+/** What a browser tells cookies apart by. */
+function placeOf(line: string): string {
+  const attribute = (name: string) => new RegExp(`; ${name}=([^;]*)`, 'i').exec(line)?.[1]?.toLowerCase() ?? ''
+  return `${line.slice(0, line.indexOf('='))};${attribute('domain')};${attribute('path')}`
 }
 
 // As the reference does on every answer that touches a cookie.
-function uncached(reply: FastifyReply): void {
-  void reply.headers({
-    'cache-control': 'no-cache,no-store',
-    pragma: 'no-cache',
-    expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
-  })
+const uncached = {
+  'cache-control': 'no-cache,no-store',
+  pragma: 'no-cache',
+  expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
+}
+
+const neverStored = new WeakSet<FastifyReply>()
+
+// A handler or a later hook may allow caches to keep its answer, not knowing of the cookie in it: the last word is said as the head is written.
+function neverStore(reply: FastifyReply): void {
+  void reply.headers(uncached)
+  if (neverStored.has(reply)) return
+  neverStored.add(reply)
+  const { raw } = reply
+  const writeHead = raw.writeHead.bind(raw) as (...given: unknown[]) => typeof raw // its overloads as one
+  raw.writeHead = (...given: unknown[]) => {
+    const last = given.at(-1)
+    if (typeof last !== 'object' || last === null || Array.isArray(last)) return writeHead(...given, uncached)
+    return writeHead(...given.slice(0, -1), { ...last, ...uncached })
+  }
 }
 
 function cookieAttributes(context: CookieContext, request: FastifyRequest) {

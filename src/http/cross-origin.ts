@@ -1,5 +1,6 @@
 // Cross-site requests that a browser makes with our cookie: refused by what the browser says about their origin (Fetch Metadata),
-// as .NET 11 and Go 1.25 do, so that no client has to send a token. Origin is compared with `publicUrl`, never with Host.
+// as .NET 11 and Go 1.25 do, so that no client has to send a token. Over plain http browsers say nothing but the origin, except on
+// loopback: there it must be the host that was asked.
 import type { FastifyRequest } from 'fastify'
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -17,17 +18,15 @@ export function isSameOrigin({ options }: OriginContext, request: FastifyRequest
   const site = request.headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return true
   const { origin } = request.headers
-  if (
-    origin !== undefined &&
-    (options.csrf.trustedOrigins.has(origin) || isOwnLoopback(options.publicUrl, origin, request))
-  )
-    return true
-  return site === undefined && origin === undefined
+  if (origin === undefined) return site === undefined
+  if (options.csrf.trustedOrigins.has(origin)) return true
+  return site === undefined && isHostOf(origin, request)
 }
 
-// Development without `publicUrl`, in a browser too old for Fetch Metadata: a page of this very loopback address.
-function isOwnLoopback(publicUrl: URL | null, origin: string, request: FastifyRequest): boolean {
-  if (publicUrl !== null || request.headers['sec-fetch-site'] !== undefined) return false
-  const [, host] = /^https?:\/\/((?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)$/.exec(origin) ?? []
-  return host !== undefined && host === request.headers.host
+// A browser lets no page choose the Host. A page of http has no say on a host that is asked by https.
+function isHostOf(origin: string, { host, protocol }: FastifyRequest): boolean {
+  const [, scheme] = /^(https?):\/\/[^/]+$/.exec(origin) ?? []
+  if (scheme === undefined || (protocol === 'https' && scheme === 'http')) return false
+  const asked = `${scheme}://${host}`
+  return host !== '' && URL.canParse(asked) && new URL(asked).origin === origin
 }

@@ -100,7 +100,8 @@ const authorizationOptions = Type.Object(
 const csrfOptions = Type.Object(
   {
     /**
-     * Further origins that may send unsafe requests with the cookie, for example `https://app.example.com`. `publicUrl` is always one.
+     * Further origins that may send unsafe requests with the cookie, for example `https://app.example.com`, or that of an application's own
+     * pages: `capacitor://localhost`, `tauri://localhost`, `chrome-extension://…`. `publicUrl` is always one.
      * @default none
      */
     trustedOrigins: Type.Optional(Type.Unsafe<readonly string[]>(Type.Array(Type.String()))),

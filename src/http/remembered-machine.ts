@@ -5,7 +5,7 @@ import type { User } from '../accounts/users/user.js'
 import { openCode, sealCode } from '../tokens/code.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { isMarkOf } from '../tokens/stamp.js'
-import { type CookieContext, cookieName, expireCookie, findCookie, sendCookie } from './cookie.js'
+import { type CookieContext, cookieName, expireCookie, findCookies, sendCookie } from './cookie.js'
 
 export interface MachineContext extends CookieContext {
   readonly options: CookieContext['options'] & { readonly twoFactor: { readonly rememberMachineSeconds: number } }
@@ -32,19 +32,13 @@ export function rememberMachine(
 
 /** Whether this request comes from a machine that is remembered for the user. */
 export function isRememberedMachine(context: MachineContext, request: FastifyRequest, user: User): boolean {
-  const value = context.options.cookies ? findCookie(request.headers.cookie, nameOf(context, request)) : null
+  const values = context.options.cookies ? findCookies(request.headers.cookie, nameOf(context, request)) : []
   const now = Math.floor(context.clock() / 1000)
-  const opened =
-    value === null
-      ? null
-      : openCode(
-          (id) => context.keys.find(id),
-          'rememberMachine',
-          value,
-          now,
-          context.options.twoFactor.rememberMachineSeconds,
-        )
-  return opened !== null && opened.userId === user.id && isMarkOf(opened.stampMark, user.securityStamp)
+  const { rememberMachineSeconds } = context.options.twoFactor
+  return values.some((value) => {
+    const opened = openCode((id) => context.keys.find(id), 'rememberMachine', value, now, rememberMachineSeconds)
+    return opened !== null && opened.userId === user.id && isMarkOf(opened.stampMark, user.securityStamp)
+  })
 }
 
 export function forgetMachine(context: MachineContext, request: FastifyRequest, reply: FastifyReply): void {

@@ -1,5 +1,6 @@
 // Who is calling: bearer header or cookie, and how long either is believed.
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { after, before, test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import { type Principal, requireAuthorization } from '../../src/index.js'
@@ -172,28 +173,83 @@ test('of two Authorization headers on a socket the first one counts, whatever th
   })
 })
 
-test('two cookies of our name make nobody, in one header or in two', async () => {
-  const { cookie } = await server.signInWithCookie()
-  const other = await server.signInWithCookie()
+test('of several cookies of our name the one that opens counts, in any order, and the others are expired', async () => {
+  const { cookie, email } = await server.signInWithCookie()
+  const ended = await server.signInWithCookie()
+  assert.equal((await server.call('POST', '/account/logout', { cookie: ended.cookie })).status, 200)
   for (const header of [
-    `${cookie}; ${other.cookie}`,
+    `${cookie}; ${ended.cookie}`,
+    `${ended.cookie}; ${cookie}`,
     `${cookie}; ${cookie}`,
     `${cookie};identity=`,
     `identity=x; ${cookie}`,
     `identity=; ${cookie}`,
   ]) {
-    expectNobody(await me({ cookie: header }))
+    const answer = await me({ cookie: header, headers: { host: 'www.app.example.com' } })
+    assert.equal(seenBy(answer).name, email)
+    const set = answer.setCookies.map((line) =>
+      line.replace(/^identity=[^;]+/, 'identity=value').replace(/Expires=[^;]*/, 'Expires=x'),
+    )
+    assert.deepEqual(set, [
+      'identity=; Max-Age=0; Domain=www.app.example.com; Path=/; Expires=x; HttpOnly; SameSite=Lax',
+      'identity=; Max-Age=0; Domain=app.example.com; Path=/; Expires=x; HttpOnly; SameSite=Lax',
+      'identity=; Max-Age=0; Domain=example.com; Path=/; Expires=x; HttpOnly; SameSite=Lax',
+      'identity=value; Max-Age=1209600; Path=/; Expires=x; HttpOnly; SameSite=Lax',
+    ])
+    assert.equal(seenBy(await me({ cookie: pairOf(answer.setCookies.at(-1)!) })).name, email)
   }
-  await withApp({ after: routes }, async (app) => {
-    const origin = await app.listen()
-    const mine = await app.signInWithCookie()
-    const get = (...headers: string[]) =>
-      speak(origin, `GET /me HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${headers.join('\r\n')}\r\n\r\n`)
-    assert.equal((await get(`Cookie: ${mine.cookie}`)).status, 200)
-    assert.equal((await get(`Cookie: a=b`, `Cookie: ${mine.cookie}`)).status, 200)
-    assert.equal((await get(`Cookie: ${mine.cookie}`, 'Cookie: identity=x')).status, 401)
-  })
+  for (const header of [
+    'identity=x; identity=y',
+    `${ended.cookie}; identity=`,
+    `${cookie}; identity=1; identity=2; identity=3; identity=4`,
+  ])
+    assert.equal((await me({ cookie: header })).status, 401)
 })
+
+test('of two live sessions the later one counts', () =>
+  withApp({ after: routes }, async (app) => {
+    const first = await app.signInWithCookie()
+    app.clock.advance(5)
+    const second = await app.signInWithCookie()
+    for (const cookie of [`${first.cookie}; ${second.cookie}`, `${second.cookie}; ${first.cookie}`])
+      assert.equal(seenBy(await app.call('GET', '/me', { cookie })).name, second.email)
+  }))
+
+test('an answer with our cookie is never stored, whatever a handler and later hooks say', () =>
+  withApp(
+    {
+      after: (app) => {
+        app.addHook('onSend', (_request, reply, _payload, done) => {
+          void reply.header('cache-control', 'public, max-age=600').header('expires', 'Fri, 01 Jan 2100 00:00:00 GMT')
+          done()
+        })
+        app.get('/page', { onRequest: requireAuthorization() }, (_request, reply) => {
+          void reply.header('cache-control', 'public, max-age=3600')
+          return { page: 1 }
+        })
+        app.get('/stream', { onRequest: requireAuthorization() }, (_request, reply) => {
+          return reply.header('cache-control', 'public').send(Readable.from(['a', 'b']))
+        })
+      },
+    },
+    async (app) => {
+      const { cookie } = await app.signInWithCookie()
+      assert.equal((await app.call('GET', '/page', { cookie })).headers['cache-control'], 'public, max-age=600')
+      app.clock.advance(8 * 86_400)
+      const origin = await app.listen()
+      for (const path of ['/page', '/stream']) {
+        const answer = await app.call('GET', path, { cookie })
+        assert.equal(answer.setCookies.length, 1)
+        assert.equal(answer.headers['cache-control'], 'no-cache,no-store')
+        const { headers } = await fetch(origin + path, { headers: { cookie } })
+        assert.deepEqual(
+          ['cache-control', 'pragma', 'expires'].map((name) => headers.get(name)),
+          ['no-cache,no-store', 'no-cache', 'Thu, 01 Jan 1970 00:00:00 GMT'],
+        )
+        assert.equal(headers.getSetCookie().length, 1)
+      }
+    },
+  ))
 
 test('the cookie is found among others, by exactly its name', async () => {
   const { cookie, email } = await server.signInWithCookie()

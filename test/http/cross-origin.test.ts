@@ -76,8 +76,6 @@ table(
     { origin: 'https://evil.example', allowed: false },
     { origin: 'null', allowed: false },
     { origin: '', allowed: false },
-    { origin: 'https://localhost.evil.example', host: 'localhost.evil.example', allowed: false },
-    { origin: 'https://api.example.com', host: 'api.example.com', allowed: false },
   ],
 )
 
@@ -103,12 +101,12 @@ table(
     { origin: 'https://app.example.com https://evil.example', allowed: false },
     { origin: 'https://sub.app.example.com', allowed: false },
     { origin: 'null', allowed: false },
-    { origin: 'http://localhost:3000', host: 'localhost:3000', allowed: false },
+    { origin: 'http://localhost:3000', host: 'localhost:4000', allowed: false },
     { site: 'same-site', allowed: false },
   ],
 )
 
-table('without publicUrl a page of this loopback address may act, in a browser that says nothing of sites', {}, [
+table('a page of the very host that is asked may act, in a browser that says nothing of sites', {}, [
   { origin: 'http://localhost:3000', host: 'localhost:3000', allowed: true },
   { origin: 'http://127.0.0.1:3000', host: '127.0.0.1:3000', allowed: true },
   { origin: 'http://[::1]:3000', host: '[::1]:3000', allowed: true },
@@ -116,11 +114,50 @@ table('without publicUrl a page of this loopback address may act, in a browser t
   { origin: 'http://localhost:3000', host: 'localhost:4000', allowed: false },
   { origin: 'http://localhost:3000', host: '127.0.0.1:3000', allowed: false },
   { origin: 'http://localhost:3000', host: 'localhost:3000', site: 'same-site', allowed: false },
-  { origin: 'http://192.168.0.1:3000', host: '192.168.0.1:3000', allowed: false },
-  { origin: 'http://localhost.evil.example', host: 'localhost.evil.example', allowed: false },
-  { origin: 'http://localhost:99999999', host: 'localhost:99999999', allowed: true },
+  { origin: 'http://192.168.0.1:3000', host: '192.168.0.1:3000', allowed: true },
+  { origin: 'http://app.lan', host: 'app.lan', allowed: true },
+  { origin: 'http://app.lan', host: 'APP.lan:80', allowed: true },
+  { origin: 'https://app.lan', host: 'app.lan:443', allowed: true },
+  { origin: 'http://web:8080', host: 'web:8080', allowed: true },
+  { origin: 'http://web:8080', host: 'web', allowed: false },
+  { origin: 'http://web', host: 'web:8080', allowed: false },
+  { origin: 'http://app.lan', host: 'app.lan', site: 'cross-site', allowed: false },
+  { origin: 'http://app.lan', host: 'app.lan.evil.example', allowed: false },
+  { origin: 'http://app.lan.evil.example', host: 'app.lan', allowed: false },
+  { origin: 'http://app.lan/', host: 'app.lan', allowed: false },
+  { origin: 'ftp://app.lan', host: 'app.lan', allowed: false },
+  { origin: 'null', host: 'null', allowed: false },
+  { origin: 'http://localhost:99999999', host: 'localhost:99999999', allowed: false },
   { origin: 'http://evil@localhost', host: 'localhost', allowed: false },
 ])
+
+table(
+  'pages of an application’s own scheme may act where trustedOrigins names them',
+  {
+    csrf: {
+      trustedOrigins: [
+        'capacitor://localhost',
+        'ionic://localhost',
+        'tauri://localhost/',
+        'app://-',
+        'chrome-extension://abcdefghijklmnop',
+        'moz-extension://0191e4c0-0000-7000-8000-000000000000',
+      ],
+    },
+  },
+  [
+    { origin: 'capacitor://localhost', site: 'cross-site', allowed: true },
+    { origin: 'ionic://localhost', allowed: true },
+    { origin: 'tauri://localhost', allowed: true },
+    { origin: 'app://-', allowed: true },
+    { origin: 'chrome-extension://abcdefghijklmnop', site: 'cross-site', allowed: true },
+    { origin: 'moz-extension://0191e4c0-0000-7000-8000-000000000000', allowed: true },
+    { origin: 'chrome-extension://ponmlkjihgfedcba', allowed: false },
+    { origin: 'capacitor://evil', allowed: false },
+    { origin: 'http://localhost', host: 'api.example.com', allowed: false },
+    { origin: 'null', allowed: false },
+  ],
+)
 
 table('with csrf false nobody is asked where a request came from', { csrf: false }, [
   { site: 'cross-site', allowed: true },
