@@ -1,5 +1,5 @@
-// The wiring that needs no Fastify: a database that is there → key ring → managers. The plugin hangs HTTP on it; the shell command
-// `fastify-identity` calls it. Starts no feed and closes nothing: who opened it does.
+// The wiring without Fastify: database → key ring → managers. The plugin adds HTTP; the command line calls it
+// directly. Starts no feed and closes nothing: the caller, which opened the database, does.
 import { EventEmitter } from 'node:events'
 import type { AccountContext } from './accounts/users/change-user.js'
 import { createNotifier, type IdentityEmitter } from './accounts/users/hooks.js'
@@ -28,16 +28,19 @@ import type { Connection } from './store/connect.js'
 import { explainStart } from './store/migrate.js'
 import { requireUtf8 } from './store/usable.js'
 
-/** The options that managers hang on. */
+/** The options of the managers. */
 export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
   readonly user: UserRules
-  /** How long a key opens after its successor seals, see `longestTokenSeconds`; null for who does not know the application's options. */
+  /**
+   * How long a key opens after its successor seals, see `longestTokenSeconds`; null when the application's options
+   * are not known.
+   */
   readonly openForSeconds: number | null
   /** How long a session can be used after it was last seen, see `longestIdleSeconds`; null like `openForSeconds`. */
   readonly idleSeconds: number | null
 }
 
-/** Where what happens beside a call is told; a logger of Fastify is one. */
+/** The log of background work, such as a logger of Fastify. */
 export interface AccountLog {
   warn(about: object | string, message?: string): void
   error(about: object, message: string): void
@@ -57,14 +60,14 @@ export interface Accounts {
   readonly events: IdentityEmitter
   readonly hasher: QueuedHasher
   readonly denyList: DenyList
-  /** Denies sessions that others have ended; tells nobody. */
+  /** Adds sessions that ended elsewhere to the deny list; emits no event. */
   readonly ender: SessionEnder
 }
 
 /**
  * Opens the key ring, and the managers over it.
  *
- * @param sender who sends mail; null: nobody, and none is written
+ * @param sender null: no mail is sent, and none is stored
  * @throws FST_IDENTITY_SECRET_WRONG, FST_IDENTITY_INVALID_OPTION for settings of the hasher
  */
 export async function openAccounts(
@@ -97,7 +100,7 @@ export async function openAccounts(
   const notifier = createNotifier(options.hooks, events, (error) =>
     log.error({ err: error }, 'a listener of app.identity.events failed'),
   )
-  // The feed hears of these sessions too, and of those of other instances: only what was ended here is told here.
+  // The feed returns these sessions too, and those of other instances: the event is for sessions that ended here.
   const ownEnder: SessionEnder = {
     end: (db, selection) => ender.end(db, selection),
     ended(sessionIds) {
@@ -179,7 +182,7 @@ export function longestIdleSeconds({ bearer, cookies, cookie, securityStamp }: R
   return Math.max(bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookies ? cookieSeconds : 0)
 }
 
-/** How long any ticket is believed without asking the database. */
+/** How long any ticket is accepted without a query. */
 export function longestUnvalidatedSeconds({
   bearer,
   securityStamp,
@@ -187,7 +190,7 @@ export function longestUnvalidatedSeconds({
   return Math.max(bearer.accessTokenSeconds, securityStamp.validationSeconds)
 }
 
-/** Runs what opens a database; closes it where that fails, and says why in words that a person can act on. */
+/** Runs the opening of a database; closes it on failure, and throws an error with a remedy. */
 export async function closingOnFailure<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
   try {
     await requireUtf8(connection)

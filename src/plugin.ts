@@ -1,5 +1,5 @@
-// The only wiring of HTTP: options → database → managers (open.ts) → decorators → routes. A wrapped shell decorates the host's scope; the
-// routes live in a scope inside, because a wrapped plugin ignores its prefix.
+// The wiring of HTTP: options → database → managers (compose.ts) → decorators → routes. An unencapsulated shell
+// decorates the host's scope; the routes live in a scope inside, because an unencapsulated plugin ignores its prefix.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { KeyManager } from './accounts/keys/key-manager.js'
@@ -52,7 +52,7 @@ export interface Identity {
   readonly sessions: SessionManager
   readonly keys: KeyManager
   readonly mail: MailManager
-  /** Everything worth an audit line, after commit. */
+  /** Events for an audit log, emitted after commit. */
   readonly events: IdentityEmitter
   /** Runs pending migrations under a lock. */
   migrate(): Promise<void>
@@ -220,7 +220,7 @@ const fastifyRange = '>=5.12.1 <7'
 
 export interface IdentityRoutesOptions {
   prefix?: string
-  /** Which realm, by option `decorator` of its registration. Default `'identity'`. */
+  /** The realm, by option `decorator` of its registration. Default `'identity'`. */
   decorator?: string
   /** `{ register: false }` leaves an endpoint out here. Default: all on. */
   endpoints?: IdentityOptions['endpoints']

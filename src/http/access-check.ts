@@ -1,5 +1,5 @@
-// Refuses to start where access is not decided: a guard names an unknown policy, or, with `authorization.explicit`, a route says nothing
-// about access.
+// Refuses to start when access is not decided: a guard names an unknown policy, or, with `authorization.explicit`, a
+// route has no access rule.
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
 import { anonymousName, guardName, requirementsOf } from './authorize.js'
@@ -37,7 +37,7 @@ export function checkAccess(instance: FastifyInstance, routes: Routes, { options
   })
 }
 
-/** What the guards of a realm on a route itself require. */
+/** The requirements of a realm's guards on a route itself. */
 export function guardsOf(route: RouteOptions, decorator: string) {
   return [route.onRequest, route.preParsing, route.preValidation, route.preHandler]
     .flat()

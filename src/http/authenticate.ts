@@ -1,5 +1,6 @@
-// Bearer header or cookie → request.identity. A request with a ticket that is fresh costs no query and no promise. A bearer token
-// decides alone: a bad one is not rescued by a good cookie (as in the reference). Nothing here says why a token was refused.
+// Bearer header or cookie → request.identity. A request with a fresh ticket costs no query and no promise. A bearer
+// token decides alone: a cookie is not tried after a bad one (as in the reference). The reason for refusing a token
+// is never revealed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { SignedIn, TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
@@ -15,7 +16,7 @@ import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin, type OriginContext } from './cross-origin.js'
 import { clearCookie, type CookieContext, keepOneCookie, readCookies, renewCookie, slideCookie } from './cookie.js'
 
-/** What a caller is found out with. */
+/** The dependencies of authentication. */
 export interface AuthenticationContext extends CookieContext {
   readonly options: CookieContext['options'] &
     OriginContext['options'] & {
@@ -24,24 +25,24 @@ export interface AuthenticationContext extends CookieContext {
     }
   readonly keys: Pick<Keys, 'sealing' | 'find' | 'version' | 'reload'>
   readonly opened: TicketCache<Opened>
-  /** Validations under way, by session and stamp. */
+  /** Validations in progress, by session and stamp. */
   readonly validating: Map<string, Promise<SignedIn | null>>
   readonly denyList: Pick<DenyList, 'has'>
   readonly feed: Pick<Feed, 'state' | 'mayTrust'>
   readonly signIn: Pick<TicketSignIn, 'validate'>
-  /** Whether a session still exists: asked while the feed is stale. */
+  /** Whether a session still exists, for requests while the feed is stale. */
   isSessionLive(sessionId: string): Promise<boolean>
   /** The slot on a request that holds its caller. */
   readonly slot: symbol
 }
 
-/** A ticket that was opened, with its principal once somebody asked for it. */
+/** An opened ticket, with its principal once one was needed. */
 export interface Opened {
   readonly ticket: Ticket
   principal: Principal | null
 }
 
-/** A request's slot: undefined while nobody has asked. */
+/** A request's slot: undefined until the caller is known. */
 type Slotted = Record<symbol, Principal | null | undefined>
 
 type Answer = Principal | null | Promise<Principal | null>
@@ -53,7 +54,7 @@ export function callerOf({ slot }: Pick<AuthenticationContext, 'slot'>, request:
   return principal
 }
 
-/** Who is calling; asked once per request. Renews or clears the cookie where that is due. */
+/** The caller, determined once per request. Renews or clears the cookie when that is due. */
 export function authenticate(context: AuthenticationContext, request: FastifyRequest, reply: FastifyReply): Answer {
   const slots = request as unknown as Slotted // the slot's symbol has no place in Fastify's types
   const known = slots[context.slot]
@@ -64,8 +65,8 @@ export function authenticate(context: AuthenticationContext, request: FastifyReq
 }
 
 /**
- * Who is calling, as far as it can be told without asking the database: for routes without a guard. Nobody, where another site has sent our
- * cookie: a guard refuses that, and a handler that decides by itself must not be led to act.
+ * The caller as far as the ticket shows, without a query: for routes without a guard. Null when another site has sent
+ * our cookie: a guard refuses that request, and a handler that checks the caller itself must not act on it.
  */
 export function peek(context: AuthenticationContext, request: FastifyRequest): Principal | null {
   const known = (request as unknown as Slotted)[context.slot]
@@ -97,7 +98,7 @@ function ask(context: AuthenticationContext, request: FastifyRequest, reply: Fas
   const opened = openKnown(context, credential)
   if (credential.isOneOfSeveral === true) keepOneCookie(context, request, reply, opened?.ticket ?? null)
   if (opened !== null) return admit(context, request, reply, credential, opened)
-  // A key that another instance has just made: look again, at most once a second.
+  // Another instance may have just made this key: read the ring again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
   if (keyId === null || context.keys.find(keyId) !== null) return null
   return context.keys
@@ -129,7 +130,10 @@ function newestOf(context: AuthenticationContext, cookies: readonly string[]): s
   return newest?.token ?? null
 }
 
-/** The token of `Authorization: Bearer token`; the scheme in any letter case (RFC 9110 §11.1). Null: no bearer credentials at all. */
+/**
+ * The token of `Authorization: Bearer token`; the scheme in any letter case (RFC 9110 §11.1). Null without bearer
+ * credentials.
+ */
 function readBearer(header: string | undefined): string | null {
   if (header === undefined || header.length < 7 || header.charCodeAt(6) !== 0x20) return null
   const isBearer = header.startsWith('Bearer ') || header.slice(0, 6).toLowerCase() === 'bearer'
@@ -140,7 +144,7 @@ function purposeOf(scheme: Scheme): 'access' | 'cookie' {
   return scheme === 'bearer' ? 'access' : 'cookie'
 }
 
-/** The ticket, opened now or lately; the expiry is asked each time. */
+/** The ticket, from the cache or opened now; the expiry is checked each time. */
 function openKnown(context: AuthenticationContext, { scheme, token }: Credential): Opened | null {
   const now = Math.floor(context.clock() / 1000)
   const purpose = purposeOf(scheme)
@@ -153,7 +157,7 @@ function openKnown(context: AuthenticationContext, { scheme, token }: Credential
   return opened
 }
 
-/** Built once for a ticket that is kept. */
+/** Made once for a cached ticket. */
 function principalOf(opened: Opened, { scheme }: Credential): Principal {
   return (opened.principal ??= createPrincipal(opened.ticket, scheme))
 }
@@ -196,7 +200,7 @@ function refuse(
   return null
 }
 
-// The feed hangs: each request asks for itself, until the database is known to be down.
+// The feed is stale: each request asks the database itself, until that is known to be down.
 async function whileStale(
   context: AuthenticationContext,
   request: FastifyRequest,
@@ -208,7 +212,8 @@ async function whileStale(
   return live ? principalOf(opened, credential) : refuse(context, request, reply, credential)
 }
 
-// The reference reads a cookie's user again every 30 minutes and gives it fresh claims; so do we, once for all requests that come meanwhile.
+// The reference reads a cookie's user again every 30 minutes and renews its claims; so do we, once for all requests
+// meanwhile.
 async function validate(
   context: AuthenticationContext,
   request: FastifyRequest,
@@ -218,7 +223,7 @@ async function validate(
 ): Promise<Principal | null> {
   const { ticket } = opened
   const { sessionId } = ticket
-  // Not for all cookies of a session: one of before a change of password must not share the verdict on one of after it.
+  // Not once per session: a cookie from before a change of password must not share the result with one from after it.
   const question = `${sessionId} ${ticket.stamp}`
   let asking = context.validating.get(question)
   if (asking === undefined) {
@@ -235,7 +240,7 @@ async function validate(
   }
 }
 
-/** While the database is gone what is not known to be revoked is served, for a bounded time. */
+/** Without a database a session that is not known to have ended is accepted, for a limited time. */
 function orServe(context: AuthenticationContext, error: unknown): true {
   if (!(mapDatabaseError(error) instanceof DatabaseUnavailable)) throw error
   if (!context.feed.mayTrust()) throw new RevocationUnknown()

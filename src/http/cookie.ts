@@ -1,4 +1,4 @@
-// Hands out a signed-in person: a token pair in the body, or a cookie. Also reads, renews and clears the cookie.
+// The cookie of a sign-in: writes, reads, renews and clears it.
 import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CookieTooLarge } from '../errors.js'
@@ -6,7 +6,7 @@ import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
 import { ticketFor, type TicketContext } from './tickets.js'
 
-/** What cookies are written and read with. */
+/** The dependencies of cookies. */
 export interface CookieContext extends TicketContext {
   readonly options: TicketContext['options'] & {
     readonly cookies: boolean
@@ -28,7 +28,10 @@ interface CookieSettings {
   readonly path: string
 }
 
-/** @fastify/cookie's serializer. Where the host has not registered it, it stays in a scope of its own, so that the host still can. */
+/**
+ * The serializer of @fastify/cookie. When the host has not registered it, it stays in a scope of its own, so that the
+ * host still can.
+ */
 export async function cookieSerializer(app: FastifyInstance): Promise<CookieContext['serializeCookie']> {
   let serialize: CookieContext['serializeCookie'] = () => {
     throw new Error('@fastify/cookie was not registered')
@@ -40,10 +43,10 @@ export async function cookieSerializer(app: FastifyInstance): Promise<CookieCont
   return serialize
 }
 
-/** What a cookie's name hangs on. */
+/** The name of a cookie depends on it. */
 type Protocol = Pick<FastifyRequest, 'protocol'>
 
-/** Signs a browser in: a cookie until it closes, or for `cookie.lifetimeSeconds`. */
+/** Signs a browser in: a cookie until the browser closes, or for `cookie.lifetimeSeconds`. */
 export function setCookie(
   context: CookieContext,
   request: FastifyRequest,
@@ -67,7 +70,10 @@ function cookieTicket(context: CookieContext, signedIn: SignedIn, persistent: bo
   return ticketFor(context, signedIn, { lifetimeSeconds: context.options.cookie.lifetimeSeconds, persistent })
 }
 
-/** A cookie past half its life gets a new one of the same claims, up to the session's end (the reference's sliding expiration). */
+/**
+ * Renews a cookie past half its lifetime with the same claims, up to the session's end (the reference's sliding
+ * expiration).
+ */
 export function slideCookie(
   context: CookieContext,
   request: FastifyRequest,
@@ -80,7 +86,9 @@ export function slideCookie(
   if (expiresAt > ticket.expiresAt) writeCookie(context, request, reply, { ...ticket, issuedAt: now, expiresAt })
 }
 
-/** Claims that were just read from the database, in a new cookie. Without sliding expiration the old end stays. */
+/**
+ * A new cookie with claims that were just read from the database. Without sliding expiration its end stays the same.
+ */
 export function renewCookie(
   context: CookieContext,
   request: FastifyRequest,
@@ -99,7 +107,7 @@ export function clearCookie(context: CookieContext, request: FastifyRequest, rep
   expireCookie(context, request, reply, cookieName(context, request))
 }
 
-/** Tells the browser to forget a cookie of ours, with the attributes it was set with. */
+/** Removes a cookie of ours from the browser, with the attributes it was set with. */
 export function expireCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply, name: string): void {
   putCookie(context, reply, name, '', { ...cookieAttributes(context, request), expires: new Date(0), maxAge: 0 })
 }
@@ -161,7 +169,7 @@ export function findCookies(header: string | undefined, name: string): readonly 
   return found
 }
 
-// A browser keeps name and value up to 4,096 bytes and drops what is longer without a word (RFC 6265bis §5.6).
+// A browser keeps name and value up to 4,096 bytes and silently drops a longer cookie (RFC 6265bis §5.6).
 const maxCookieBytes = 4096
 
 function writeCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
@@ -243,7 +251,7 @@ function cookieAttributes(context: CookieContext, request: FastifyRequest) {
   return { path, httpOnly: true, sameSite, secure: isSecure(context, request), ...(domain === null ? {} : { domain }) }
 }
 
-/** `auto`: where people reach us by https, as `publicUrl` says or, without one, this very request. */
+/** `auto`: when users reach us by https, according to `publicUrl` or, without it, this request. */
 function isSecure({ options }: CookieContext, request: Protocol): boolean {
   if (options.cookie.secure !== 'auto') return options.cookie.secure
   return options.publicUrl === null ? request.protocol === 'https' : options.publicUrl.protocol === 'https:'

@@ -1,5 +1,6 @@
-// Reads bodies and queries as the reference's binder does: strict JSON, names in any letter case, unknown members ignored, nothing
-// coerced. What it refuses is 400 with an empty body; the host's parsers, validators and their settings have no say here.
+// Reads bodies and queries as the reference's binder does: strict JSON, names in any letter case, unknown members
+// ignored, nothing coerced. Anything else is 400 with an empty body; the host's parsers, validators and their
+// settings do not apply here.
 import createError from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 
@@ -33,7 +34,10 @@ export function readJsonOnly(scope: FastifyInstance): void {
   })
 }
 
-/** Refuses what is not JSON before the guard asks for a caller, as the reference does. A request without a body has no type. */
+/**
+ * Refuses a body that is not JSON before the guard authenticates the caller, as the reference does. A request without
+ * a body has no type.
+ */
 export function expectJson(isOptional: boolean) {
   return (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void => {
     const type = request.headers['content-type']
@@ -60,7 +64,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 const utf16 = new TextDecoder('utf-16le', { fatal: true })
 const utf16Backwards = new TextDecoder('utf-16be', { fatal: true })
 
-// What the reference reads; it answers 500 to any other name. Bytes that are no ASCII are refused here and become question marks there.
+// The charsets of the reference, which answers 500 to any other name. Bytes outside ASCII are refused here and become
+// question marks there.
 const decoders: Readonly<Record<string, (body: Buffer) => string>> = {
   'utf-8': (body) => utf8.decode(body),
   utf8: (body) => utf8.decode(body),

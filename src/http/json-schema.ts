@@ -1,5 +1,5 @@
-// Binds bodies and queries to their schemas as the reference does (names in any letter case, nothing coerced), and serializes answers
-// by theirs: only members that the schema names.
+// Binds bodies and queries to their schemas as the reference does (names in any letter case, nothing coerced), and
+// serializes answers by theirs: only members in the schema.
 import createError from '@fastify/error'
 import { Malformed, membersSent } from './json-parser.js'
 import type { TObject, TSchema } from '@sinclair/typebox'
@@ -48,19 +48,19 @@ export function bindQuery(schema: TObject, given: unknown): unknown {
     values.set(name.toLowerCase(), [...(values.get(name.toLowerCase()) ?? []), ...texts])
   }
   const joined = [...values].map(([name, texts]): [string, string] => [name, texts.join(',')])
-  // Where there is a choice of words, an empty one is none of them.
+  // An empty text is none of several literals.
   const isChoice = (name: string) =>
     Object.entries(schema.properties).some(([known, property]) => known.toLowerCase() === name && 'anyOf' in property)
   return bind(schema, Object.fromEntries(joined.filter(([name, text]) => text !== '' || isChoice(name))))
 }
 
-/** Compiles a scope's schemas with TypeBox: checks, and changes nothing. */
+/** Compiles a scope's schemas with TypeBox, which validates without changing anything. */
 export const checkOnly: FastifySchemaCompiler<TSchema> = ({ schema }) => {
   const check = TypeCompiler.Compile(schema)
   return (value: unknown) => (check.Check(value) ? { value } : { error: new Invalid() })
 }
 
-/** Writes only what the schema of an answer names, so that nothing else of an object can leave by mistake. */
+/** Writes only members in the schema of an answer, so that no other member leaks by mistake. */
 export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) => string {
   if (isArraySchema(schema)) {
     const write = writeOnly({ schema: schema.items })
@@ -71,7 +71,7 @@ export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) =>
   return (answer) => {
     const given = answer as Record<string, unknown> // the schema says that it is an object
 
-    // A host's own field may be written in snake_case; ours are where option jsonNaming renamed them.
+    // A host's own field may be written in snake_case; ours are when option jsonNaming renamed them.
     const members = names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : given[camelCase(name)]])
     return JSON.stringify(Object.fromEntries(members.filter(([, member]) => member !== undefined)))
   }

@@ -1,4 +1,4 @@
-// Who is calling: the claims of a ticket with the questions that guards and handlers ask. Frozen; no database behind it.
+// The caller: the claims of a ticket with methods for guards and handlers. Frozen; never a query.
 import type { Ticket } from '../tokens/ticket.js'
 import type { Claim } from '../store/users.js'
 
@@ -10,7 +10,7 @@ export interface Principal {
   readonly userId: string
   readonly userName: string
   readonly email: string | null
-  /** The login this request belongs to; `app.identity.sessions.revoke` ends it. */
+  /** The session of this request; `app.identity.sessions.revoke` ends it. */
   readonly sessionId: string
   readonly scheme: Scheme
   /** All claims by their short registered names: sub, name, email, stored claims, role, amr, auth_time, sid. */
@@ -54,12 +54,12 @@ class TicketPrincipal implements Principal {
     Object.freeze(this)
   }
 
-  /** Made when somebody asks: most requests never do. */
+  /** Made on demand: most requests do not need them. */
   get claims(): readonly Claim[] {
     return (this.#claims ??= Object.freeze(claimsOf(this.#ticket).map((claim) => Object.freeze({ ...claim }))))
   }
 
-  /** What JSON.stringify takes: the claims are no member of their own. */
+  /** For JSON.stringify: the claims are no own property. */
   toJSON(): object {
     const { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt } = this
     return { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt }
@@ -86,7 +86,7 @@ export function createPrincipal(ticket: Ticket, scheme: Scheme): Principal {
   return new TicketPrincipal(ticket, scheme)
 }
 
-// In the reference's order: id, name, e-mail, what is stored, roles, and last what the sign-in added.
+// In the reference's order: id, name, e-mail, stored claims, roles, and last those of the sign-in.
 function claimsOf(ticket: Ticket): Claim[] {
   const { userId, userName, email, claims, roles, amr, authenticatedAt, sessionId } = ticket
   return [

@@ -1,4 +1,5 @@
-// One registration of the plugin, as others find it at an instance of Fastify: the guards, `identityRoutes`, the testing entry point.
+// One registration of the plugin, as found on an instance of Fastify by the guards, `identityRoutes` and the testing
+// entry point.
 import type { FastifyInstance, RegisterOptions } from 'fastify'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
@@ -17,6 +18,6 @@ export interface Realm extends GuardContext {
 
 /** The registration of this scope, or null where the plugin is not registered. */
 export function findRealm(instance: FastifyInstance, decorator: string): Realm | null {
-  // A decorator under a symbol has no place in Fastify's types.
+  // Fastify's types have no place for a decorator under a symbol.
   return (instance as unknown as Record<symbol, Realm | undefined>)[realmKey(decorator)] ?? null
 }

@@ -1,5 +1,5 @@
-// Which routes an application has and which guards run on them, also those registered before the plugin and those whose guard is a
-// hook of their scope. Fastify tells only by printRoutes(), whose tree is read here.
+// The routes of an application and their guards, even those registered before the plugin and those guarded by a hook
+// of their scope. Fastify exposes them by printRoutes() only, whose tree is parsed here.
 import type { FastifyInstance, RouteOptions } from 'fastify'
 
 export interface RouteEntry {
@@ -41,8 +41,9 @@ export function collectRoutes(instance: FastifyInstance): Routes {
 }
 
 /**
- * All routes of the application, once it is ready. Parameters that share a place are told by all their names: `/users/:id|:user`.
- * The tree is printed letter by letter, as the router keeps it: grouped by whole paths it drops wildcards that resemble each other.
+ * All routes of the application, once it is ready. Parameters that share a position are listed with all their names:
+ * `/users/:id|:user`. The tree is printed letter by letter, as the router keeps it: grouped by whole paths it drops
+ * wildcards that resemble each other.
  */
 export function readRoutes(instance: FastifyInstance): RouteEntry[] {
   const entries: { method: string; url: string; constraints: string; hooks: string[] }[] = []
@@ -73,7 +74,7 @@ export function readRoutes(instance: FastifyInstance): RouteEntry[] {
   return entries
 }
 
-/** What a route is known by, whether `url` is the one it was registered with or the one that the tree tells. */
+/** The key of a route, the same for the registered `url` and for that in the tree. */
 export function routeKey(method: string, url: string): string {
   return `${method} ${url.replaceAll('::', ':').replace(/:\w+(?:\|:\w+)*/g, ':')}`
 }

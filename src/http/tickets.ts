@@ -1,5 +1,5 @@
-// Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket says what the database said
-// at the sign-in, refresh or validation, and the claims that option `claims` adds.
+// Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket
+// contains the user as stored at the sign-in, refresh or validation, and the claims of option `claims`.
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { User } from '../accounts/users/user.js'
 import type { Clock } from '../clock.js'
@@ -18,7 +18,7 @@ export interface TicketContext {
   readonly keys: { sealing(): SealingKey }
 }
 
-/** How long a ticket lives, and what only one kind of ticket carries. */
+/** The lifetime of a ticket, and the members of one kind of ticket only. */
 export interface TicketTerms {
   readonly lifetimeSeconds: number
   /** Place in the session's chain of refresh tokens. */
@@ -44,13 +44,13 @@ export function tokenPair(context: TicketContext, signedIn: SignedIn): TokenPair
   return {
     tokenType: 'Bearer',
     accessToken: sealTicket(key, 'access', access),
-    // Less than the option says only where the session ends sooner.
+    // Less than the option only where the session ends sooner.
     expiresIn: access.expiresAt - access.issuedAt,
     refreshToken: sealTicket(key, 'refresh', ticketFor(context, signedIn, refresh)),
   }
 }
 
-/** A ticket of now, with the host's claims. */
+/** A new ticket, with the host's claims. */
 export function ticketFor({ options, clock }: TicketContext, signedIn: SignedIn, terms: TicketTerms): Ticket {
   const added = options.claims?.(signedIn.user) ?? []
   const claims = added.length === 0 ? signedIn.claims : [...signedIn.claims, ...added]

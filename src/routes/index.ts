@@ -1,4 +1,5 @@
-// The prefixed inside: our own parser, validator, serializer and error handler, so that a host's settings neither weaken nor break it.
+// The scope below the prefix: our own parser, validator, serializer and error handler, so that a host's settings
+// neither weaken nor break it.
 import type { FastifyInstance, RegisterOptions } from 'fastify'
 import { bodyLimit, readJsonOnly } from '../http/json-parser.js'
 import { checkOnly, writeOnly } from '../http/json-schema.js'
@@ -7,11 +8,11 @@ import { withoutQuery } from '../http/request-log.js'
 import type { EndpointDeclaration } from './endpoint.js'
 import { type EndpointNeeds, endpoints } from './endpoints.js'
 import type { Operation } from './options.js'
-import { answerStrays, registerRoutes, type RegistrationContext, type Routes } from './route.js'
+import { answerUnmatched, registerRoutes, type RegistrationContext, type Routes } from './route.js'
 
 export type MountContext = EndpointNeeds & RegistrationContext
 
-/** Mounts the routes of a realm under a prefix, and answers what else is asked for below it. */
+/** Mounts the routes of a realm under a prefix, and answers unknown paths below it. */
 export type Mount = (
   app: FastifyInstance,
   switches: Readonly<Record<Operation, boolean>>,
@@ -30,7 +31,7 @@ export function createMount(context: MountContext): Mount {
     if (/^\/?$/.test(where.prefix)) return
     await app.register((scope, _options, done) => {
       answerAsOurs(scope)
-      if (routes !== undefined) answerStrays(scope, routes)
+      if (routes !== undefined) answerUnmatched(scope, routes)
       done()
     }, where)
   }
@@ -45,7 +46,8 @@ function mountRoutes(
   readJsonOnly(scope)
   scope.setValidatorCompiler(checkOnly)
   scope.setSerializerCompiler(writeOnly)
-  // A host's serializer for all replies would come before the compiled ones; null, which Fastify's types forget, takes it away here.
+  // A host's serializer for all replies would come before the compiled ones; null, which Fastify's types forget,
+  // removes it here.
   scope.setReplySerializer(null as unknown as () => string)
   scope.addHook('onRoute', (route) => {
     route.bodyLimit ??= bodyLimit
@@ -56,15 +58,15 @@ function mountRoutes(
   return registerRoutes<MountContext>(scope, context, endpoints.filter(isOn))
 }
 
-// Every answer is for this caller only, and is what its content type says (security HT-01, HT-02).
+// Every answer is for this caller only, and its content type is exact (security HT-01, HT-02).
 function answerAsOurs(scope: FastifyInstance): void {
   scope.setErrorHandler(answerError)
   scope.addHook('onRequest', function identityRoute(_request, reply, done) {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })
-  // A connection that an answer leaves open holds up the end of the server for as long as it is kept alive. Fastify closes those of
-  // requests that come while it closes; here are those that were under way.
+  // A connection that stays open delays the end of the server for as long as it is kept alive. Fastify closes those
+  // of new requests while it closes; this is for requests in progress.
   let isClosing = false
   scope.addHook('preClose', (done) => {
     isClosing = true

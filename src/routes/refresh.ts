@@ -1,4 +1,4 @@
-// POST /refresh: a new pair for a refresh token. Why one is refused is never told.
+// POST /refresh: a new pair for a refresh token. The reason for refusing one is never revealed.
 import { Type } from '@sinclair/typebox'
 import { withoutBlanks } from '../blanks.js'
 import { sendChallenge } from '../http/problem.js'

@@ -99,7 +99,7 @@ function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOp
   return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
     try {
       if (body !== undefined && request.body !== undefined) {
-        // JSON null is no body that anybody asked for, also where none is needed.
+        // JSON null is not a body, even where none is required.
         request.body = request.body === null && bodyIsOptional ? [] : bind(body, request.body)
       }
       if (query !== undefined) request.query = bindQuery(query, request.query)
@@ -110,10 +110,10 @@ function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOp
   }
 }
 
-/** Answers what is under the prefix and is no route: 405 for a method that no route takes, else 404, without a body. */
-export function answerStrays(strays: FastifyInstance, routes: Routes): void {
-  strays.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
-  strays.addHook('onRequest', (request, reply, done) => {
+/** Answers unmatched requests under the prefix, without a body: 405 for a method that no route takes, otherwise 404. */
+export function answerUnmatched(unmatched: FastifyInstance, routes: Routes): void {
+  unmatched.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
+  unmatched.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) {
       done()
       return
@@ -140,7 +140,7 @@ function refuseOtherVerbs(
       exposeHeadRoute: false,
       schema: { hide: true },
       config: { identity: 'own' as const },
-      // Before the body is read: what it is does not matter any more.
+      // Before the body is read, which does not matter any more.
       onRequest: (_request: FastifyRequest, reply: FastifyReply) => {
         sendEmpty(reply.header('allow', allowed.join(', ')), 405)
       },

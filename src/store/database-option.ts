@@ -89,9 +89,10 @@ export function checkDatabase(value: unknown): asserts value is DatabaseOption |
 }
 
 /**
- * Tells the option apart, and completes it by the environment.
+ * Recognises the form of the option, and completes it from the environment.
  *
- * @throws FST_IDENTITY_DATABASE_MISSING when nothing names a database: neither the option, nor DATABASE_URL, nor libpq's PG* variables
+ * @throws FST_IDENTITY_DATABASE_MISSING when nothing names a database: neither the option, nor DATABASE_URL, nor
+ * libpq's PG* variables
  * @throws FST_IDENTITY_INVALID_OPTION
  */
 export function readDatabase(option: DatabaseOption | undefined, environment: NodeJS.ProcessEnv): DatabaseSource {

@@ -81,8 +81,8 @@ async function executedMigrations(db: Db): Promise<string[]> {
 const lock = sql.lit(3853314791062309107n)
 
 /**
- * All in one transaction, lock included: Kysely's migrator locks its connection, which a pooler gives to somebody else. The isolation is said, since
- * whoever has waited must see what the other one did.
+ * All in one transaction, lock included: Kysely's migrator locks its connection, which a pooler gives to other
+ * clients. The isolation level is explicit, since a process that has waited must see the migrations of the other one.
  */
 function runPending(db: Db): Promise<readonly string[]> {
   return retrying(() =>

@@ -1,7 +1,7 @@
 // A file of its own, so that a host's `declare module 'fastify-identity'` can add to it.
 
 /**
- * What option `profile` describes, as `user.profile` holds it. Tell TypeScript with
+ * The fields that option `profile` describes, in `user.profile`. Declare them to TypeScript with
  *
  *     declare module 'fastify-identity' { interface Profile { nickname?: string } }
  */

@@ -1,4 +1,5 @@
-// The tables as the queries see them. A row is not the domain's user: rooms upstairs get values with names of their own.
+// The tables as the queries see them. A row is not the domain's user: src/accounts/ gets values with names of their
+// own.
 import type { ColumnType, Generated } from 'kysely'
 
 type Timestamp = ColumnType<Date, Date, Date>

@@ -1,5 +1,5 @@
-// Refreshes that arrive in one turn of the event loop share a statement: under load most of what one costs is the round trip, not the row.
-// One that arrives alone, which is most of them on a quiet day, is its own statement and waits for nobody.
+// Refreshes that arrive in one iteration of the event loop share a statement: under load most of the cost is the
+// round trip, not the row. A refresh that arrives alone is its own statement and does not wait.
 import type { Db } from '../../store/transaction.js'
 import { type LiveSession, rotateSession, rotateSessions } from '../../store/sessions.js'
 
@@ -11,7 +11,7 @@ interface Waiting {
 
 const mostInOne = 100
 
-/** `rotateSession`, gathered: the same answers, one by one. */
+/** `rotateSession` in batches, with the same results one by one. */
 export function gatherRotations(db: Db): (id: string, counter: number) => Promise<LiveSession | null> {
   let waiting = new Map<string, Waiting>()
 
@@ -29,7 +29,7 @@ export function gatherRotations(db: Db): (id: string, counter: number) => Promis
       Array.from(batch, ([id, { counter }]) => ({ id, counter })),
     ).then(
       (moved) => {
-        // Whoever did not move asks alone: nobody waits for a row that somebody else's transaction holds.
+        // A refresh that changed nothing is repeated alone: none waits for a row that another transaction has locked.
         for (const [id, one] of batch) {
           const session = moved.get(id)
           if (session === undefined) alone(id, one)

@@ -1,5 +1,5 @@
-// Proving once more, within a session, who is calling (preset 'hardened'; ASVS 5.0 7.5.1): by the password, or by a code of the authenticator
-// app. Both count like a sign-in: wrong ones lock the name, and a code is used up.
+// A further proof of the caller's identity within a session (preset 'hardened'; ASVS 5.0 7.5.1): the password, or a
+// code of the authenticator app. Both count like a sign-in: wrong ones lock the name, and a code is used up.
 import type { LockoutLimits } from '../../store/attempts.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import type { AccountContext } from '../users/change-user.js'
@@ -9,7 +9,7 @@ import type { User } from '../users/user.js'
 
 export interface Reauthentication {
   byPassword(user: User, password: string): Promise<boolean>
-  /** Only for who has switched the second factor on: a key that is only set up proves nothing. */
+  /** Only for a user who has switched the second factor on: a key that is only set up proves nothing. */
   byCode(user: User, code: string): Promise<boolean>
 }
 

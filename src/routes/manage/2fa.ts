@@ -1,5 +1,6 @@
-// POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps. At least `{}` is posted. With
-// preset 'hardened' a change needs a fresh proof, and the key is not shown once the second factor is on (ASVS 5.0 7.5.1).
+// POST /manage/2fa: sets up, switches on and off, and resets the second factor, in the reference's order of steps.
+// The body is at least `{}`. With preset 'hardened' a change needs a fresh proof, and the key is not shown once the
+// second factor is on (ASVS 5.0 7.5.1).
 import { Type } from '@sinclair/typebox'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
@@ -33,7 +34,7 @@ const TwoFactorRequest = Type.Object(
   { title: 'TwoFactorRequest' },
 )
 
-// As the reference gives out.
+// As many as in the reference.
 const recoveryCodes = 10
 
 interface TwoFactorNeeds extends MachineContext, Pick<AuthenticationContext, 'slot'> {
