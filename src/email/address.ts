@@ -23,7 +23,7 @@ export function isDeliverable(text: string): boolean {
   return text
     .slice(at + 1)
     .split('.')
-    .every((label) => /^[\p{L}\p{M}\p{N}_-]+$/u.test(label))
+    .every((label) => /^[\p{L}\p{M}\p{N}_](?:[\p{L}\p{M}\p{N}_-]*[\p{L}\p{M}\p{N}_])?$/u.test(label))
 }
 
 /**

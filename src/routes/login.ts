@@ -1,5 +1,6 @@
 // POST /login: a token pair in the body, or a cookie. The value of `email` is looked up as user name, as in the reference.
 import { type Static, Type } from '@sinclair/typebox'
+import { withoutBlanksAround } from '../blanks.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'
@@ -81,8 +82,9 @@ export const login = endpoint(
 
     /** The user name to look up: as typed, or that of the user with this address. */
     async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
-      if (userNameIsEmail || userName !== undefined) return userName ?? email ?? null
-      return email === undefined ? null : ((await users.findNameByEmail(email)) ?? email)
+      const address = email === undefined ? null : withoutBlanksAround(email)
+      if (userNameIsEmail || userName !== undefined) return userName ?? address
+      return address === null ? null : ((await users.findNameByEmail(address)) ?? address)
     }
 
     return {

@@ -2,6 +2,7 @@
 // or not there is such a user. Mail goes to the stored address, never to the typed one; each user of a shared address
 // gets a mail.
 import { Type } from '@sinclair/typebox'
+import { withoutBlanksAround } from '../blanks.js'
 import type { FastifyReply } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { sendEmpty } from '../http/problem.js'
@@ -98,7 +99,7 @@ async function mailTo(
   isMeant: (user: User) => boolean,
   write: (db: Db, user: User) => Promise<void>,
 ): Promise<FastifyReply> {
-  const users = (await needs.users.findAllByEmail(email)).filter(isMeant)
+  const users = (await needs.users.findAllByEmail(withoutBlanksAround(email))).filter(isMeant)
   await needs.mail.writeAlone(async (db, mail) => {
     if (users.length === 0) await mail.nothing(db)
     for (const user of users) await write(db, user)

@@ -1,6 +1,7 @@
 // POST /register: creates a user, who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi
 // /register). With preset 'hardened' a taken address is answered like a free one.
 import { Type } from '@sinclair/typebox'
+import { withoutBlanksAround } from '../blanks.js'
 import type { MailWriter } from '../accounts/mail/outbox.js'
 import type { Registration, UserManager } from '../accounts/managers/user-manager.js'
 import type { EnumerationSafeAccounts } from '../accounts/users/enumeration-safe.js'
@@ -65,7 +66,8 @@ export const register = endpoint(
       body: Type.Object(body, { title: 'RegisterRequest' }),
       ...(needs.enumerationSafe !== null && { answers: { 200: hidden } }),
       async handler(request, reply) {
-        const { email, password } = request.body
+        const { password } = request.body
+        const email = request.body.email === null ? null : withoutBlanksAround(request.body.email)
         if (email === null || !isEmail(email)) {
           return sendValidationProblem(reply, [
             { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [email ?? '']) },

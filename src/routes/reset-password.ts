@@ -1,6 +1,7 @@
 // POST /resetPassword: sets a password by a mailed code. An unknown or unconfirmed user, and every fault of a code,
 // get the same InvalidToken; the password is checked only after the code.
 import { Type } from '@sinclair/typebox'
+import { withoutBlanksAround } from '../blanks.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { ErrorDescriber } from '../errors.js'
@@ -43,7 +44,7 @@ export const resetPassword = endpoint(
     async handler(request, reply) {
       const { email, resetCode, newPassword } = request.body
       // The code names one of the users who share an address.
-      for (const user of await users.findAllByEmail(email)) {
+      for (const user of await users.findAllByEmail(withoutBlanksAround(email))) {
         if (!user.emailConfirmed) continue
         const result = await users.resetPassword(user, resetCode, newPassword)
         if (result.succeeded) return sendEmpty(reply, 200)

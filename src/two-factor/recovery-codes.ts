@@ -31,6 +31,16 @@ export function isRecoveryCodeShaped(text: string): boolean {
   return text.length > 0 && text.length <= 64 && !/[\p{Cc}\p{Cs}]/u.test(text)
 }
 
+/**
+ * The code that was typed: in small letters, with blanks, with or without its hyphen. A code of another shape, from before .NET 5, is taken
+ * without the blanks around it.
+ */
+export function readRecoveryCode(text: string): string {
+  const letters = text.replace(/[\s-]+/g, '').toUpperCase()
+  const isOurs = letters.length === 10 && Array.from(letters).every((letter) => alphabet.includes(letter))
+  return isOurs ? `${letters.slice(0, 5)}-${letters.slice(5)}` : text.trim()
+}
+
 function draw(length: number, random: (n: number) => Uint8Array): string {
   let letters = ''
   while (letters.length < length) {

@@ -44,13 +44,13 @@ export function totpCode(key: Uint8Array, step: number, modifier = ''): string {
 
 /**
  * The number that was typed as a code, or null. Parsed as an integer, as in the reference: leading zeros may be
- * missing or surplus, and blanks around it (space, and tab to carriage return) are ignored; blanks or hyphens inside
- * are refused. Unlike in the reference, a sign and any digit outside ASCII are refused: no authenticator shows
+ * missing or surplus. Blanks and hyphens within it are ignored, since apps show `123 456` and people type `123-456`. Unlike in the reference, a sign and any digit outside ASCII are refused: no authenticator shows
  * either, and one code needs no second spelling.
  */
 export function readCode(text: string): number | null {
-  const digits = /^[\t-\r ]*([0-9]+)[\t-\r ]*$/.exec(text)?.[1]
-  if (digits === undefined) return null
+  const isCode = /^[\t-\r \u00a0]*[0-9](?:[\t-\r \u00a0-]*[0-9])*[\t-\r \u00a0]*$/.test(text)
+  if (!isCode) return null
+  const digits = text.replace(/[^0-9]+/g, '')
   const code = Number(digits)
   return code <= 999_999 ? code : null
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { generateRecoveryCodes, isRecoveryCodeShaped } from '../../src/two-factor/recovery-codes.js'
+import { generateRecoveryCodes, isRecoveryCodeShaped, readRecoveryCode } from '../../src/two-factor/recovery-codes.js'
 
 const alphabet = '23456789BCDFGHJKMNPQRTVWXY'
 
@@ -49,3 +49,19 @@ function leading(first: number): (n: number) => Uint8Array {
   let next = 0
   return (n) => Uint8Array.from({ length: n }, () => (asked++ === 0 ? first : next++))
 }
+
+test('a code is read as people type it: small letters, blanks, with or without the hyphen', () => {
+  for (const text of [
+    'BCDFG-23456',
+    'bcdfg-23456',
+    'BCDFG23456',
+    'bcdfg 23456',
+    ' BCDFG-23456\n',
+    'b c d f g - 2 3 4 5 6',
+    'Bcdfg--23456',
+  ])
+    assert.equal(readRecoveryCode(text), 'BCDFG-23456', text)
+  // Of another shape: as it is.
+  for (const text of ['0a1b2c3d', 'BCDFG-2345', 'BCDFG-234567', 'ACDFG-23456', 'ßCDFG-23456', ''])
+    assert.equal(readRecoveryCode(` ${text} `), text)
+})

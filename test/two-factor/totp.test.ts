@@ -96,7 +96,12 @@ test('a code that lacks a digit which is no zero is refused', () => {
 })
 
 test('blanks around a code are ignored', () => {
-  for (const text of [' 123456', '123456 ', '\t123456\r\n', '\u000b\u000c 123456 '])
+  for (const text of [' 123456', '123456 ', '\t123456\r\n', '\u000b\u000c 123456 ', '\u00a0123456'])
+    assert.equal(readCode(text), 123_456, JSON.stringify(text))
+})
+
+test('blanks and hyphens between digits are ignored, as apps show a code', () => {
+  for (const text of ['123 456', '123-456', '123\u00a0456', '12 34 56', '1-2-3-4-5-6', ' 123 - 456 ', '000 123 456'])
     assert.equal(readCode(text), 123_456, JSON.stringify(text))
 })
 
@@ -112,8 +117,9 @@ test('no other text is read as a code', () => {
     '+123456',
     '-123456',
     '-0',
-    '123 456',
-    '123-456',
+    '123456-',
+    '- 123456',
+    '123\u2013456',
     '123456a',
     '0x1e240',
     '1e5',
@@ -125,7 +131,6 @@ test('no other text is read as a code', () => {
     '9'.repeat(400),
     '\u0661\u0662\u0663\u0664\u0665\u0666',
     '\uff11\uff12\uff13\uff14\uff15\uff16',
-    '\u00a0123456',
     '123456\u2003',
     '\ufeff123456',
     '123456\u0000',

@@ -1,7 +1,7 @@
 // The second factor of a sign-in: whether a user has one, and whether a code is right. A code opens one login.
 import { redeemRecoveryCode, useStampCode, useTotpStep } from '../../store/second-factors.js'
 import { stampMark } from '../../tokens/stamp.js'
-import { isRecoveryCodeShaped } from '../../two-factor/recovery-codes.js'
+import { isRecoveryCodeShaped, readRecoveryCode } from '../../two-factor/recovery-codes.js'
 import type { AccountContext } from '../users/change-user.js'
 import { authenticatorStep, recoveryHash } from './authenticator-key.js'
 import { stampCodeStep } from './stamp-code.js'
@@ -80,7 +80,7 @@ export async function useRecoveryCode({ db, keys, notices }: Context, user: User
   return (
     isRecoveryCodeShaped(code) &&
     notices.withNotice(db, 'recoveryCodeUsed', user, (place) =>
-      redeemRecoveryCode(place, user.id, recoveryHash(keys.vault(), user.id, code)),
+      redeemRecoveryCode(place, user.id, recoveryHash(keys.vault(), user.id, readRecoveryCode(code))),
     )
   )
 }

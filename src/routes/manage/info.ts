@@ -2,6 +2,7 @@
 // needs the old one; and the mail that changes the address, with preset 'hardened' after a fresh proof (ASVS 5.0
 // 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
+import { withoutBlanksAround } from '../../blanks.js'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
 import { isDeliverable, isEmail } from '../../email/address.js'
@@ -103,7 +104,8 @@ export const changeInfo = endpoint(
         ...(needs.reauthentication !== null && { 401: staleSignIn }),
       },
       async handler(request, reply) {
-        const { newEmail, newPassword, oldPassword } = request.body
+        const { newPassword, oldPassword } = request.body
+        const newEmail = isGiven(request.body.newEmail) ? withoutBlanksAround(request.body.newEmail) : null
         const caller = callerOf(needs, request)
         const { userId, sessionId } = caller
         const user = await needs.users.findById(userId)
