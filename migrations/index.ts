@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
 import { createDirectory } from './0002-directory.js'
 import { inExistingSchema } from './existing-schema.js'
+import { withPlainIndexes } from './plain-indexes.js'
 
 /** Kysely's type Migration: not imported, because 0.29 has moved the name. */
 export interface IdentityMigration {
@@ -19,6 +20,6 @@ export interface IdentityMigration {
 export function migrations(schema = 'identity'): Record<string, IdentityMigration> {
   return {
     '0001-identity': inExistingSchema(createIdentity(schema), schema),
-    '0002-directory': createDirectory(schema),
+    '0002-directory': withPlainIndexes(createDirectory(schema)),
   }
 }

@@ -159,10 +159,12 @@ export async function readAttempts(
 ): Promise<{ failures: number; locked: boolean; lockedUntil: number | null }> {
   const {
     rows: [row],
-  } = await sql<{ failures: number; locked: boolean | null; lockedUntil: number | null }>`
+  } = await sql<{ failures: number | string; locked: boolean | null; lockedUntil: number | null }>`
     select failures, locked_until > ${db.now()} as locked, extract(epoch from locked_until)::double precision * 1000 as "lockedUntil"
     from ${table(db, 'attempts')} where key = ${key}`.execute(db.kysely)
-  return row === undefined ? { failures: 0, locked: false, lockedUntil: null } : { ...row, locked: row.locked === true }
+  if (row === undefined) return { failures: 0, locked: false, lockedUntil: null }
+  // A cluster whose integers have 64 bits delivers them as text.
+  return { ...row, failures: Number(row.failures), locked: row.locked === true }
 }
 
 /** Resets the failures, and leaves a lock as it is. */

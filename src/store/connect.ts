@@ -35,7 +35,9 @@ export function connect(
 ): Connection {
   const now =
     clock === undefined
-      ? () => sql<Date>`clock_timestamp()`
+      ? // Not clock_timestamp(): it is volatile, which Citus refuses in UPDATE. Both are the database's clock; this one stands still while a
+        // statement waits for a row, which is bounded by the limit of statements.
+        () => sql<Date>`statement_timestamp()`
       : () => sql<Date>`to_timestamp(${clock() / 1000}::double precision)`
   const ours = { schema, now, clock, statements: new StatementTexts() }
 

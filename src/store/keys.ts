@@ -24,7 +24,7 @@ export async function loadKeys(db: Db): Promise<KeyRecord[]> {
   return rows.map((row) => ({
     id: row.id,
     purpose: row.purpose === 'vault' ? 'vault' : 'token',
-    generation: row.generation,
+    generation: Number(row.generation),
     root: row.root,
     wrapped: row.wrapped,
     createdAt: new Date(row.created_at).getTime(),

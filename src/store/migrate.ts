@@ -4,7 +4,7 @@ import { hasSchema } from '../../migrations/existing-schema.js'
 import { migrations } from '../../migrations/index.js'
 import { DatabaseUnavailable, DatabaseUnreachable, MigrationsPending } from '../errors.js'
 import type { Connection } from './connect.js'
-import { type Db, retrying, table } from './transaction.js'
+import { type Db, inTransaction, retrying, table } from './transaction.js'
 import { mapDatabaseError, sqlState } from './sql-errors.js'
 import { explainRefusal } from './usable.js'
 
@@ -77,28 +77,26 @@ async function executedMigrations(db: Db): Promise<string[]> {
   }
 }
 
-// The number of Kysely's own lock, so that a host's migrator and ours wait for each other.
-const lock = sql.lit(3853314791062309107n)
-
 /**
- * All in one transaction, lock included: Kysely's migrator locks its connection, which a pooler gives to other
- * clients. The isolation level is explicit, since a process that has waited must see the migrations of the other one.
+ * All in one transaction, which holds the row of `migrations_lock`. Kysely's migrator locks its connection, which a pooler
+ * gives to other clients, and some databases with Postgres's protocol have no advisory locks. The isolation level is
+ * explicit, since a process that has waited must see the migrations of the other one.
  */
-function runPending(db: Db): Promise<readonly string[]> {
+async function runPending(db: Db): Promise<readonly string[]> {
+  await makeLock(db)
   return retrying(() =>
     db.kysely
       .transaction()
       .setIsolationLevel('read committed')
       .execute(async (kysely) => {
-        await sql`select pg_advisory_xact_lock(${lock})`.execute(kysely)
+        await waitForHost(kysely)
+        await sql`select id from ${table(db, 'migrations_lock')} for update`.execute(kysely)
         // Not to_regclass: it believes what this connection has found missing before it waited.
         const { rows: known } =
           await sql`select 1 from pg_tables where schemaname = ${db.schema} and tablename = 'migrations'`.execute(
             kysely,
           )
         if (known.length === 0) {
-          // Also with "if not exists" it takes a right on the database, which a role whose schema was made for it lacks.
-          if (!(await hasSchema(kysely, db.schema))) await sql`create schema ${sql.id(db.schema)}`.execute(kysely)
           await sql`create table ${table(db, 'migrations')} (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(
             kysely,
           )
@@ -114,6 +112,43 @@ function runPending(db: Db): Promise<readonly string[]> {
         return pending
       }),
   )
+}
+
+// Two that create the same at the same time: one gets 23505 of a catalog, 42P06 or 42P07, and finds it there when it looks again.
+const hasRaced = (error: unknown) => /^(23505|42P06|42P07)$/.test(sqlState(error) ?? '')
+const mostRaces = 20
+
+/** Makes the schema and the row that is locked, where they are missing. */
+async function makeLock(db: Db): Promise<void> {
+  for (let race = 0; ; race++) {
+    try {
+      await inTransaction(db, async ({ kysely }) => {
+        // Also with "if not exists" it takes a right on the database, which a role whose schema was made for it lacks.
+        if (!(await hasSchema(kysely, db.schema))) await sql`create schema ${sql.id(db.schema)}`.execute(kysely)
+        const lock = table(db, 'migrations_lock')
+        await sql`create table if not exists ${lock} (id integer primary key)`.execute(kysely)
+        await sql`insert into ${lock} (id) values (1) on conflict do nothing`.execute(kysely)
+      })
+      return
+    } catch (error) {
+      if (!hasRaced(error) || race === mostRaces) throw error
+    }
+  }
+}
+
+// The number of Kysely's own lock, so that a host's migrator and ours wait for each other.
+const kyselysLock = sql.lit(3853314791062309107n)
+
+/** Waits for a host's migrator, where the database has advisory locks; where it has none, the row is enough for ours. */
+async function waitForHost(kysely: Db['kysely']): Promise<void> {
+  await sql`savepoint advisory_lock`.execute(kysely)
+  try {
+    await sql`select pg_advisory_xact_lock(${kyselysLock})`.execute(kysely)
+    await sql`release savepoint advisory_lock`.execute(kysely)
+  } catch (error) {
+    if (!/^(42883|0A000)$/.test(sqlState(error) ?? '')) throw error
+    await sql`rollback to savepoint advisory_lock`.execute(kysely)
+  }
 }
 
 /** Whether an error says that there is no such schema, or no such table (SQLSTATE 3F000, 42P01). */

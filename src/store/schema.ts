@@ -54,7 +54,8 @@ export interface SessionsTable {
 export interface KeysTable {
   id: string
   purpose: string
-  generation: number
+  /** An integer, which some clusters make a bigint, which drivers read as text; so the others that are read. */
+  generation: ColumnType<number | string, number, number>
   root: Buffer
   wrapped: boolean
   created_at: Timestamp

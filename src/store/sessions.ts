@@ -1,6 +1,7 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
+import { sqlState } from './sql-errors.js'
 import { type Db, retrying, table } from './transaction.js'
 import { cachedStatement } from './statement-cache.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
@@ -74,7 +75,7 @@ export interface LiveSession extends UserWithGrants {
 }
 
 type SessionRow = UserRow & {
-  counter: number
+  counter: number | string
   sessionCreatedAt: Date
   secondsSinceRotation: number | null
   expiresAt: Date
@@ -91,7 +92,8 @@ function toLiveSession({
 }: SessionRow): LiveSession {
   return {
     ...withGrants(row),
-    counter,
+    // A cluster whose integers have 64 bits delivers them as text.
+    counter: Number(counter),
     createdAt: new Date(sessionCreatedAt).getTime(),
     secondsSinceRotation,
     expiresAt: new Date(expiresAt).getTime(),
@@ -252,12 +254,18 @@ export async function findRevoked(
  * with the time at which it was written. 0 where none is, and where the server does not tell, as of other roles' transactions.
  */
 export async function oldestWriterSeconds(db: Db): Promise<number> {
-  const {
-    rows: [row],
-  } = await sql<{ seconds: number | null }>`
-    select extract(epoch from clock_timestamp() - min(xact_start))::double precision as seconds from pg_stat_activity
-    where backend_xid is not null and datname = current_database()`.execute(db.kysely)
-  return row?.seconds ?? 0
+  try {
+    const {
+      rows: [row],
+    } = await sql<{ seconds: number | string | null }>`
+      select extract(epoch from clock_timestamp() - min(xact_start))::double precision as seconds from pg_stat_activity
+      where backend_xid is not null and datname = current_database()`.execute(db.kysely)
+    return Number(row?.seconds ?? 0)
+  } catch (error) {
+    // Databases that only speak Postgres's protocol may lack the view or a column of it.
+    if (/^(42P01|42703|42883|42501|0A000)$/.test(sqlState(error) ?? '')) return 0
+    throw error
+  }
 }
 
 /** Whether a session still exists: the slow answer while the feed of revocations is stale. */

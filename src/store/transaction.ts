@@ -26,7 +26,7 @@ export interface Trx extends Db {
 export type { Transaction }
 
 /** The table's full name, for hand-written statements. */
-export function table(db: Db, name: keyof Tables | 'migrations'): RawBuilder<unknown> {
+export function table(db: Db, name: keyof Tables | 'migrations' | 'migrations_lock'): RawBuilder<unknown> {
   return sql.table(`${db.schema}.${name}`)
 }
 

@@ -288,10 +288,11 @@ export async function confirmUserEmail(
   db: Db,
   id: string,
   securityStamp: string,
+  concurrencyStamp: string,
 ): Promise<Pick<UserRecord, 'emailConfirmed' | 'concurrencyStamp'> | null> {
   const updated = await db.kysely
     .updateTable('users')
-    .set({ email_confirmed: true, concurrency_stamp: sql`gen_random_uuid()` })
+    .set({ email_confirmed: true, concurrency_stamp: concurrencyStamp })
     .where('id', '=', id)
     .where('security_stamp', '=', securityStamp)
     .returning('concurrency_stamp')

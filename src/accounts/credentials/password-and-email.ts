@@ -6,7 +6,7 @@ import { clearAttempts, type LockoutLimits } from '../../store/attempts.js'
 import { inTransaction } from '../../store/transaction.js'
 import { confirmUserEmail, findUserById } from '../../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
-import { isMarkOf } from '../../tokens/stamp.js'
+import { isMarkOf, newConcurrencyStamp } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
 import { attemptKeyOf, provesUnderThrottle } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
@@ -187,11 +187,11 @@ export function createCredentialManager(
         return failed(describe, [{ code: 'InvalidToken' }])
       const confirmed = await (notifier.has('emailConfirmed')
         ? inTransaction(db, async (trx) => {
-            const written = await confirmUserEmail(trx, user.id, user.securityStamp)
+            const written = await confirmUserEmail(trx, user.id, user.securityStamp, newConcurrencyStamp())
             if (written !== null) await notifier.hook('emailConfirmed', trx, { ...user, ...written })
             return written
           })
-        : confirmUserEmail(db, user.id, user.securityStamp))
+        : confirmUserEmail(db, user.id, user.securityStamp, newConcurrencyStamp()))
       if (confirmed === null) return failed(describe, [{ code: 'InvalidToken' }])
       Object.assign(user, confirmed)
       notifier.emit('emailConfirmed', { userId: user.id })
