@@ -76,11 +76,6 @@ export async function openAccounts(
   sender: ClosableSender | null,
   log: AccountLog,
 ): Promise<Accounts> {
-  if (options.secrets.length === 0 && options.keys === null) {
-    log.warn(
-      "option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused",
-    )
-  }
   const { clock } = options
   const hasher = openHasher(options.hasher)
   const keys = await openKeys(
@@ -94,6 +89,11 @@ export async function openAccounts(
     },
     clock,
   )
+  if (keys.isUnwrapped) {
+    log.warn(
+      "option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused",
+    )
+  }
   const denyList = createDenyList()
   const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds(options))
   const events: IdentityEmitter = new EventEmitter()

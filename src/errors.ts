@@ -110,9 +110,19 @@ export const SecretMissing = createError<[]>(
 )
 
 /** The key ring was wrapped under a root secret that is not among those given. Thrown by `register`. */
-export const SecretWrong = createError<[]>(
+export const SecretWrong = createError<[reason: string]>(
   'FST_IDENTITY_SECRET_WRONG',
-  "Option 'secret' cannot open the key ring of this database. Pass the secret it was made with, also as second element of a list: secret: [new, old]",
+  '%s. Pass the secret that the keys were wrapped under, also as second element of a list: secret: [new, old]. If it is lost: npx fastify-identity keys reset',
+  500,
+)
+
+/**
+ * A root secret is set, and the key ring was made without one. A row that is not wrapped may come from anyone who can write to the database, so
+ * that an administrator confirms it. Thrown by `register`.
+ */
+export const KeysUnwrapped = createError<[]>(
+  'FST_IDENTITY_KEYS_UNWRAPPED',
+  'The keys in the database are not wrapped, and a root secret is set. If this application ran without a secret until now, run: npx fastify-identity keys adopt',
   500,
 )
 

@@ -1,8 +1,13 @@
 // `fastify-identity keys …`: the key ring in Postgres. Never shows a key. An application with option `keys` rotates
 // its own.
 import type { KeyInfo } from '../accounts/keys/key-manager.js'
-import { type Command, CommandFailed } from './command.js'
-import { withRealm } from './open-realm.js'
+import type { SealedCounts } from '../store/sealed.js'
+import { type Command, CommandFailed, UsageError } from './command.js'
+import { adoptKeys, unwrappedKeys } from '../accounts/keys/adopt-keys.js'
+import { countLosses, resetKeys } from '../accounts/keys/reset-keys.js'
+import { readSecrets } from '../tokens/options.js'
+import { requireMigrated } from '../store/migrate.js'
+import { withConnection, withRealm } from './open-realm.js'
 import { table, when } from './table.js'
 
 export const keyCommands: readonly Command[] = [
@@ -68,7 +73,56 @@ export const keyCommands: readonly Command[] = [
       })
     },
   },
+  {
+    name: 'keys adopt',
+    about: 'Wraps keys that were made without a secret under IDENTITY_SECRET. Tokens stay valid',
+    run: ({ target, confirm }) =>
+      withConnection(target, async (connection) => {
+        await requireMigrated(connection)
+        const secret = requiredSecret(target.env)
+        const keys = await unwrappedKeys(connection)
+        if (keys.length === 0) return { json: { adopted: [] }, text: 'Every key is wrapped' }
+        const named = keys.map(({ id, createdAt }) => `${id} of ${when(createdAt)}`).join(', ')
+        await confirm(
+          `Keys that are not wrapped: ${named}. Did this application make them, before it had a secret? Whoever knows one of them can make tokens`,
+        )
+        const adopted = keys.map(({ id }) => id)
+        await adoptKeys(connection, secret, adopted)
+        return { json: { adopted }, text: `${adopted.length} keys are wrapped under IDENTITY_SECRET` }
+      }),
+  },
+  {
+    name: 'keys reset',
+    about:
+      'For when the root secret is lost: new keys under IDENTITY_SECRET. Ends everything that was sealed under the old ones',
+    run: ({ target, confirm }) =>
+      withConnection(target, async (connection) => {
+        await requireMigrated(connection)
+        const secret = requiredSecret(target.env)
+        const losses = await countLosses(connection)
+        await confirm(
+          `${lossesOf(losses)} Passwords, addresses, roles and claims stay. Are all instances stopped, and shall this be done?`,
+        )
+        const lost = await connection.withoutTimeLimits((db) => resetKeys(db, secret, Date.now))
+        return { json: { lost }, text: `The keys are new. ${lossesOf(lost)}` }
+      }),
+  },
 ]
+
+function requiredSecret(env: NodeJS.ProcessEnv): string {
+  const [secret] = readSecrets(undefined, env, true)
+  if (secret === undefined)
+    throw new UsageError('No secret is set. Set IDENTITY_SECRET to the one that the application will have')
+  return secret
+}
+
+function lossesOf({ sessions, waitingMails, secondFactors, externalTokens }: SealedCounts): string {
+  return (
+    `Lost: all sign-ins (${sessions} sessions, every token and cookie), every mailed link and code, ${waitingMails} mails that wait, ` +
+    `the second factors of ${secondFactors} users with their recovery codes, all remembered machines, ` +
+    `${externalTokens} tokens of other systems, and the counts of failed sign-ins.`
+  )
+}
 
 function stateOf(
   { activatesAt, retiresAt, revokedAt }: KeyInfo,

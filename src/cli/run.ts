@@ -30,7 +30,7 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
     await say(shell.stdout, isJson ? jsonLine(json) : text)
     return exitCode
   } catch (error) {
-    const { code, message } = failureOf(error)
+    const { code, message } = failureOf(error, shell.env)
     await say(shell.stderr, isJson ? jsonLine({ error: { code, message } }) : `fastify-identity: ${printable(message)}`)
     return isMisuse(error) ? 2 : 1
   }
@@ -117,12 +117,16 @@ function isMisuse(error: unknown): boolean {
   )
 }
 
-function failureOf(error: unknown): { code: string; message: string } {
+function failureOf(error: unknown, env: NodeJS.ProcessEnv): { code: string; message: string } {
   if (!(error instanceof Error)) return { code: 'UNKNOWN', message: String(error) }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'UNKNOWN'
   if (!(error instanceof SecretWrong)) return { code, message: error.message }
+  const reason =
+    (env.IDENTITY_SECRET ?? '') === ''
+      ? "No secret is set: the keys of this database are wrapped under the application's"
+      : 'IDENTITY_SECRET cannot open the key ring of this database'
   return {
     code,
-    message: "IDENTITY_SECRET cannot open the key ring of this database. Set it to the application's newest secret",
+    message: `${reason}. Set IDENTITY_SECRET to the application's newest secret. If that is lost: fastify-identity keys reset`,
   }
 }

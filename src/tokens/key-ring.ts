@@ -145,6 +145,14 @@ export function staticKey(id: string, secret: string | Uint8Array, position = 0)
   return { id: kid, root, createdAt: 0, activatesAt: 0 - position, retiresAt: null, revokedAt: null }
 }
 
+/**
+ * What binds tokens to the tables that they were made over: text derived from the key of the vault, which each schema makes once. Two
+ * applications with one static ring and different databases do not open each other's tokens.
+ */
+export function bindingOf(vaultRoot: Uint8Array): string {
+  return Buffer.from(hkdf(sha256, vaultRoot, undefined, Buffer.from('identity/v1/schema'), 16)).toString('hex')
+}
+
 function wrappingKey(secret: string | Uint8Array, id: number): SealingKey {
   return sealingKey(id, fromSecret(secret, 'identity/v1/wrap'))
 }

@@ -2,20 +2,13 @@
 // names an unknown key. Whichever instance comes first makes a key; the others find it before it seals. The vault key seals what stays
 // in the database and never turns.
 import type { Clock } from '../../clock.js'
-import { DatabaseUnavailable, KeysAreStatic, SecretWrong } from '../../errors.js'
+import { DatabaseUnavailable, KeysAreStatic, KeysUnwrapped, SecretWrong } from '../../errors.js'
+import { hex, makeKey } from './make-key.js'
 import { type Db, inTransaction } from '../../store/transaction.js'
+import { type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../../store/keys.js'
 import {
-  insertKey,
-  type KeyPurpose,
-  type KeyRecord,
-  loadKeys,
-  retireKey,
-  revokeKeys,
-  rewrapKey,
-} from '../../store/keys.js'
-import {
+  bindingOf,
   createKeyRing,
-  newRootKey,
   nextKey,
   type RingKey,
   staticKey,
@@ -61,6 +54,8 @@ export interface Keys {
   reload(): Promise<void>
   /** Changes with each reading that found another ring; tickets opened before it must be opened again. */
   readonly version: number
+  /** Whether the keys lie in the database as they are: they were made without a secret, and none is set. */
+  readonly isUnwrapped: boolean
 }
 
 export interface KeyOptions {
@@ -83,7 +78,8 @@ const manualDelaySeconds = 15
 /**
  * Loads the ring, making its first keys when there are none, and keeps it up to date until `close`.
  *
- * @throws FST_IDENTITY_SECRET_WRONG when a key is wrapped under a secret that is not among `secrets`
+ * @throws FST_IDENTITY_SECRET_WRONG when a key is wrapped under a secret that is not among `secrets`, FST_IDENTITY_KEYS_UNWRAPPED when there is a
+ *   secret and the keys were made without one
  */
 export async function openKeys(
   db: Db,
@@ -93,11 +89,11 @@ export async function openKeys(
   const { appName } = options
   const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
   const given = options.ring?.map(({ id, secret }, position) => staticKey(id, secret, position)) ?? null
-  const fixed = given === null ? null : createKeyRing(given, appName)
   let loaded: readonly KeyRecord[] = []
-  let token = fixed ?? createKeyRing([])
+  let token = createKeyRing([])
   let vault = createKeyRing([])
   const roots = new Map<string, Uint8Array>()
+  let binding = appName
   let version = -1
   let last: Promise<unknown> = Promise.resolve()
   let reading: Promise<void> | null = null
@@ -113,55 +109,41 @@ export async function openKeys(
   async function readNow(): Promise<void> {
     let records = await loadKeys(db)
     for (const purpose of ['token', 'vault'] as const) {
-      if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && fixed !== null)) continue
+      if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && given !== null)) continue
       // A ring that was there and is gone is being restored; a first key made beside it would stand in the way of the rows that come.
       if (loaded.some((record) => record.purpose === purpose)) throw new DatabaseUnavailable()
       const now = clock()
-      await addKey(db, purpose, 1, now, now)
+      await makeKey(db, secrets[0], { purpose, generation: 1, createdAt: now, activatesAt: now })
       records = await loadKeys(db)
     }
     if (isSame(records, loaded)) return
+    if (loaded.length === 0) refuseUnwrapped(records, secrets, given !== null)
     const keys: { purpose: KeyPurpose; key: RingKey }[] = []
     for (const record of records) {
+      if (!record.wrapped && secrets.length > 0) {
+        // No instance with a secret has made it.
+        options.onError(new KeysUnwrapped())
+        continue
+      }
       // An instance that knows a newer secret may have wrapped anew what this one has read before.
       const root = (await unwrap(db, record, secrets)) ?? roots.get(record.id)
       if (root === undefined) {
         // At the start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
-        if (loaded.length === 0) throw new SecretWrong()
-        options.onError(new SecretWrong())
+        const error = new SecretWrong(reasonOf(secrets))
+        if (loaded.length === 0) throw error
+        options.onError(error)
         continue
       }
       roots.set(record.id, root)
       keys.push({ purpose: record.purpose, key: { ...asRingKey(record), root } })
     }
     const of = (purpose: KeyPurpose) => keys.filter((one) => one.purpose === purpose).map(({ key }) => key)
-    token = fixed ?? createKeyRing(of('token'), appName, token)
+    const [vaultKey] = of('vault')
+    if (vaultKey !== undefined) binding = `${appName}/${bindingOf(vaultKey.root)}`
+    token = createKeyRing(given ?? of('token'), binding, token)
     vault = createKeyRing(of('vault'), appName, vault)
     loaded = records
     version++
-  }
-
-  // Of two instances with the same number in mind one wins; the other finds its key.
-  function addKey(
-    place: Db,
-    purpose: KeyPurpose,
-    generation: number,
-    createdAt: number,
-    activatesAt: number,
-  ): Promise<boolean> {
-    const { id, root } = newRootKey()
-    const [secret] = secrets
-    return insertKey(place, {
-      id: hex(id),
-      purpose,
-      generation,
-      root: secret === undefined ? Buffer.from(root) : wrapRoot(secret, id, root),
-      wrapped: secret !== undefined,
-      createdAt,
-      activatesAt,
-      retiresAt: null,
-      revokedAt: null,
-    })
   }
 
   function tokenKeys(): KeyRecord[] {
@@ -170,10 +152,12 @@ export async function openKeys(
 
   /** Makes the key that is due, if one is. */
   async function turn(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
-    if (fixed !== null) return
+    if (given !== null) return
     const records = tokenKeys()
     const now = clock()
-    const next = nextKey(records.map(asRingKey), now, {
+    // A row that no instance of ours has made must not put off the key that is due.
+    const trusted = records.filter(({ wrapped }) => wrapped || secrets.length === 0)
+    const next = nextKey(trusted.map(asRingKey), now, {
       ...(rotationSeconds === undefined ? {} : { rotationSeconds }),
       ...(options.openForSeconds === null ? {} : { openForSeconds: options.openForSeconds }),
       activationDelaySeconds: delaySeconds,
@@ -181,7 +165,8 @@ export async function openKeys(
     if (next === null) return
     const generation = Math.max(0, ...records.map((record) => record.generation)) + 1
     await inTransaction(db, async (trx) => {
-      if (!(await addKey(trx, 'token', generation, now, next.activatesAt))) return
+      const key = { purpose: 'token', generation, createdAt: now, activatesAt: next.activatesAt } as const
+      if (!(await makeKey(trx, secrets[0], key))) return
       for (const { id, retiresAt } of next.retirements) await retireKey(trx, hex(id), retiresAt)
     })
     await read()
@@ -203,7 +188,7 @@ export async function openKeys(
       return tokenKeys().map(infoOf)
     },
     async rotate({ activateAfterSeconds = manualDelaySeconds } = {}) {
-      if (fixed !== null) throw new KeysAreStatic()
+      if (given !== null) throw new KeysAreStatic()
       await read()
       await turn(0, activateAfterSeconds)
       const newest = tokenKeys()
@@ -213,7 +198,7 @@ export async function openKeys(
       return infoOf(newest)
     },
     async revoke(id) {
-      if (fixed !== null) throw new KeysAreStatic()
+      if (given !== null) throw new KeysAreStatic()
       const revoked = await revokeKeys(db, id)
       await read()
       // Nothing may be sealed any more: the next key seals at once.
@@ -221,7 +206,7 @@ export async function openKeys(
       return revoked > 0
     },
     async revokeAll() {
-      if (fixed !== null) throw new KeysAreStatic()
+      if (given !== null) throw new KeysAreStatic()
       await revokeKeys(db, null)
       await read()
       await turn(undefined, activationDelaySeconds)
@@ -242,23 +227,40 @@ export async function openKeys(
     get version() {
       return version
     },
+    get isUnwrapped() {
+      return secrets.length === 0
+    },
     manager,
     close: () => clearInterval(timer),
   }
   return keys
 }
 
-// A key that was made without a secret, or under an older one, is wrapped under the newest as soon as it is read. Null: under another one.
+// A ring of which no key is wrapped was made without a secret. In one that is wrapped, a row that is not is left out.
+function refuseUnwrapped(records: readonly KeyRecord[], secrets: readonly string[], isStatic: boolean): void {
+  if (secrets.length === 0) return
+  for (const purpose of ['token', 'vault'] as const) {
+    const keys = records.filter((record) => record.purpose === purpose)
+    if (!(isStatic && purpose === 'token') && keys.every(({ wrapped }) => !wrapped)) throw new KeysUnwrapped()
+  }
+}
+
+// A key under an older secret is wrapped under the newest as soon as it is read. Null: under another one.
 async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Promise<Uint8Array | null> {
+  if (!record.wrapped) return Uint8Array.from(record.root)
   const id = Number.parseInt(record.id, 16)
-  const opened = record.wrapped
-    ? unwrapRoot(secrets, id, record.root)
-    : { root: Uint8Array.from(record.root), secretIndex: -1 }
+  const opened = unwrapRoot(secrets, id, record.root)
   const [newest] = secrets
   if (opened !== null && newest !== undefined && opened.secretIndex !== 0) {
     await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
   }
   return opened?.root ?? null
+}
+
+function reasonOf(secrets: readonly string[]): string {
+  return secrets.length === 0
+    ? "The keys in the database are wrapped under a root secret, and none is set: neither option 'secret' nor IDENTITY_SECRET"
+    : 'The root secret cannot open the keys in the database'
 }
 
 function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): RingKey {
@@ -271,10 +273,6 @@ function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo): 
 
 function isSame(records: readonly KeyRecord[], others: readonly KeyRecord[]): boolean {
   const told = (list: readonly KeyRecord[]) =>
-    JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose })))
+    JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose, wrapped: record.wrapped })))
   return told(records) === told(others)
-}
-
-function hex(id: number): string {
-  return id.toString(16).padStart(8, '0')
 }

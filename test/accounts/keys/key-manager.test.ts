@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
 import { test, type TestContext } from 'node:test'
+import { adoptKeys } from '../../../src/accounts/keys/adopt-keys.js'
 import { openKeys } from '../../../src/accounts/keys/key-manager.js'
 import identity, { type IdentityOptions } from '../../../src/index.js'
 import { connect, type Connection } from '../../../src/store/connect.js'
@@ -124,6 +125,12 @@ test('a ring is wrapped under the newest secret as soon as it is there, and ever
   assert.deepEqual(
     (await loadKeys(db)).map(({ wrapped }) => wrapped),
     [false, false],
+  )
+  assert.equal(await refusal({ schema, secret: old }), 'FST_IDENTITY_KEYS_UNWRAPPED')
+  await adoptKeys(
+    db,
+    old,
+    (await loadKeys(db)).map(({ id }) => id),
   )
   for (const secrets of [old, [young, old], young]) {
     assert.equal((await guarded(await startApp(t, { schema, secret: secrets }), accessToken)).status, 200)
