@@ -14,7 +14,7 @@ import identity, { requireAuthorization } from '../src/index.js'
 import { createHasher } from '../src/passwords/hasher.js'
 import { createDenyList } from '../src/revocation/deny-list.js'
 import { connect } from '../src/store/connect.js'
-import { findRevoked, oldestWriterSeconds } from '../src/store/sessions.js'
+import { findNotes, oldestWriterSeconds } from '../src/store/notes.js'
 import { gather, nameOf, revoke, type TableWeight, weigh } from './support/crowd.js'
 import { expected, type Habits, simulated } from './support/population.js'
 
@@ -276,7 +276,7 @@ async function revocations(): Promise<{ notes: number; seconds: number; millisec
     for (let time = 0; time < (seconds > 60 ? 3 : 50); time++) {
       const asked = performance.now()
       await oldestWriterSeconds(db)
-      await findRevoked(db, seconds + 60, () => undefined)
+      await findNotes(db, seconds + 60, () => undefined)
       milliseconds.push(performance.now() - asked)
     }
     results.push({ notes, seconds, milliseconds: Math.min(...milliseconds) })

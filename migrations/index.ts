@@ -4,6 +4,7 @@ import { createIdentity } from './0001-identity.js'
 import { createDirectory } from './0002-directory.js'
 import { inExistingSchema } from './existing-schema.js'
 import { withPlainIndexes } from './plain-indexes.js'
+import { createSessionColumns } from './0003-sessions.js'
 
 /** Kysely's type Migration: not imported, because 0.29 has moved the name. */
 export interface IdentityMigration {
@@ -21,5 +22,6 @@ export function migrations(schema = 'identity'): Record<string, IdentityMigratio
   return {
     '0001-identity': inExistingSchema(createIdentity(schema), schema),
     '0002-directory': withPlainIndexes(createDirectory(schema)),
+    '0003-sessions': createSessionColumns(schema),
   }
 }

@@ -10,12 +10,9 @@ import { createNotices } from './accounts/mail/notices.js'
 import { createReauthentication, type Reauthentication } from './accounts/sign-in/reauthentication.js'
 import { createRoleManager, type RoleManager } from './accounts/roles/role-manager.js'
 import { createSecondFactors } from './accounts/second-factor/verify.js'
-import {
-  createSessionEnder,
-  createSessionManager,
-  type SessionEnder,
-  type SessionManager,
-} from './accounts/sessions/session-manager.js'
+import { createCurrentClaims, type CurrentClaims } from './accounts/sessions/current-claims.js'
+import { createSessionEnds, type SessionEnds } from './accounts/sessions/session-ends.js'
+import { type CausedSessionManager, createSessionManager } from './accounts/sessions/session-manager.js'
 import { createSignInManager, type TicketSignIn } from './accounts/sign-in/sign-in-manager.js'
 import type { TokenProviders } from './accounts/second-factor/token-providers.js'
 import { createUserManager, type UserManager } from './accounts/managers/user-manager.js'
@@ -23,10 +20,13 @@ import type { UserRules } from './accounts/users/user-validator.js'
 import type { ClosableSender } from './email/sender.js'
 import type { ResolvedOptions } from './options.js'
 import { createHasher, type QueuedHasher, queueHasher } from './passwords/hasher.js'
+import { type ClaimChanges, createClaimChanges } from './revocation/claim-changes.js'
 import { createDenyList, type DenyList } from './revocation/deny-list.js'
+import type { ClaimChange } from './store/claim-changes.js'
 import type { Connection } from './store/connect.js'
 import { explainStart } from './store/migrate.js'
 import { requireUtf8 } from './store/usable.js'
+import { isSessionLive } from './store/sessions.js'
 
 /** The options of the managers. */
 export interface AccountOptions extends Omit<ResolvedOptions, 'user'> {
@@ -54,14 +54,17 @@ export interface Accounts {
   readonly reauthentication: Reauthentication | null
   readonly signIn: TicketSignIn
   readonly roles: RoleManager
-  readonly sessions: SessionManager
+  readonly sessions: CausedSessionManager
   readonly keys: Keys & { readonly manager: KeyManager; close(): void }
   readonly mail: ReturnType<typeof createMail>
   readonly events: IdentityEmitter
   readonly hasher: QueuedHasher
   readonly denyList: DenyList
-  /** Adds sessions that ended elsewhere to the deny list; emits no event. */
-  readonly ender: SessionEnder
+  readonly claimChanges: ClaimChanges
+  readonly currentClaims: CurrentClaims
+  /** Learns whose claims have changed. */
+  readonly claimsChanged: (changes: readonly ClaimChange[]) => void
+  readonly sessionEnds: SessionEnds
 }
 
 /**
@@ -95,19 +98,22 @@ export async function openAccounts(
     )
   }
   const denyList = createDenyList()
-  const ender = createSessionEnder(denyList, clock, longestUnvalidatedSeconds(options))
   const events: IdentityEmitter = new EventEmitter()
   const notifier = createNotifier(options.hooks, events, (error) =>
     log.error({ err: error }, 'a listener of app.identity.events failed'),
   )
-  // The feed returns these sessions too, and those of other instances: the event is for sessions that ended here.
-  const ownEnder: SessionEnder = {
-    end: (db, selection) => ender.end(db, selection),
-    ended(sessionIds) {
-      ender.ended(sessionIds)
-      if (sessionIds.length > 0) notifier.emit('sessionsEnded', { sessionIds })
-    },
-  }
+  const sessionEnds = createSessionEnds({
+    denyList,
+    clock,
+    longestUnvalidatedSeconds: longestUnvalidatedSeconds(options),
+    absoluteSeconds: options.sessions.absoluteSeconds,
+    isInDatabase: (sessionId) => isSessionLive(connection, sessionId),
+    report: (sessionIds, cause) => notifier.emit('sessionsEnded', { sessionIds, cause }),
+  })
+  const claimChanges = createClaimChanges()
+  // A minute more than needed, for clocks that differ.
+  const claimsChanged = (changes: readonly ClaimChange[]) =>
+    claimChanges.add(changes, clock() + (longestUnvalidatedSeconds(options) + 60) * 1000)
   const mail = createMail({ db: connection, vault: keys.vault, sender, links: options.links, log })
   const notices = createNotices(options.notices, mail)
   const context: AccountContext = {
@@ -118,7 +124,8 @@ export async function openAccounts(
     passwordValidators: options.passwordValidators,
     userRules: options.user,
     describe: options.describe,
-    sessions: ownEnder,
+    sessions: sessionEnds,
+    claimsChanged,
     keys,
     notifier,
     notices,
@@ -144,19 +151,22 @@ export async function openAccounts(
       absoluteSeconds: options.sessions.absoluteSeconds,
       rotateRefreshTokens: options.bearer.rotateRefreshTokens,
       reuseGraceSeconds: options.bearer.reuseGraceSeconds,
-      sessions: ownEnder,
+      sessions: sessionEnds,
       secondFactors,
       notifier,
       notices,
     }),
     roles: createRoleManager(context),
-    sessions: createSessionManager(connection, ownEnder, options.idleSeconds),
+    sessions: createSessionManager(connection, sessionEnds, options.idleSeconds),
     keys,
     mail,
     events,
     hasher,
     denyList,
-    ender,
+    claimChanges,
+    currentClaims: createCurrentClaims(connection, claimChanges, options.claims),
+    claimsChanged,
+    sessionEnds,
   }
 }
 

@@ -23,6 +23,7 @@ import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.
 import { NotRegistered } from './errors.js'
 import { checkHealth, type Health, ping } from './health.js'
 import {
+  type Accounts,
   closingOnFailure,
   longestIdleSeconds,
   longestTokenSeconds,
@@ -41,7 +42,9 @@ import { createMount } from './routes/index.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
 import { requireRights } from './store/usable.js'
-import { findRevoked, isSessionLive, oldestWriterSeconds } from './store/sessions.js'
+import { findNotes, type Notes, oldestWriterSeconds } from './store/notes.js'
+import { endExpired, type SessionEndCause } from './store/session-ends.js'
+import { isSessionLive } from './store/sessions.js'
 import { createTicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
@@ -102,35 +105,32 @@ async function open(
   const { clock } = options
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
-  const {
-    users,
-    enumerationSafe,
-    reauthentication,
-    signIn,
-    roles,
-    sessions,
-    keys,
-    mail,
-    events,
-    hasher,
-    denyList,
-    ender,
-  } = await openAccounts(
+  const accounts = await openAccounts(
     connection,
     { ...options, openForSeconds: longestTokenSeconds(options), idleSeconds: longestIdleSeconds(options) },
     sender,
     log,
   )
+  const { users, enumerationSafe, reauthentication, signIn, roles, sessions, keys, mail, events, hasher } = accounts
+  const { denyList, claimChanges, currentClaims, sessionEnds } = accounts
   app.addHook('onClose', () => keys.close())
-  const feed = startFeed({
-    poll: (seconds, found) => findRevoked(connection, seconds, found),
+  let isStarting = true
+  const feed = startFeed<Notes>({
+    poll: (seconds, found) => findNotes(connection, seconds, found),
     oldestWriterSeconds: () => oldestWriterSeconds(connection),
-    found: (ids) => ender.ended(ids),
+    found(notes) {
+      learn(accounts, notes, isStarting)
+      if (notes.isDue)
+        void endExpired(connection).catch((error: unknown) =>
+          log.debug({ err: error }, 'expired sessions stay until the next time'),
+        )
+    },
     ping: () => ping(connection),
     firstSeconds: longestUnvalidatedSeconds(options) + 60,
   })
   app.addHook('onClose', () => feed.stop())
   await feed.refresh()
+  isStarting = false
 
   events.on('refreshTokenReused', (session) =>
     log.warn(session, 'a used refresh token came back: its session was ended'),
@@ -149,6 +149,9 @@ async function open(
     keys,
     hasher,
     denyList,
+    claimChanges,
+    currentClaims,
+    signalOf: (sessionId: string, expiresAt: number) => sessionEnds.signalOf(sessionId, expiresAt),
     feed,
     documentation,
     opened: createTicketCache<Opened>(),
@@ -185,6 +188,7 @@ async function open(
     db: connection,
     clock,
     denyList,
+    claimChanges,
     keepEndedSeconds: longestUnvalidatedSeconds(options) + 3600,
     log,
   })
@@ -201,6 +205,22 @@ async function prepareDatabase(connection: Connection, { migrate: mode }: Resolv
   if (mode === 'auto') await migrate(connection)
   if (mode === 'check') await requireMigrated(connection)
   await requireRights(connection)
+}
+
+/** Takes in what the feed brings. */
+function learn({ sessionEnds, claimsChanged }: Accounts, { ends, changes }: Notes, isStarting: boolean): void {
+  const byCause = new Map<SessionEndCause, string[]>()
+  for (const { id, cause } of ends) {
+    const ids = byCause.get(cause)
+    if (ids === undefined) byCause.set(cause, [id])
+    else ids.push(id)
+  }
+  for (const [cause, ids] of byCause) {
+    if (isStarting) sessionEnds.endedBefore(ids)
+    else sessionEnds.ended(ids, cause)
+  }
+  claimsChanged(changes)
+  sessionEnds.sweep()
 }
 
 function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void {

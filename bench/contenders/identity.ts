@@ -156,6 +156,7 @@ function someone(index: number, now: number): SignedIn {
     sessionId: sid,
     counter: 0,
     authenticatedAt: now,
+    sessionClaims: [],
     sessionExpiresAt: now + 86_400_000,
   }
 }

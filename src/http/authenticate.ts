@@ -7,13 +7,18 @@ import type { SignedIn, TicketSignIn } from '../accounts/sign-in/sign-in-manager
 import type { DenyList } from '../revocation/deny-list.js'
 import type { Feed } from '../revocation/feed.js'
 import type { TicketCache } from '../tokens/ticket-cache.js'
-import { createPrincipal, type Principal, type Scheme } from './principal.js'
+import { createPrincipal, type Principal, type Scheme, type SignalOf } from './principal.js'
 import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 import { withoutBlanks } from '../blanks.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin, type OriginContext } from './cross-origin.js'
+import type { UserWithGrants } from '../store/users.js'
+import { clockSkewSeconds } from '../tokens/fields.js'
+import { withCurrent } from './tickets.js'
+import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
+import type { ClaimChanges } from '../revocation/claim-changes.js'
 import { clearCookie, type CookieContext, keepOneCookie, readCookies, renewCookie, slideCookie } from './cookie.js'
 
 /** The dependencies of authentication. */
@@ -28,6 +33,11 @@ export interface AuthenticationContext extends CookieContext {
   /** Validations in progress, by session and stamp. */
   readonly validating: Map<string, Promise<SignedIn | null>>
   readonly denyList: Pick<DenyList, 'has'>
+  /** Whose claims have changed while tickets with the old ones may be in use. */
+  readonly claimChanges: Pick<ClaimChanges, 'sequence' | 'latest'>
+  readonly currentClaims: CurrentClaims
+  /** Aborts when a session ends, at the latest at a time in milliseconds since the epoch. */
+  readonly signalOf: SignalOf
   readonly feed: Pick<Feed, 'state' | 'mayTrust'>
   readonly signIn: Pick<TicketSignIn, 'validate'>
   /** Whether a session still exists, for requests while the feed is stale. */
@@ -40,6 +50,8 @@ export interface AuthenticationContext extends CookieContext {
 export interface Opened {
   readonly ticket: Ticket
   principal: Principal | null
+  /** The sequence of changes of claims at which the principal was right. */
+  sequence: number
 }
 
 /** A request's slot: undefined until the caller is known. */
@@ -82,7 +94,11 @@ function glimpse(context: AuthenticationContext, request: FastifyRequest): Princ
     context.feed.state() === 'stale' ||
     context.feed.state() === 'blind' ||
     isValidationDue(context, credential.scheme, opened.ticket)
-  return unsure ? null : principalOf(opened, credential)
+  if (unsure) return null
+  const principal = currentPrincipal(context, opened, credential.scheme)
+  // For the next request.
+  if (principal === null) void context.currentClaims.read(opened.ticket.userId).catch(() => undefined)
+  return principal
 }
 
 interface Credential {
@@ -152,14 +168,46 @@ function openKnown(context: AuthenticationContext, { scheme, token }: Credential
   if (known !== undefined) return isTimely(known.ticket, now) ? known : null
   const ticket = openTicket((id) => context.keys.find(id), purpose, token, now)
   if (ticket === null) return null
-  const opened: Opened = { ticket, principal: null }
+  const opened: Opened = { ticket, principal: null, sequence: -1 }
   context.opened.set(purpose, token, opened)
   return opened
 }
 
-/** Made once for a cached ticket. */
-function principalOf(opened: Opened, { scheme }: Credential): Principal {
-  return (opened.principal ??= createPrincipal(opened.ticket, scheme))
+/**
+ * The principal with claims as they are now, built once for a ticket that is kept; null where they have to be read: something of this user has
+ * changed since the ticket was made, or it is a partial one.
+ */
+function currentPrincipal(context: AuthenticationContext, opened: Opened, scheme: Scheme): Principal | null {
+  const { sequence } = context.claimChanges
+  if (opened.sequence === sequence && opened.principal !== null) return opened.principal
+  const { ticket } = opened
+  const since = ticket.validatedAt - clockSkewSeconds
+  if (ticket.isPartial !== true && context.claimChanges.latest(ticket.userId, ticket.roles, since) === 0) {
+    opened.principal ??= createPrincipal(ticket, scheme, context.signalOf)
+  } else {
+    const found = context.currentClaims.known(ticket.userId)
+    if (found === null) return null
+    opened.principal = createPrincipal(withCurrent(ticket, found), scheme, context.signalOf)
+  }
+  opened.sequence = sequence
+  return opened.principal
+}
+
+/** The same, read where it has to be: once for all requests of the user that wait. Null for a user who is gone. */
+function principalOf(
+  context: AuthenticationContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  credential: Credential,
+  opened: Opened,
+): Answer {
+  const { scheme } = credential
+  const read = (found: UserWithGrants | null) =>
+    found === null || context.denyList.has(opened.ticket.sessionId)
+      ? refuse(context, request, reply, credential)
+      : (currentPrincipal(context, opened, scheme) ??
+        createPrincipal(withCurrent(opened.ticket, found), scheme, context.signalOf))
+  return currentPrincipal(context, opened, scheme) ?? context.currentClaims.read(opened.ticket.userId).then(read)
 }
 
 function isValidationDue(context: AuthenticationContext, scheme: Scheme, ticket: Ticket): boolean {
@@ -186,7 +234,7 @@ function admit(
       return whileStale(context, request, reply, credential, opened)
     default:
       if (credential.scheme === 'cookie') slideCookie(context, request, reply, ticket)
-      return principalOf(opened, credential)
+      return principalOf(context, request, reply, credential, opened)
   }
 }
 
@@ -209,7 +257,7 @@ async function whileStale(
   opened: Opened,
 ): Promise<Principal | null> {
   const live = await context.isSessionLive(opened.ticket.sessionId).catch((error: unknown) => orServe(context, error))
-  return live ? principalOf(opened, credential) : refuse(context, request, reply, credential)
+  return live ? principalOf(context, request, reply, credential, opened) : refuse(context, request, reply, credential)
 }
 
 // The reference reads a cookie's user again every 30 minutes and renews its claims; so do we, once for all requests
@@ -223,7 +271,7 @@ async function validate(
 ): Promise<Principal | null> {
   const { ticket } = opened
   const { sessionId } = ticket
-  // Not once per session: a cookie from before a change of password must not share the result with one from after it.
+  // The verdict on a session without a stamp of its own hangs on the ticket's.
   const question = `${sessionId} ${ticket.stamp}`
   let asking = context.validating.get(question)
   if (asking === undefined) {
@@ -233,10 +281,10 @@ async function validate(
   try {
     const signedIn = await asking
     if (signedIn === null || context.denyList.has(sessionId)) return refuse(context, request, reply, credential)
-    return createPrincipal(renewCookie(context, request, reply, ticket, signedIn), 'cookie')
+    return createPrincipal(renewCookie(context, request, reply, ticket, signedIn), 'cookie', context.signalOf)
   } catch (error) {
     orServe(context, error)
-    return principalOf(opened, credential)
+    return principalOf(context, request, reply, credential, opened)
   }
 }
 

@@ -14,7 +14,7 @@ export interface OriginContext {
 
 /** Whether a request may act with, set or clear the cookie (security D11). Clients that are no browsers send neither header and may. */
 export function isSameOrigin({ options }: OriginContext, request: FastifyRequest): boolean {
-  if (options.csrf === null || safe.has(request.method)) return true
+  if (options.csrf === null || (safe.has(request.method) && !opensSocket(request))) return true
   const site = request.headers['sec-fetch-site']
   if (site === 'same-origin' || site === 'none') return true
   const { origin } = request.headers
@@ -29,4 +29,9 @@ function isHostOf(origin: string, { host, protocol }: FastifyRequest): boolean {
   if (scheme === undefined || (protocol === 'https' && scheme === 'http')) return false
   const asked = `${scheme}://${host}`
   return host !== '' && URL.canParse(asked) && new URL(asked).origin === origin
+}
+
+// A WebSocket is asked for by a GET that carries the cookie, and no same-origin policy keeps its answers from the page (RFC 6455 §10.2).
+function opensSocket({ headers }: FastifyRequest): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket'
 }

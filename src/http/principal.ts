@@ -20,6 +20,11 @@ export interface Principal {
   readonly amr: readonly string[]
   /** When credentials were last proved, in milliseconds since the epoch. */
   readonly authenticatedAt: number
+  /**
+   * Aborts when this login ends: within a second of a logout, whatever instance it was on, and when its time is over. For connections that outlive
+   * a request; made when it is asked for.
+   */
+  readonly signal: AbortSignal
   /** Exact comparison, as in the reference. */
   isInRole(role: string): boolean
   hasClaim(type: string, value?: string): boolean
@@ -36,13 +41,16 @@ class TicketPrincipal implements Principal {
   readonly amr: readonly string[]
   readonly authenticatedAt: number
   readonly #ticket: Ticket
+  readonly #signalOf: SignalOf
   #claims: readonly Claim[] | null = null
 
   constructor(
     ticket: Ticket,
     readonly scheme: Scheme,
+    signalOf: SignalOf,
   ) {
     this.#ticket = ticket
+    this.#signalOf = signalOf
     this.userId = ticket.userId
     this.userName = ticket.userName
     this.email = ticket.email
@@ -57,6 +65,10 @@ class TicketPrincipal implements Principal {
   /** Made on demand: most requests do not need them. */
   get claims(): readonly Claim[] {
     return (this.#claims ??= Object.freeze(claimsOf(this.#ticket).map((claim) => Object.freeze({ ...claim }))))
+  }
+
+  get signal(): AbortSignal {
+    return this.#signalOf(this.sessionId, this.#ticket.sessionExpiresAt * 1000)
   }
 
   /** For JSON.stringify: the claims are no own property. */
@@ -82,19 +94,23 @@ class TicketPrincipal implements Principal {
   }
 }
 
-export function createPrincipal(ticket: Ticket, scheme: Scheme): Principal {
-  return new TicketPrincipal(ticket, scheme)
+/** Where the signal of a session comes from. */
+export type SignalOf = (sessionId: string, expiresAt: number) => AbortSignal
+
+export function createPrincipal(ticket: Ticket, scheme: Scheme, signalOf: SignalOf): Principal {
+  return new TicketPrincipal(ticket, scheme, signalOf)
 }
 
 // In the reference's order: id, name, e-mail, stored claims, roles, and last those of the sign-in.
 function claimsOf(ticket: Ticket): Claim[] {
-  const { userId, userName, email, claims, roles, amr, authenticatedAt, sessionId } = ticket
+  const { userId, userName, email, claims, roles, amr, authenticatedAt, sessionId, sessionClaims = [] } = ticket
   return [
     { type: 'sub', value: userId },
     { type: 'name', value: userName },
     ...(email === null ? [] : [{ type: 'email', value: email }]),
     ...claims,
     ...roles.map((value) => ({ type: 'role', value })),
+    ...sessionClaims,
     ...amr.map((value) => ({ type: 'amr', value })),
     { type: 'auth_time', value: String(authenticatedAt) },
     { type: 'sid', value: sessionId },

@@ -1,9 +1,10 @@
 // Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket
 // contains the user as stored at the sign-in, refresh or validation, and the claims of option `claims`.
+import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { User } from '../accounts/users/user.js'
 import type { Clock } from '../clock.js'
-import type { Claim } from '../store/users.js'
+import type { Claim, UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { stampMark } from '../tokens/stamp.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
@@ -16,6 +17,7 @@ export interface TicketContext {
   }
   readonly clock: Clock
   readonly keys: { sealing(): SealingKey }
+  readonly currentClaims: Pick<CurrentClaims, 'learn'>
 }
 
 /** The lifetime of a ticket, and the members of one kind of ticket only. */
@@ -40,29 +42,44 @@ export function tokenPair(context: TicketContext, signedIn: SignedIn): TokenPair
   const { accessTokenSeconds, refreshTokenSeconds } = context.options.bearer
   const key = context.keys.sealing()
   const access = ticketFor(context, signedIn, { lifetimeSeconds: accessTokenSeconds })
-  const refresh = { lifetimeSeconds: refreshTokenSeconds, counter: signedIn.counter }
+  // A refresh reads the user from the database.
+  const refresh = ticketOf(signedIn, context.clock(), {
+    lifetimeSeconds: refreshTokenSeconds,
+    counter: signedIn.counter,
+  })
   return {
     tokenType: 'Bearer',
     accessToken: sealTicket(key, 'access', access),
     // Less than the option only where the session ends sooner.
     expiresIn: access.expiresAt - access.issuedAt,
-    refreshToken: sealTicket(key, 'refresh', ticketFor(context, signedIn, refresh)),
+    refreshToken: sealTicket(key, 'refresh', { ...refresh, isPartial: true }),
   }
 }
 
-/** A new ticket, with the host's claims. */
-export function ticketFor({ options, clock }: TicketContext, signedIn: SignedIn, terms: TicketTerms): Ticket {
+/** A ticket of now, with the host's claims. */
+export function ticketFor(
+  { options, clock, currentClaims }: TicketContext,
+  signedIn: SignedIn,
+  terms: TicketTerms,
+): Ticket {
   const added = options.claims?.(signedIn.user) ?? []
   const claims = added.length === 0 ? signedIn.claims : [...signedIn.claims, ...added]
-  return ticketOf({ ...signedIn, claims }, clock(), terms)
+  const whole = { ...signedIn, claims }
+  const ticket = ticketOf(whole, clock(), terms)
+  // The next request asks for what has no room in it.
+  if (ticket.isPartial === true) currentClaims.learn(whole)
+  return ticket
 }
 
-/** The ticket of a session as of `nowMilliseconds`; it never outlives the session. */
+// With the seal and base64url, a ticket of that size stays below what browsers and servers take: 4 kB and more.
+const maxClaimBytes = 2048
+
+/** The ticket of a session as of `nowMilliseconds`; it never outlives the session. One with too many claims is partial. */
 export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: TicketTerms): Ticket {
-  const { user, roles, claims, sessionId, amr } = signedIn
+  const { user, roles, claims, sessionId, amr, sessionClaims } = signedIn
   const now = Math.floor(nowMilliseconds / 1000)
   const sessionExpiresAt = Math.floor(signedIn.sessionExpiresAt / 1000)
-  return {
+  const ticket = {
     userId: user.id,
     sessionId,
     userName: user.userName,
@@ -78,5 +95,13 @@ export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: Tic
     claims,
     counter: terms.counter ?? 0,
     persistent: terms.persistent ?? false,
+    ...(sessionClaims.length === 0 ? {} : { sessionClaims }),
   }
+  const bytes = Buffer.byteLength(JSON.stringify([ticket.userName, ticket.email, roles, claims]))
+  return bytes > maxClaimBytes ? { ...ticket, isPartial: true } : ticket
+}
+
+/** What a ticket says with claims that were read of its user since; the claims of its session stay. */
+export function withCurrent(ticket: Ticket, { user, roles, claims }: UserWithGrants): Ticket {
+  return { ...ticket, userName: user.userName, email: user.email, roles, claims }
 }

@@ -2,10 +2,11 @@
 
 export interface DenyList {
   /**
-   * Refuses these sessions until `until` (milliseconds of the caller's clock), when their last ticket has expired or
-   * must be validated.
+   * Refuses these sessions until `until` (milliseconds of the caller's clock), when their last ticket has expired or must be validated.
+   *
+   * @returns those that were not refused before
    */
-  add(sessionIds: Iterable<string>, until: number): void
+  add(sessionIds: Iterable<string>, until: number): string[]
   has(sessionId: string): boolean
   /** Removes entries that no ticket can need any more. */
   purge(now: number): void
@@ -16,7 +17,13 @@ export function createDenyList(): DenyList {
   const ended = new Map<string, number>()
   return {
     add(sessionIds, until) {
-      for (const id of sessionIds) ended.set(id, Math.max(until, ended.get(id) ?? 0))
+      const added: string[] = []
+      for (const id of sessionIds) {
+        const before = ended.get(id)
+        if (before === undefined) added.push(id)
+        ended.set(id, Math.max(until, before ?? 0))
+      }
+      return added
     },
     has: (sessionId) => ended.has(sessionId),
     purge(now) {

@@ -1,16 +1,15 @@
-// Polls the sessions that other instances ended, twice a second, into the deny list. A poll by sequence number would
+// Polls what other instances have noted (sessions that ended, claims that changed), twice a second. A poll by sequence number would
 // miss late commits, so each poll overlaps the last ones by 15 s, or reaches back to the start of the oldest
-// transaction that may still write revocations. LISTEN would be faster, and fails silently behind a pooler.
+// transaction that may still write notes. LISTEN would be faster, and fails silently behind a pooler.
 
-export interface FeedOptions {
+export interface FeedOptions<Notes> {
   /**
-   * Passes the ids revoked within the last so many seconds of the database's clock to `found`, in one call or
-   * several.
+   * Passes what was noted within the last so many seconds of the database's clock to `found`, in one call or several.
    */
-  poll(seconds: number, found: (sessionIds: readonly string[]) => void): Promise<void>
-  /** The age in seconds of the oldest transaction that may still write revocations. */
+  poll(seconds: number, found: (notes: Notes) => void): Promise<void>
+  /** The age in seconds of the oldest transaction that may still write notes. */
   oldestWriterSeconds(): Promise<number>
-  found(sessionIds: readonly string[]): void
+  found(notes: Notes): void
   /** Whether a request could ask the database itself: rejects when the database does not answer. */
   ping(): Promise<unknown>
   /** How far back the first poll reaches: no ticket that needs no validation is older. */
@@ -47,7 +46,7 @@ const staleMilliseconds = 5_000
 const blindMilliseconds = 60_000
 
 /** Starts polling. The timer keeps no process alive. */
-export function startFeed(options: FeedOptions): Feed {
+export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
   // Two timeouts in a row end before the feed is stale, so that no request waits for a database that is gone.
   const {
     monotonic = () => performance.now(),
@@ -75,12 +74,12 @@ export function startFeed(options: FeedOptions): Feed {
   async function poll(progress: () => void): Promise<void> {
     const asked = now()
     const silentSeconds = age() / 1000
-    // Read before the revocations: a transaction whose commit they miss was running at this time, or began later.
+    // Read before the notes: a transaction whose commit they miss was running at this time, or began later.
     const nextWriterSeconds = await options.oldestWriterSeconds()
     const backSeconds = silentSeconds + Math.max(overlapSeconds, writerSeconds + 1)
-    // An older revocation concerns no ticket that is accepted without a query.
-    await options.poll(answered ? Math.min(backSeconds, options.firstSeconds) : options.firstSeconds, (sessionIds) => {
-      options.found(sessionIds)
+    // An older note concerns no ticket that is accepted without a query.
+    await options.poll(answered ? Math.min(backSeconds, options.firstSeconds) : options.firstSeconds, (notes) => {
+      options.found(notes)
       progress()
     })
     answered = true

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
 import { type AuthenticationContext, callerOf } from '../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../http/cookie.js'
-import type { SessionManager } from '../accounts/sessions/session-manager.js'
+import type { CausedSessionManager } from '../accounts/sessions/session-manager.js'
 import { crossOrigin, Empty, malformed, nobody, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -17,7 +17,7 @@ const LogoutQuery = Type.Object({
 })
 
 interface LogoutNeeds extends CookieContext, Pick<AuthenticationContext, 'slot'> {
-  readonly sessions: Pick<SessionManager, 'revoke' | 'revokeAll'>
+  readonly sessions: Pick<CausedSessionManager, 'revoke' | 'revokeAll'>
 }
 
 export const logout = endpoint(
@@ -51,8 +51,9 @@ export const logout = endpoint(
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(needs, request)
       const { scope } = request.query
-      if (scope === undefined) await needs.sessions.revoke(sessionId)
-      else await needs.sessions.revokeAll(userId, scope === 'others' ? { except: sessionId } : {})
+      if (scope === undefined) await needs.sessions.revoke(sessionId, { cause: 'signOut' })
+      else
+        await needs.sessions.revokeAll(userId, { cause: 'signOut', ...(scope === 'others' && { except: sessionId }) })
       if (scheme === 'cookie' && scope !== 'others') clearCookie(needs, request, reply)
       return sendEmpty(reply, 200)
     },

@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { type Db, table } from './transaction.js'
 
-const keyOf = { sessions: 'id', revocations: 'session_id', attempts: 'key' } as const
+const keyOf = { revocations: 'session_id', claim_changes: 'subject', attempts: 'key' } as const
 
 /** Passes over rows that are in use or that another instance deletes at the moment: the next time finds them. */
 export async function deleteInBatches(

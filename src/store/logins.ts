@@ -52,11 +52,18 @@ export async function insertLogin(trx: Trx, userId: string, login: UserLogin): P
   return inserted !== undefined
 }
 
-export async function deleteLogin(trx: Trx, userId: string, loginProvider: string, providerKey: string): Promise<void> {
-  await trx.kysely
+/** Takes a login away; false where the user has none of this key. */
+export async function deleteLogin(
+  trx: Trx,
+  userId: string,
+  loginProvider: string,
+  providerKey: string,
+): Promise<boolean> {
+  const { numDeletedRows } = await trx.kysely
     .deleteFrom('user_logins')
     .where('user_id', '=', userId)
     .where('login_provider', '=', loginProvider)
     .where('provider_key', '=', providerKey)
-    .execute()
+    .executeTakeFirst()
+  return numDeletedRows > 0n
 }

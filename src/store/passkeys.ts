@@ -80,10 +80,12 @@ export async function putPasskey(trx: Trx, userId: string, passkey: Passkey): Pr
   return rows.length === 1
 }
 
-export async function deletePasskey(trx: Trx, userId: string, credentialId: Uint8Array): Promise<void> {
-  await trx.kysely
+/** Takes a passkey away; false where the user has none of this id. */
+export async function deletePasskey(trx: Trx, userId: string, credentialId: Uint8Array): Promise<boolean> {
+  const { numDeletedRows } = await trx.kysely
     .deleteFrom('user_passkeys')
     .where('credential_id', '=', Buffer.from(credentialId))
     .where('user_id', '=', userId)
-    .execute()
+    .executeTakeFirst()
+  return numDeletedRows > 0n
 }

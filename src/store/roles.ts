@@ -1,5 +1,6 @@
 // Rows of roles, and their members. A role's own claims are in claims.ts.
 import { sql } from 'kysely'
+import { type ClaimChange, noteClaims } from './claim-changes.js'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
@@ -57,35 +58,43 @@ export async function insertRole(db: Db, role: RoleRecord): Promise<boolean> {
   return inserted !== undefined
 }
 
-/** Writes a role unless its row was changed since it was read, or another one has its name. */
+/** Writes a role where nobody else has changed it since it was read, and no other one has its name; the note of the change is about its old name. */
 export async function updateRole(
   db: Db,
   role: RoleRecord,
   expectedConcurrencyStamp: string,
-): Promise<'written' | 'changed' | 'taken'> {
-  const {
-    rows: [row],
-  } = await sql<{ taken: boolean }>`
-    with other as (select 1 from ${table(db, 'roles')} where normalized_name = ${role.normalizedName} and id <> ${role.id}::uuid),
+): Promise<'changed' | 'taken' | readonly ClaimChange[]> {
+  const { rows } = await sql<ClaimChange & { taken: boolean | null }>`
+    with before as (select id, name from ${table(db, 'roles')} where id = ${role.id}::uuid),
+    other as (select 1 from ${table(db, 'roles')} where normalized_name = ${role.normalizedName} and id <> ${role.id}::uuid),
     written as (
       update ${table(db, 'roles')}
       set name = ${role.name}, normalized_name = ${role.normalizedName}, concurrency_stamp = ${role.concurrencyStamp}::uuid
       where id = ${role.id}::uuid and concurrency_stamp = ${expectedConcurrencyStamp}::uuid and not exists (select 1 from other)
-      returning id)
-    select exists (select 1 from other) as taken where not exists (select 1 from written)`.execute(db.kysely)
-  if (row === undefined) return 'written'
-  return row.taken ? 'taken' : 'changed'
+      returning id),
+    changed as (${noteClaims(db, sql`select 'r:' || before.name from before join written on written.id = before.id`)})
+    select null as taken, subject, mark, at from changed
+    union all select exists (select 1 from other), null, null, null where not exists (select 1 from written)`.execute(
+    db.kysely,
+  )
+  const [first] = rows
+  if (first?.taken === true) return 'taken'
+  return first === undefined || first.taken === false
+    ? 'changed'
+    : rows.map(({ subject, mark, at }) => ({ subject, mark, at }))
 }
 
-/** Deletes a role with its claims and memberships; false when its row was changed since it was read, or is gone. */
-export async function deleteRole(db: Db, id: string, expectedConcurrencyStamp: string): Promise<boolean> {
-  const deleted = await db.kysely
-    .deleteFrom('roles')
-    .where('id', '=', id)
-    .where('concurrency_stamp', '=', expectedConcurrencyStamp)
-    .returning('id')
-    .executeTakeFirst()
-  return deleted !== undefined
+/** Deletes a role with its claims and memberships; no change when someone has changed it since it was read, or it is gone. */
+export async function deleteRole(
+  db: Db,
+  id: string,
+  expectedConcurrencyStamp: string,
+): Promise<readonly ClaimChange[]> {
+  const { rows } = await sql<ClaimChange>`
+    with deleted as (
+      delete from ${table(db, 'roles')} where id = ${id} and concurrency_stamp = ${expectedConcurrencyStamp} returning name)
+    ${noteClaims(db, sql`select 'r:' || name from deleted`)}`.execute(db.kysely)
+  return rows
 }
 
 /** The roles of these names; they cannot be deleted until the transaction ends. */

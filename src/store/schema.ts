@@ -49,6 +49,11 @@ export interface SessionsTable {
   expires_at: Timestamp
   amr: string[]
   client: string | null
+  /** The security stamp of the user under which it was opened or last kept; null in sessions of before migration 0003. */
+  security_stamp: string | null
+  method: string | null
+  address: string | null
+  claims: ColumnType<{ type: string; value: string }[], string | undefined, string>
 }
 
 export interface KeysTable {
@@ -112,7 +117,8 @@ export interface Tables {
   user_passkeys: PasskeysTable
   recovery_codes: { user_id: string; code_hash: Buffer }
   sessions: SessionsTable
-  revocations: { session_id: string; revoked_at: Timestamp }
+  revocations: { session_id: string; revoked_at: Timestamp; cause: string | null }
+  claim_changes: { subject: string; mark: string; changed_at: Timestamp }
   keys: KeysTable
   attempts: AttemptsTable
   outbox: OutboxTable

@@ -1,10 +1,8 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
-import { deleteInBatches } from './batches.js'
-import { sqlState } from './sql-errors.js'
 import { type Db, retrying, table } from './transaction.js'
 import { cachedStatement } from './statement-cache.js'
-import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
+import { type Claim, grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
 export interface SessionRecord {
@@ -16,6 +14,12 @@ export interface SessionRecord {
   readonly amr: readonly string[]
   /** The User-Agent of the login, cut to 256 characters. */
   readonly client: string | null
+  /** How the user signed in: `password`, `authenticator` and so on; null for a session of an earlier version. */
+  readonly method: string | null
+  /** The network address of the login; null unless option `sessions.recordAddress` is on. */
+  readonly address: string | null
+  /** Claims of this session alone, see `signIn.signIn`. */
+  readonly claims: readonly Claim[]
 }
 
 export interface NewSession {
@@ -26,6 +30,9 @@ export interface NewSession {
   readonly expiresAt: number
   readonly amr: readonly string[]
   readonly client: string | null
+  readonly method: string
+  readonly address: string | null
+  readonly claims: readonly Claim[]
 }
 
 /**
@@ -41,6 +48,7 @@ export async function openSession(db: Db, session: NewSession, attemptKey: Buffe
       ...session,
       createdAt: new Date(session.createdAt),
       expiresAt: new Date(session.expiresAt),
+      claims: JSON.stringify(session.claims),
       attemptKey,
     }),
   )
@@ -49,12 +57,24 @@ export async function openSession(db: Db, session: NewSession, attemptKey: Buffe
 
 const open = cachedStatement(
   'openSession',
-  ['id', 'userId', 'securityStamp', 'createdAt', 'expiresAt', 'amr', 'client', 'attemptKey'],
+  [
+    'id',
+    'userId',
+    'securityStamp',
+    'createdAt',
+    'expiresAt',
+    'amr',
+    'client',
+    'method',
+    'address',
+    'claims',
+    'attemptKey',
+  ],
   (db, session) => sql`
     with opened as (
-      insert into ${table(db, 'sessions')} (id, user_id, created_at, last_seen_at, expires_at, amr, client)
-      select ${session.id}::uuid, u.id, ${session.createdAt}::timestamptz, ${session.createdAt}::timestamptz,
-        ${session.expiresAt}::timestamptz, ${session.amr}::text[], ${session.client}
+      insert into ${table(db, 'sessions')} (id, user_id, security_stamp, created_at, last_seen_at, expires_at, amr, client, method, address, claims)
+      select ${session.id}::uuid, u.id, u.security_stamp, ${session.createdAt}::timestamptz, ${session.createdAt}::timestamptz,
+        ${session.expiresAt}::timestamptz, ${session.amr}::text[], ${session.client}, ${session.method}, ${session.address}, ${session.claims}::jsonb
       from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
       for share of u returning id),
     forgotten as (
@@ -72,6 +92,9 @@ export interface LiveSession extends UserWithGrants {
   readonly secondsSinceRotation: number | null
   readonly expiresAt: number
   readonly amr: readonly string[]
+  /** The security stamp it lives under: another one than the user's means that the stamp was changed past us. Null: not known. */
+  readonly sessionStamp: string | null
+  readonly sessionClaims: readonly Claim[]
 }
 
 type SessionRow = UserRow & {
@@ -80,6 +103,8 @@ type SessionRow = UserRow & {
   secondsSinceRotation: number | null
   expiresAt: Date
   amr: string[]
+  sessionStamp: string | null
+  sessionClaims: Claim[]
 }
 
 function toLiveSession({
@@ -88,6 +113,8 @@ function toLiveSession({
   secondsSinceRotation,
   expiresAt,
   amr,
+  sessionStamp,
+  sessionClaims,
   ...row
 }: SessionRow): LiveSession {
   return {
@@ -98,11 +125,14 @@ function toLiveSession({
     secondsSinceRotation,
     expiresAt: new Date(expiresAt).getTime(),
     amr,
+    sessionStamp,
+    sessionClaims,
   }
 }
 
 function sessionColumns(db: Db) {
   return sql`s.counter, s.created_at as "sessionCreatedAt", s.expires_at as "expiresAt", s.amr,
+    s.security_stamp as "sessionStamp", s.claims as "sessionClaims",
     extract(epoch from ${db.now()} - s.rotated_at)::double precision as "secondsSinceRotation"`
 }
 
@@ -119,7 +149,7 @@ const rotate = cachedStatement(
   with s as (
     update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
     where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
-    returning user_id, counter, created_at, rotated_at, expires_at, amr)
+    returning user_id, counter, created_at, rotated_at, expires_at, amr, security_stamp, claims)
   select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
 )
 
@@ -145,7 +175,7 @@ const rotateFree = cachedStatement(
   s as (
     update ${table(db, 'sessions')} moved set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
     from free where moved.id = free.id
-    returning moved.id, user_id, counter, created_at, rotated_at, expires_at, amr)
+    returning moved.id, user_id, counter, created_at, rotated_at, expires_at, amr, security_stamp, claims)
   select s.id as "sessionId", ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
 )
 
@@ -161,30 +191,9 @@ const touch = cachedStatement(
   (db, { id }) => sql<SessionRow>`
   with s as (
     update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
-    returning user_id, counter, created_at, rotated_at, expires_at, amr)
+    returning user_id, counter, created_at, rotated_at, expires_at, amr, security_stamp, claims)
   select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
 )
-
-/** Which sessions to end: one, all of a user, or all but one. */
-export type SessionSelection =
-  { readonly id: string; readonly userId?: string } | { readonly userId: string; readonly except?: string }
-
-/**
- * Ends sessions and leaves the note that every instance reads within a second.
- *
- * @returns the ids that were ended now
- */
-export async function endSessions(db: Db, selection: SessionSelection): Promise<string[]> {
-  const condition =
-    'id' in selection
-      ? sql`id = ${selection.id} and (${selection.userId ?? null}::text is null or user_id::text = lower(${selection.userId ?? null}))`
-      : sql`user_id = ${selection.userId} and (${selection.except ?? null}::text is null or id::text <> lower(${selection.except ?? null}))`
-  const { rows } = await sql<{ id: string }>`
-    with ended as (delete from ${table(db, 'sessions')} where ${condition} returning id)
-    insert into ${table(db, 'revocations')} (session_id, revoked_at) select id, ${db.now()} from ended
-    on conflict (session_id) do nothing returning session_id as id`.execute(db.kysely)
-  return rows.map(({ id }) => id)
-}
 
 /** Which of a user's sessions. */
 export interface SessionPage {
@@ -200,7 +209,18 @@ export async function listSessions(db: Db, userId: string, page: SessionPage): P
   const { before, limit, idleSeconds } = page
   const rows = await db.kysely
     .selectFrom('sessions')
-    .select(['id', 'user_id', 'created_at', 'last_seen_at', 'expires_at', 'amr', 'client'])
+    .select([
+      'id',
+      'user_id',
+      'created_at',
+      'last_seen_at',
+      'expires_at',
+      'amr',
+      'client',
+      'method',
+      'address',
+      'claims',
+    ])
     .where('user_id', '=', userId)
     .where('expires_at', '>', db.now())
     .$if(idleSeconds !== null, (query) =>
@@ -218,54 +238,10 @@ export async function listSessions(db: Db, userId: string, page: SessionPage): P
     expiresAt: new Date(row.expires_at).getTime(),
     amr: row.amr,
     client: row.client,
+    method: row.method,
+    address: row.address,
+    claims: row.claims,
   }))
-}
-
-const pageOfNotes = 20_000
-
-/**
- * The sessions that have ended in the last `seconds`, page by page: after an hour of many logouts the first question of an instance
- * brings more than one statement may take the time for.
- */
-export async function findRevoked(
-  db: Db,
-  seconds: number,
-  found: (ids: readonly string[]) => void,
-  pageSize = pageOfNotes,
-): Promise<void> {
-  let after = sql`revoked_at > ${db.now()} - make_interval(secs => ${seconds})`
-  for (;;) {
-    // One text for all is read in half the time that a row for each takes.
-    const {
-      rows: [page],
-    } = await sql<{ ids: string | null; last: string }>`
-      select string_agg(session_id::text, ',' order by revoked_at, session_id) as ids, max(revoked_at)::text as last
-      from (select session_id, revoked_at from ${table(db, 'revocations')}
-        where ${after} order by revoked_at, session_id limit ${pageSize}) page`.execute(db.kysely)
-    const ids = page?.ids?.split(',') ?? []
-    found(ids)
-    if (page === undefined || ids.length < pageSize) return
-    after = sql`(revoked_at, session_id) > (${page.last}::timestamptz, ${ids.at(-1)}::uuid)`
-  }
-}
-
-/**
- * How many seconds ago the oldest transaction began that is open in this database and has written something: a note of it may still come,
- * with the time at which it was written. 0 where none is, and where the server does not tell, as of other roles' transactions.
- */
-export async function oldestWriterSeconds(db: Db): Promise<number> {
-  try {
-    const {
-      rows: [row],
-    } = await sql<{ seconds: number | string | null }>`
-      select extract(epoch from clock_timestamp() - min(xact_start))::double precision as seconds from pg_stat_activity
-      where backend_xid is not null and datname = current_database()`.execute(db.kysely)
-    return Number(row?.seconds ?? 0)
-  } catch (error) {
-    // Databases that only speak Postgres's protocol may lack the view or a column of it.
-    if (/^(42P01|42703|42883|42501|0A000)$/.test(sqlState(error) ?? '')) return 0
-    throw error
-  }
 }
 
 /** Whether a session still exists: the slow answer while the feed of revocations is stale. */
@@ -279,9 +255,3 @@ const live = cachedStatement(
   (db, { id }) => sql`
   select 1 from ${table(db, 'sessions')} where id = ${id} and expires_at > ${db.now()}`,
 )
-
-/** Drops sessions that are over and notes that no ticket can need any more. */
-export async function purgeSessions(db: Db, keepRevokedSeconds: number): Promise<void> {
-  await deleteInBatches(db, 'sessions', sql`expires_at < ${db.now()}`)
-  await deleteInBatches(db, 'revocations', sql`revoked_at < ${db.now()} - make_interval(secs => ${keepRevokedSeconds})`)
-}

@@ -52,6 +52,7 @@ const tables = [
   'recovery_codes',
   'sessions',
   'revocations',
+  'claim_changes',
   'keys',
   'attempts',
   'outbox',

@@ -1,6 +1,7 @@
 // Rows of users and of their belongings. Every change that must happen once is one conditional statement; there are
 // no domain rules here.
 import { sql } from 'kysely'
+import { type ClaimChange, noteClaims } from './claim-changes.js'
 import { mailValues, type OutboxRecord } from './outbox.js'
 import type { Profile } from './profile.js'
 import { type Db, table, type Trx } from './transaction.js'
@@ -206,14 +207,22 @@ export async function updateUser(
   expectedConcurrencyStamp: string,
   uniqueEmail: string | null | undefined,
 ): Promise<boolean> {
-  const updated = await db.kysely
+  return (await userUpdate(db, user, expectedConcurrencyStamp, uniqueEmail).executeTakeFirst()) !== undefined
+}
+
+/** The same as a query, also for a part of another statement. */
+export function userUpdate(
+  db: Db,
+  user: UserRecord,
+  expectedConcurrencyStamp: string,
+  uniqueEmail: string | null | undefined,
+) {
+  return db.kysely
     .updateTable('users')
     .set(changing(user, uniqueEmail))
     .where('id', '=', user.id)
     .where('concurrency_stamp', '=', expectedConcurrencyStamp)
     .returning('id')
-    .executeTakeFirst()
-  return updated !== undefined
 }
 
 /** A user's own columns, except those that never change; an undefined `uniqueEmail` leaves its column unchanged. */
@@ -265,22 +274,19 @@ export async function deleteUser(trx: Trx, id: string): Promise<void> {
  */
 export async function replacePasswordHash(
   db: Db,
-  id: string,
-  current: string,
+  user: Pick<UserRecord, 'id' | 'passwordHash' | 'securityStamp'>,
   next: Pick<UserRecord, 'securityStamp' | 'concurrencyStamp'> & { readonly passwordHash: string },
 ): Promise<boolean> {
-  const updated = await db.kysely
-    .updateTable('users')
-    .set({
-      password_hash: next.passwordHash,
-      security_stamp: next.securityStamp,
-      concurrency_stamp: next.concurrencyStamp,
-    })
-    .where('id', '=', id)
-    .where('password_hash', '=', current)
-    .returning('id')
-    .executeTakeFirst()
-  return updated !== undefined
+  const { rows } = await sql`
+    with written as (
+      update ${table(db, 'users')} set password_hash = ${next.passwordHash}, security_stamp = ${next.securityStamp},
+        concurrency_stamp = ${next.concurrencyStamp}::uuid
+      where id = ${user.id} and password_hash = ${user.passwordHash} and security_stamp = ${user.securityStamp} returning id),
+    kept as (
+      update ${table(db, 'sessions')} set security_stamp = ${next.securityStamp}
+      where user_id in (select id from written) and coalesce(security_stamp, ${user.securityStamp}) = ${user.securityStamp})
+    select id from written`.execute(db.kysely)
+  return rows.length === 1
 }
 
 /** Confirms an address while the stamp is the one of its code; null when it is not. */
@@ -289,15 +295,16 @@ export async function confirmUserEmail(
   id: string,
   securityStamp: string,
   concurrencyStamp: string,
-): Promise<Pick<UserRecord, 'emailConfirmed' | 'concurrencyStamp'> | null> {
-  const updated = await db.kysely
-    .updateTable('users')
-    .set({ email_confirmed: true, concurrency_stamp: concurrencyStamp })
-    .where('id', '=', id)
-    .where('security_stamp', '=', securityStamp)
-    .returning('concurrency_stamp')
-    .executeTakeFirst()
-  return updated === undefined ? null : { emailConfirmed: true, concurrencyStamp: updated.concurrency_stamp }
+): Promise<(Pick<UserRecord, 'emailConfirmed' | 'concurrencyStamp'> & { readonly change: ClaimChange }) | null> {
+  const {
+    rows: [row],
+  } = await sql<ClaimChange>`
+    with confirmed as (
+      update ${table(db, 'users')} set email_confirmed = true, concurrency_stamp = ${concurrencyStamp}::uuid
+      where id = ${id} and security_stamp = ${securityStamp} returning id),
+    changed as (${noteClaims(db, sql`select 'u:' || id from confirmed`)})
+    select subject, mark, at from changed`.execute(db.kysely)
+  return row === undefined ? null : { emailConfirmed: true, concurrencyStamp, change: row }
 }
 
 /** A user with roles and claims, as a new ticket needs them. */

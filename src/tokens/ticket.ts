@@ -41,6 +41,10 @@ export interface Ticket {
   readonly counter: number
   /** Cookies only: the cookie outlives the browser. */
   readonly persistent: boolean
+  /** Claims of this session alone; left out where there are none. */
+  readonly sessionClaims?: readonly TicketClaim[]
+  /** Sealed without names, roles and claims of the user, which have no room: opened, `userName` is empty, `email` null, and the rest empty. */
+  readonly isPartial?: boolean
 }
 
 export interface TicketClaim {
@@ -48,8 +52,9 @@ export interface TicketClaim {
   readonly value: string
 }
 
-// The payload: fixed fields, then a JSON array by position, `[userName, email | 0, amr, roles, [type, value, type, value, …]]`,
-// where 0 means that the e-mail address is the user name.
+// The payload: fixed fields, then a JSON array by position, `[userName, email | 0, amr, roles, [type, value, type, value, …]]`, where 0 says
+// that the e-mail address is the user name. A sixth member are the claims of the session, in the same form. `[amr]`, or `[amr, claims of the
+// session]`, is a partial ticket.
 const at = (() => {
   const sessionId = uuidLength
   const stamp = sessionId + uuidLength
@@ -81,10 +86,8 @@ const at = (() => {
  * @throws TokenTooLarge when roles and claims do not fit into 4,096 characters
  */
 export function sealTicket(key: SealingKey, purpose: TicketPurpose, ticket: Ticket): string {
-  const email = ticket.email === ticket.userName ? 0 : ticket.email
-  const claims = ticket.claims.flatMap(({ type, value }) => [type, value])
-  const names: unknown[] = [ticket.userName, email, ticket.amr, ticket.roles, claims]
-  if (!areNames(names))
+  const names = namesOf(ticket)
+  if (!areNames(names) && !arePartial(names))
     throw new TypeError('A ticket takes text only: userName, email, amr, roles, and types and values of claims')
   if (!isUint32(ticket.counter)) throw new TypeError('counter is not an unsigned 32-bit integer')
   const json = JSON.stringify(names)
@@ -129,7 +132,10 @@ function readTicket(bytes: Buffer): Ticket | null {
   const persistent = bytes.readUInt8(at.persistent)
   const names = readNames(bytes.toString('utf8', at.names))
   if (names === null || persistent > 1) return null
-  const [userName, email, amr, roles, claims] = names
+  const isPartial = arePartial(names)
+  const [userName, email, amr, roles, claims, own = []]: Names = isPartial
+    ? ['', null, names[0], [], [], names[1]]
+    : names
   return {
     userId: uuidText(bytes, at.userId),
     sessionId: uuidText(bytes, at.sessionId),
@@ -146,31 +152,60 @@ function readTicket(bytes: Buffer): Ticket | null {
     claims: inPairs(claims),
     counter: bytes.readUInt32BE(at.counter),
     persistent: persistent === 1,
+    ...(own.length === 0 ? {} : { sessionClaims: inPairs(own) }),
+    ...(isPartial ? { isPartial } : {}),
   }
 }
 
-type Names = [userName: string, email: string | 0 | null, amr: string[], roles: string[], claims: string[]]
+type Names = [
+  userName: string,
+  email: string | 0 | null,
+  amr: string[],
+  roles: string[],
+  claims: string[],
+  sessionClaims?: string[] | undefined,
+]
+type PartialNames = [amr: string[], sessionClaims?: string[]]
 
-function readNames(json: string): Names | null {
+function namesOf({ userName, email, amr, roles, claims, sessionClaims = [], isPartial = false }: Ticket): unknown[] {
+  const own = sessionClaims.length === 0 ? [] : [flat(sessionClaims)]
+  return isPartial ? [amr, ...own] : [userName, email === userName ? 0 : email, amr, roles, flat(claims), ...own]
+}
+
+function flat(claims: readonly TicketClaim[]): string[] {
+  return claims.flatMap(({ type, value }) => [type, value])
+}
+
+function readNames(json: string): Names | PartialNames | null {
   try {
     const names: unknown = JSON.parse(json)
-    return areNames(names) ? names : null
+    return areNames(names) || arePartial(names) ? names : null
   } catch {
     return null
   }
 }
 
 function areNames(names: unknown): names is Names {
-  if (!Array.isArray(names) || names.length !== 5) return false
-  const [userName, email, amr, roles, claims] = names as unknown[] // Array.isArray says any[]
+  if (!Array.isArray(names) || (names.length !== 5 && names.length !== 6)) return false
+  const [userName, email, amr, roles, claims, own = []] = names as unknown[] // Array.isArray says any[]
   return (
     typeof userName === 'string' &&
     (typeof email === 'string' || email === null || email === 0) &&
     areTexts(amr) &&
     areTexts(roles) &&
-    areTexts(claims) &&
-    claims.length % 2 === 0
+    arePairs(claims) &&
+    arePairs(own)
   )
+}
+
+function arePartial(names: unknown): names is PartialNames {
+  if (!Array.isArray(names) || names.length < 1 || names.length > 2) return false
+  const [amr, own = []] = names as unknown[] // Array.isArray says any[]
+  return areTexts(amr) && arePairs(own)
+}
+
+function arePairs(value: unknown): value is string[] {
+  return areTexts(value) && value.length % 2 === 0
 }
 
 function areTexts(value: unknown): value is string[] {

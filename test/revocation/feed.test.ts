@@ -14,7 +14,7 @@ function place(t: TestContext, pollTimeoutMilliseconds = 20) {
     ping: () => Promise.resolve(),
   }
   const found: string[] = []
-  const feed = startFeed({
+  const feed = startFeed<string[]>({
     async poll(seconds, foundNow) {
       world.asked.push(seconds)
       for (let page = 0; page < world.pages; page++) foundNow(await world.poll())
@@ -182,7 +182,7 @@ test('a late answer still counts, from the time of its poll', async (t) => {
 
 test('a feed polls by itself, also after a failure, until it is stopped', async (t) => {
   let asked = 0
-  const feed = startFeed({
+  const feed = startFeed<string[]>({
     poll: () => (++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone'))),
     oldestWriterSeconds: () => Promise.resolve(0),
     ping: () => Promise.resolve(),

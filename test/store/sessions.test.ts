@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { sql } from 'kysely'
 import { deleteInBatches } from '../../src/store/batches.js'
 import { type Db, table } from '../../src/store/transaction.js'
-import { findRevoked, oldestWriterSeconds, purgeSessions } from '../../src/store/sessions.js'
+import { findNotes, oldestWriterSeconds } from '../../src/store/notes.js'
+import { purgeNotes } from '../../src/store/session-ends.js'
 import { openStore } from '../support/store.js'
 
 /** Revocations that are so many seconds old, some at the very same moment. */
@@ -29,12 +30,12 @@ test('revocations are read in pages, each once, also those of one moment, and no
   for (const pageSize of [1, 3, 7, 250, 999, 1000, 1001]) {
     const pages: number[] = []
     const ids = new Set<string>()
-    await findRevoked(
+    await findNotes(
       db,
       3600,
-      (found) => {
-        pages.push(found.length)
-        for (const id of found) ids.add(id)
+      ({ ends }) => {
+        pages.push(ends.length)
+        for (const { id } of ends) ids.add(id)
       },
       pageSize,
     )
@@ -61,7 +62,7 @@ test('a backlog is deleted in batches, and rows that are still needed stay', asy
   )
   assert.equal(await count(db, 'revocations'), 100)
   await note(db, 12_000, 7201)
-  await purgeSessions(db, 7200)
+  await purgeNotes(db, 7200)
   assert.equal(await count(db, 'revocations'), 100)
 })
 
@@ -75,7 +76,7 @@ test('two instances that delete at once share the work, and skip rows in use', a
     )
     assert.equal(await count(db, 'revocations'), 10)
   })
-  await purgeSessions(db, 7200)
+  await purgeNotes(db, 7200)
   assert.equal(await count(db, 'revocations'), 0)
 })
 

@@ -99,6 +99,7 @@ export type Managers = [
         create(user: NewUser, password?: string): Promise<CreateResult>
         update(user: User): Promise<IdentityResult>
         delete(user: User): Promise<IdentityResult>
+        claimsChanged(user: Pick<User, 'id'>): Promise<void>
         findById(id: string): Promise<User | null>
         findByName(userName: string): Promise<User | null>
         findByEmail(email: string): Promise<User | null>
@@ -180,7 +181,7 @@ export type Managers = [
         setTwoFactorEnabled(user: User, enabled: boolean, options?: { keepSessionId?: string }): Promise<IdentityResult>
         getAuthenticatorKey(user: User): Promise<string | null>
         generateNewAuthenticatorKey(): string
-        resetAuthenticatorKey(user: User): Promise<IdentityResult>
+        resetAuthenticatorKey(user: User, options?: { keepSessionId?: string }): Promise<IdentityResult>
         verifyAuthenticatorCode(user: User, code: string): Promise<boolean>
         getAuthenticatorUri(user: User): Promise<string | null>
         getAuthenticatorQrCode(user: User): Promise<string | null>
@@ -226,7 +227,12 @@ export type Managers = [
       LoginManager,
       {
         addLogin(user: User, login: NewUserLogin): Promise<IdentityResult>
-        removeLogin(user: User, loginProvider: string, providerKey: string): Promise<IdentityResult>
+        removeLogin(
+          user: User,
+          loginProvider: string,
+          providerKey: string,
+          options?: { keepSessionId?: string },
+        ): Promise<IdentityResult>
         getLogins(user: User): Promise<readonly UserLogin[]>
         findByLogin(loginProvider: string, providerKey: string): Promise<User | null>
       }
@@ -283,7 +289,11 @@ export type Managers = [
         getPasskeys(user: User): Promise<readonly Passkey[]>
         getPasskey(user: User, credentialId: Uint8Array): Promise<Passkey | null>
         findByPasskeyId(credentialId: Uint8Array): Promise<User | null>
-        removePasskey(user: User, credentialId: Uint8Array): Promise<IdentityResult>
+        removePasskey(
+          user: User,
+          credentialId: Uint8Array,
+          options?: { keepSessionId?: string },
+        ): Promise<IdentityResult>
       }
     >
   >,
@@ -351,6 +361,7 @@ export type Managers = [
         list(userId: string, options?: PageOptions): Promise<readonly SessionRecord[]>
         revoke(sessionId: string, options?: { userId?: string }): Promise<boolean>
         revokeAll(userId: string, options?: { except?: string }): Promise<number>
+        isLive(sessionId: string): boolean
       }
     >
   >,

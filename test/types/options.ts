@@ -7,6 +7,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type pg from 'pg'
 import type {
   AuthorizationOptions,
+  SessionEndCause,
   BearerOptions,
   ChangeName,
   Claim,
@@ -304,7 +305,7 @@ export type Options = [
         readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: string }
         readonly signInFailed: { readonly userId: string | null; readonly reason: string }
         readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
-        readonly sessionsEnded: { readonly sessionIds: readonly string[] }
+        readonly sessionsEnded: { readonly sessionIds: readonly string[]; readonly cause: SessionEndCause }
         userCreated: { readonly userId: string }
         userUpdated: { readonly userId: string }
         passwordChanged: { readonly userId: string }

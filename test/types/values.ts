@@ -150,6 +150,7 @@ export type Values = [
         readonly roles: readonly string[]
         readonly amr: readonly string[]
         readonly authenticatedAt: number
+        readonly signal: AbortSignal
         isInRole(role: string): boolean
         hasClaim(type: string, value?: string): boolean
         findFirst(type: string): Claim | null
@@ -222,6 +223,9 @@ export type Values = [
         readonly expiresAt: number
         readonly amr: readonly string[]
         readonly client: string | null
+        readonly method: string | null
+        readonly address: string | null
+        readonly claims: readonly Claim[]
       }
     >
   >,
@@ -277,6 +281,7 @@ export type Values = [
         readonly authenticatedAt: number
         readonly sessionExpiresAt: number
         readonly amr: readonly string[]
+        readonly sessionClaims: readonly Claim[]
       }
     >
   >,

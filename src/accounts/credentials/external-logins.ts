@@ -20,11 +20,18 @@ export interface LoginManager {
    */
   addLogin(user: User, login: NewUserLogin): Promise<IdentityResult>
   /**
-   * Removes a login; does nothing when the user does not have it. Rotates the stamp; sessions go on until their
-   * tokens are renewed. @returns ConcurrencyFailure
+   * Takes a login away; one that the user does not have, too, is no failure. Rotates the stamp and, where a login was taken away, ends the
+   * user's sessions, but for `keepSessionId`.
+   *
+   * @returns ConcurrencyFailure
    */
-  removeLogin(user: User, loginProvider: string, providerKey: string): Promise<IdentityResult>
-  /** Sorted by provider, then key. */
+  removeLogin(
+    user: User,
+    loginProvider: string,
+    providerKey: string,
+    options?: { keepSessionId?: string },
+  ): Promise<IdentityResult>
+  /** By provider, then key. */
   getLogins(user: User): Promise<readonly UserLogin[]>
   /** The user with this login, compared exactly; null when there is none. */
   findByLogin(loginProvider: string, providerKey: string): Promise<User | null>
@@ -51,16 +58,16 @@ export function createLoginManager(context: AccountContext): LoginManager {
         },
       )
     },
-    removeLogin: (user, loginProvider, providerKey) =>
+    removeLogin: (user, loginProvider, providerKey, { keepSessionId } = {}) =>
       changeUser(
         context,
         user,
         {},
         {
           rotateStamp: true,
-          async also(trx) {
-            if (isLogin(loginProvider, providerKey)) await deleteLogin(trx, user.id, loginProvider, providerKey)
-          },
+          ends: { cause: 'loginRemoved', keep: keepSessionId },
+          also: async (trx) =>
+            isLogin(loginProvider, providerKey) && (await deleteLogin(trx, user.id, loginProvider, providerKey)),
         },
       ),
     getLogins: (user) => listLogins(db, user.id),

@@ -12,7 +12,7 @@ import { type AccountContext, changeUser, ChangeRefused } from '../users/change-
 import { isStorable } from '../users/storable.js'
 import type { User } from '../users/user.js'
 
-/** Passkeys. No method of it rotates the stamp or ends a session. */
+/** Passkeys. No method of it rotates the stamp; sessions end only where a passkey is taken away. */
 export interface PasskeyManager {
   /**
    * Writes a passkey; for one that the user has, updates its name, signature count and the flags isUserVerified and
@@ -28,8 +28,13 @@ export interface PasskeyManager {
   getPasskey(user: User, credentialId: Uint8Array): Promise<Passkey | null>
   /** The user who has the passkey; null when none does. */
   findByPasskeyId(credentialId: Uint8Array): Promise<User | null>
-  /** Removes a passkey; does nothing when the user does not have it. @returns ConcurrencyFailure */
-  removePasskey(user: User, credentialId: Uint8Array): Promise<IdentityResult>
+  /**
+   * Takes a passkey away; one that the user does not have, too, is no failure. Where one was taken away, the user's sessions end, but for
+   * `keepSessionId`.
+   *
+   * @returns ConcurrencyFailure
+   */
+  removePasskey(user: User, credentialId: Uint8Array, options?: { keepSessionId?: string }): Promise<IdentityResult>
 }
 
 const maxIdBytes = 1023
@@ -54,8 +59,16 @@ export function createPasskeyManager(context: AccountContext): PasskeyManager {
     getPasskeys: (user) => listPasskeys(db, user.id),
     getPasskey: (user, credentialId) => findPasskey(db, user.id, credentialId),
     findByPasskeyId: (credentialId) => findUserByPasskey(db, credentialId),
-    removePasskey: (user, credentialId) =>
-      changeUser(context, user, {}, { also: (trx) => deletePasskey(trx, user.id, credentialId) }),
+    removePasskey: (user, credentialId, { keepSessionId } = {}) =>
+      changeUser(
+        context,
+        user,
+        {},
+        {
+          ends: { cause: 'passkeyRemoved', keep: keepSessionId },
+          also: (trx) => deletePasskey(trx, user.id, credentialId),
+        },
+      ),
   }
 }
 

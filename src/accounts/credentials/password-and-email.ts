@@ -8,7 +8,7 @@ import { confirmUserEmail, findUserById } from '../../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
 import { isMarkOf, newConcurrencyStamp } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
-import { attemptKeyOf, provesUnderThrottle } from '../throttle/throttle.js'
+import { attemptKeyOf, reserveProof } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 import type { CodeLifetimes } from './options.js'
 
@@ -17,14 +17,11 @@ export interface CredentialManager {
   /** Whether the password is the user's. Counts nothing and locks nothing. */
   checkPassword(user: User, password: string): Promise<boolean>
   hasPassword(user: User): boolean
-  /**
-   * Sets the password of a user who has none. Rotates the stamp. @returns UserAlreadyHasPassword, PasswordTooShort
-   * and similar codes
-   */
+  /** Gives a password to a user who has none. Rotates the stamp; sessions go on. @returns UserAlreadyHasPassword, PasswordTooShort and its like */
   addPassword(user: User, password: string): Promise<IdentityResult>
   /**
-   * Changes the password after checking the current one; a wrong one counts as a failed sign-in. Rotates the stamp
-   * and ends the user's sessions, except `keepSessionId`.
+   * Changes the password of a user who knows the current one; a wrong one counts as a failed sign-in. Rotates the stamp and ends the user's
+   * sessions, but for `keepSessionId` (`request.identity.sessionId` in a route of your own).
    *
    * @returns PasswordMismatch, PasswordTooShort and similar codes
    */
@@ -45,7 +42,7 @@ export interface CredentialManager {
    * @returns InvalidToken, before the password is checked; then PasswordTooShort and similar codes
    */
   resetPassword(user: User, token: string, newPassword: string): Promise<IdentityResult>
-  /** Sets another address, not confirmed. Rotates the stamp. */
+  /** Sets another address, not confirmed. Rotates the stamp; sessions go on. */
   setEmail(user: User, email: string | null): Promise<IdentityResult>
   /** A code for `confirmEmail`, valid for `codes.confirmEmailSeconds` and until the security stamp changes. */
   generateEmailConfirmationToken(user: User): string
@@ -57,8 +54,8 @@ export interface CredentialManager {
   /** A code for `changeEmail`; it contains the new address, sealed. */
   generateChangeEmailToken(user: User, newEmail: string): string
   /**
-   * Sets and confirms the new address in the code, and with `setUserName` the same user name, in one transaction.
-   * Rotates the stamp, so that the code works once.
+   * Sets and confirms the new address that the code carries, and with `setUserName` the user name to the same, in one transaction.
+   * Rotates the stamp, so that the code works once; sessions go on.
    *
    * @returns InvalidToken, InvalidUserName, DuplicateUserName, DuplicateEmail
    */
@@ -123,11 +120,14 @@ export function createCredentialManager(
 
     async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
       const isRight = () => hasher.verify(user.passwordHash, currentPassword).then((verdict) => verdict !== 'no')
-      if (!(await provesUnderThrottle(db, keys.vault(), limits, user, isRight)))
-        return failed(describe, [{ code: 'PasswordMismatch' }])
-      return setPassword(user, newPassword, {
-        endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+      const proof = await reserveProof(db, keys.vault(), limits, user, isRight)
+      if (proof === null) return failed(describe, [{ code: 'PasswordMismatch' }])
+      const result = await setPassword(user, newPassword, {
+        ends: { cause: 'passwordChanged', keep: keepSessionId },
+        release: proof.key,
       })
+      if (!result.succeeded) await proof.release()
+      return result
     },
 
     removePassword: (user) =>
@@ -137,7 +137,7 @@ export function createCredentialManager(
         { passwordHash: null },
         {
           rotateStamp: true,
-          endSessions: 'all',
+          ends: { cause: 'passwordChanged' },
           event: 'passwordChanged',
           notice: 'passwordChanged',
         },
@@ -151,7 +151,7 @@ export function createCredentialManager(
       const key = attemptKeyOf(keys.vault(), user.userName)
       const stamp = user.securityStamp
       let result = await setPassword(user, newPassword, {
-        endSessions: 'all',
+        ends: { cause: 'passwordReset' },
         event: 'passwordReset',
         also: (trx) => clearAttempts(trx, key),
       })
@@ -161,7 +161,7 @@ export function createCredentialManager(
         if (current?.securityStamp !== stamp) return invalid
         Object.assign(user, current)
         result = await setPassword(user, newPassword, {
-          endSessions: 'all',
+          ends: { cause: 'passwordReset' },
           event: 'passwordReset',
           also: (trx) => clearAttempts(trx, key),
         })
@@ -188,12 +188,19 @@ export function createCredentialManager(
       const confirmed = await (notifier.has('emailConfirmed')
         ? inTransaction(db, async (trx) => {
             const written = await confirmUserEmail(trx, user.id, user.securityStamp, newConcurrencyStamp())
-            if (written !== null) await notifier.hook('emailConfirmed', trx, { ...user, ...written })
+            if (written !== null)
+              await notifier.hook('emailConfirmed', trx, {
+                ...user,
+                emailConfirmed: true,
+                concurrencyStamp: written.concurrencyStamp,
+              })
             return written
           })
         : confirmUserEmail(db, user.id, user.securityStamp, newConcurrencyStamp()))
       if (confirmed === null) return failed(describe, [{ code: 'InvalidToken' }])
-      Object.assign(user, confirmed)
+      const { change, ...members } = confirmed
+      Object.assign(user, members)
+      context.claimsChanged([change])
       notifier.emit('emailConfirmed', { userId: user.id })
       return success
     },

@@ -12,7 +12,7 @@ export interface PhoneManager {
   getPhoneNumber(user: User): string | null
   isPhoneNumberConfirmed(user: User): boolean
   /**
-   * Sets another number, not confirmed. Rotates the stamp; sessions go on until their tokens are renewed.
+   * Sets another number, not confirmed. Rotates the stamp; sessions go on.
    *
    * @returns DefaultError for more than 256 characters or a NUL; ConcurrencyFailure
    */
@@ -24,9 +24,8 @@ export interface PhoneManager {
    */
   verifyChangePhoneNumberToken(user: User, token: string, phoneNumber: string): boolean
   /**
-   * Sets and confirms a number by its code; a wrong code counts as a failed sign-in, and while the user is locked out
-   * every code is refused. Rotates the stamp, so that the code works once; sessions go on until their tokens are
-   * renewed.
+   * Sets and confirms a number by its code; a wrong one counts as a failed sign-in, and while the user is locked out none is right.
+   * Rotates the stamp, so that the code works once; sessions go on.
    *
    * @returns InvalidToken, ConcurrencyFailure
    */

@@ -6,6 +6,8 @@ import type { UserRecord } from '../../store/users.js'
 import type { MailWriter } from './outbox.js'
 
 export interface Notices {
+  /** Whether this notice goes out to this user. */
+  isMailed(notice: SecurityNotice, user: UserRecord): boolean
   /**
    * Writes the mail inside the transaction of its cause; returns whether there is one, so that `written` is called
    * after the commit.
@@ -30,6 +32,7 @@ export function createNotices(named: readonly SecurityNotice[], mail: MailWriter
   }
 
   return {
+    isMailed,
     write,
     written: () => mail.written(),
     async withNotice(db, notice, user, act) {

@@ -3,6 +3,7 @@
 // given.
 import { failed, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import type { LockoutLimits } from '../../store/attempts.js'
+import { noteClaimChange } from '../../store/claim-changes.js'
 import type { OutboxRecord } from '../../store/outbox.js'
 import { inTransaction, type Transaction, within } from '../../store/transaction.js'
 import {
@@ -57,14 +58,19 @@ export interface UserBasics {
    */
   create(user: NewUser, password?: string): Promise<CreateResult>
   /**
-   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now locks the user
-   * out.
+   * Writes changed members of `user`. Rotates no stamp and ends no session, unless `lockoutEnd` now keeps the user out. Tickets carry what
+   * has changed within a second.
    *
    * @returns ConcurrencyFailure when the row was changed meanwhile
    */
   update(user: User): Promise<IdentityResult>
   /** Deletes the user with all belongings; their sessions end at once. */
   delete(user: User): Promise<IdentityResult>
+  /**
+   * Has the claims of this user read again on every instance, within a second and without signing anybody out: for what option `claims` reads
+   * from elsewhere, and for rows that were changed past this package. Methods of the managers do it by themselves.
+   */
+  claimsChanged(user: Pick<User, 'id'>): Promise<void>
   findById(id: string): Promise<User | null>
   /** By user name, in any letter case of ASCII. */
   findByName(userName: string): Promise<User | null>
@@ -148,9 +154,9 @@ export function createUserManager(
         {
           ...context,
           db: within(context.db, trx),
-          // Ended sessions are not reported before the host commits: every instance, this one too, reads them from
-          // the feed.
-          sessions: { end: (db, selection) => context.sessions.end(db, selection), ended: () => undefined },
+          // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
+          sessions: { end: context.sessions.end, ended: () => undefined },
+          claimsChanged: () => undefined,
           notifier: { ...context.notifier, emit: () => undefined },
         },
         settings,
@@ -199,15 +205,19 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
         inTransaction(db, async (trx) => {
           if (!(await lockUser(trx, user.id, user.concurrencyStamp))) throw new ConcurrentChange()
           await notifier.hook('userDeleting', trx, user)
-          const ids = await sessions.end(trx, { userId: user.id })
+          const ids = await sessions.end(trx, { userId: user.id }, 'deleted')
           await deleteUser(trx, user.id)
           return ids
         }),
       )
       if (ended === null) return failed(describe, [{ code: 'ConcurrencyFailure' }])
-      sessions.ended(ended)
+      sessions.ended(ended, 'deleted')
       notifier.emit('userDeleted', { userId: user.id })
       return success
+    },
+
+    async claimsChanged({ id }) {
+      if (isUuid(id)) context.claimsChanged(await noteClaimChange(db, `u:${id.toLowerCase()}`))
     },
 
     findById: async (id) => (isUuid(id) ? findUserById(db, id.toLowerCase()) : null),

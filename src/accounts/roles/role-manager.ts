@@ -1,5 +1,5 @@
-// Roles and their claims; user-roles.ts has their members. Tickets contain a change of a role from the next sign-in,
-// refresh or validation of a cookie on; no stamp rotates and no session ends (as in the reference).
+// Roles and their claims. Which users are in them is the business of user-roles.ts. A change of a role counts for all its users within a second,
+// by one note for the role; no stamp rotates and no session ends (as in the reference).
 import { failed, type Failure, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import { deleteClaims, listClaims } from '../../store/claims.js'
 import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
@@ -74,7 +74,9 @@ export interface RoleManager {
   withTransaction(trx: Transaction<any>): RoleManager
 }
 
-export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' | 'describe'>): RoleManager {
+export function createRoleManager(
+  context: Pick<AccountContext, 'db' | 'clock' | 'describe' | 'claimsChanged'>,
+): RoleManager {
   const { db, clock, describe } = context
 
   /** Writes a role unless its row was changed since it was read, together with the rest of the change. */
@@ -85,12 +87,14 @@ export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' |
     const next = { ...role, name, normalizedName, concurrencyStamp: newConcurrencyStamp() }
     const taken: Failure = { code: 'DuplicateRoleName', args: [name] }
     try {
-      await inTransaction(db, async (trx) => {
+      const changes = await inTransaction(db, async (trx) => {
         const outcome = await updateRole(trx, next, role.concurrencyStamp)
-        if (outcome !== 'written')
-          throw new ChangeRefused([outcome === 'taken' ? taken : { code: 'ConcurrencyFailure' }])
+        if (outcome === 'taken') throw new ChangeRefused([taken])
+        if (outcome === 'changed') throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
         await also?.(trx)
+        return outcome
       })
+      context.claimsChanged(changes)
     } catch (error) {
       if (error instanceof ChangeRefused) return failed(describe, error.failures)
       // The name was free when it was looked up, and was taken meanwhile.
@@ -119,9 +123,11 @@ export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' |
     },
     update: (role) => change(role, role.name),
     async delete(role) {
-      const deleted =
-        isUuid(role.id) && isUuid(role.concurrencyStamp) && (await deleteRole(db, role.id, role.concurrencyStamp))
-      return deleted ? success : failed(describe, [{ code: 'ConcurrencyFailure' }])
+      const changes =
+        isUuid(role.id) && isUuid(role.concurrencyStamp) ? await deleteRole(db, role.id, role.concurrencyStamp) : []
+      if (changes.length === 0) return failed(describe, [{ code: 'ConcurrencyFailure' }])
+      context.claimsChanged(changes)
+      return success
     },
     roleExists: async (name) => (await findByName(name)) !== null,
     findById: async (id) => (isUuid(id) ? findRoleById(db, id.toLowerCase()) : null),
@@ -142,7 +148,7 @@ export function createRoleManager(context: Pick<AccountContext, 'db' | 'clock' |
       const { rows: roles, next } = await pageById(options, (after, limit) => listRoles(db, after, limit))
       return { roles, next }
     },
-    withTransaction: (trx) => createRoleManager({ ...context, db: within(db, trx) }),
+    withTransaction: (trx) => createRoleManager({ ...context, db: within(db, trx), claimsChanged: () => undefined }),
   }
 }
 

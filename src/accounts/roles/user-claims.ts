@@ -1,5 +1,4 @@
-// A user's own claims. Tickets contain a change from the next sign-in, refresh or validation of a cookie on (as in
-// the reference).
+// Claims that a user has of their own. A change counts within a second on every instance, also for tickets of before.
 import { failed, type IdentityResult } from '../../errors.js'
 import {
   type ClaimOwner,

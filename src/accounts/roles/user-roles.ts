@@ -1,5 +1,4 @@
-// The roles of a user. Tickets contain a change from the next sign-in, refresh or validation of a cookie on (as in
-// the reference).
+// Which roles a user has. A change counts within a second on every instance, also for tickets of before.
 import type { IdentityResult } from '../../errors.js'
 import {
   deleteUserRoles,

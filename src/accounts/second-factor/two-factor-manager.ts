@@ -28,9 +28,12 @@ export interface TwoFactorManager {
   getAuthenticatorKey(user: User): Promise<string | null>
   /** A key as `resetAuthenticatorKey` makes it: 32 characters of base32. It is not stored. */
   generateNewAuthenticatorKey(): string
-  /** Sets a new key; codes of the old one are refused at once. Rotates the stamp. */
-  resetAuthenticatorKey(user: User): Promise<IdentityResult>
-  /** Whether the code is the app's now. For the set-up: does not count as a use. */
+  /**
+   * Gives the user a new key; codes of the old one are refused at once. Rotates the stamp and, where there was a key, ends the user's sessions,
+   * but for `keepSessionId`.
+   */
+  resetAuthenticatorKey(user: User, options?: { keepSessionId?: string }): Promise<IdentityResult>
+  /** Whether the code is the app's right now. Setting up: does not count as a use. */
   verifyAuthenticatorCode(user: User, code: string): Promise<boolean>
   /** The URI for the QR code of the authenticator app: `otpauth://totp/…`; null when the user has no key. */
   getAuthenticatorUri(user: User): Promise<string | null>
@@ -73,7 +76,7 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
         { twoFactorEnabled: enabled },
         {
           rotateStamp: true,
-          endSessions: keepSessionId === undefined ? 'all' : { except: keepSessionId },
+          ends: { cause: 'twoFactorChanged', keep: keepSessionId },
           event: enabled ? 'twoFactorEnabled' : 'twoFactorDisabled',
           // POST /manage/2fa switches off with every new key, even when it was never on.
           notice: enabled === user.twoFactorEnabled ? undefined : 'twoFactorChanged',
@@ -81,19 +84,23 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
       ),
     getAuthenticatorKey,
     generateNewAuthenticatorKey: newStamp,
-    resetAuthenticatorKey: (user) =>
-      changeUser(
+    async resetAuthenticatorKey(user, { keepSessionId } = {}) {
+      // A first key takes nothing away.
+      const isFirst = (await sealedKeyOf(user)) === null
+      return changeUser(
         context,
         user,
         {},
         {
           rotateStamp: true,
+          ...(isFirst ? {} : { ends: { cause: 'twoFactorChanged', keep: keepSessionId } }),
           async also(trx: Trx) {
             await putUserToken(trx, user.id, ...place, sealAuthenticatorKey(keys.vault(), user.id, newStamp()))
             await forgetTotpSteps(trx, user.id)
           },
         },
-      ),
+      )
+    },
     verifyAuthenticatorCode: async (user, code) =>
       authenticatorStep(keys.vault(), clock, settings.windowSteps, user.id, await sealedKeyOf(user), code) !== null,
     getAuthenticatorUri,
@@ -125,7 +132,7 @@ export function createTwoFactorManager(context: AccountContext, settings: TwoFac
         { twoFactorEnabled: false },
         {
           rotateStamp: true,
-          endSessions: 'all',
+          ends: { cause: 'twoFactorChanged' },
           notice: user.twoFactorEnabled ? 'twoFactorChanged' : undefined,
           also: (trx) => deleteSecondFactors(trx, user.id),
         },

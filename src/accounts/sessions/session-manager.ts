@@ -1,11 +1,11 @@
 // Logins as things that can be listed and ended. What ends here is refused by this instance with the next request, and by every
 // other instance as soon as its feed has asked again: half a second.
-import type { Clock } from '../../clock.js'
 import { isUuid } from '../../ids.js'
 import { limitOf, type PageOptions } from '../../page.js'
-import { type DenyList } from '../../revocation/deny-list.js'
 import type { Db } from '../../store/transaction.js'
-import { endSessions, listSessions, type SessionRecord, type SessionSelection } from '../../store/sessions.js'
+import type { SessionEndCause, SessionSelection } from '../../store/session-ends.js'
+import { listSessions, type SessionRecord } from '../../store/sessions.js'
+import type { SessionEnds } from './session-ends.js'
 
 /** `app.identity.sessions`. */
 export interface SessionManager {
@@ -18,30 +18,24 @@ export interface SessionManager {
   revoke(sessionId: string, options?: { userId?: string }): Promise<boolean>
   /** Ends all sessions of a user, but for `except`; answers how many. */
   revokeAll(userId: string, options?: { except?: string }): Promise<number>
+  /**
+   * Whether a session goes on. Asks nothing, and is right on every instance within a second; an id that no session ever had may count as live
+   * until the time in it is an hour ago.
+   */
+  isLive(sessionId: string): boolean
 }
 
-export interface SessionEnder {
-  /** Ends sessions inside or outside a transaction; the ids must be passed to `ended` once it has committed. */
-  end(db: Db, selection: SessionSelection): Promise<string[]>
-  ended(sessionIds: readonly string[]): void
-}
-
-/**
- * @param longestUnvalidatedSeconds how long any ticket is believed without asking the database
- */
-export function createSessionEnder(denyList: DenyList, clock: Clock, longestUnvalidatedSeconds: number): SessionEnder {
-  return {
-    end: endSessions,
-    // A minute more than needed, for clocks that differ.
-    ended: (ids) => denyList.add(ids, clock() + (longestUnvalidatedSeconds + 60) * 1000),
-  }
+/** The same with the cause of an end. */
+export interface CausedSessionManager extends SessionManager {
+  revoke(sessionId: string, options?: { userId?: string; cause?: SessionEndCause }): Promise<boolean>
+  revokeAll(userId: string, options?: { except?: string; cause?: SessionEndCause }): Promise<number>
 }
 
 /** @param idleSeconds how long a session can be used after it was last seen; null where the application's options are not known */
-export function createSessionManager(db: Db, ender: SessionEnder, idleSeconds: number | null): SessionManager {
-  async function endNow(selection: SessionSelection): Promise<number> {
-    const ids = await ender.end(db, selection)
-    ender.ended(ids)
+export function createSessionManager(db: Db, ends: SessionEnds, idleSeconds: number | null): CausedSessionManager {
+  async function endNow(selection: SessionSelection, cause: SessionEndCause): Promise<number> {
+    const ids = await ends.end(db, selection, cause)
+    ends.ended(ids, cause)
     return ids.length
   }
   return {
@@ -51,12 +45,14 @@ export function createSessionManager(db: Db, ender: SessionEnder, idleSeconds: n
       const before = after?.toLowerCase() ?? null
       return listSessions(db, userId.toLowerCase(), { before, limit: limitOf(options), idleSeconds })
     },
-    revoke: async (sessionId, { userId } = {}) =>
+    revoke: async (sessionId, { userId, cause = 'revoked' } = {}) =>
       isUuid(sessionId) &&
-      (await endNow({ id: sessionId.toLowerCase(), ...(userId === undefined ? {} : { userId }) })) === 1,
-    revokeAll: async (userId, { except } = {}) => {
+      (await endNow({ id: sessionId.toLowerCase(), ...(userId === undefined ? {} : { userId }) }, cause)) === 1,
+    revokeAll: async (userId, { except, cause = 'revoked' } = {}) => {
       if (!isUuid(userId)) return 0
-      return endNow(except === undefined ? { userId: userId.toLowerCase() } : { userId: userId.toLowerCase(), except })
+      const id = userId.toLowerCase()
+      return endNow(except === undefined ? { userId: id } : { userId: id, except }, cause)
     },
+    isLive: (sessionId) => ends.isLive(sessionId),
   }
 }

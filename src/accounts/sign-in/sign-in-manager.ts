@@ -16,7 +16,7 @@ import { createHostSignIn, type HostSignIn, type Opening } from './sign-in-steps
 import { isLockedByHand } from '../users/locked-by-hand.js'
 import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
-import type { SessionEnder } from '../sessions/session-manager.js'
+import type { SessionEnder } from '../sessions/session-ends.js'
 import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
 import { createThrottle, type Verdict } from '../throttle/throttle.js'
 
@@ -81,7 +81,7 @@ export interface TicketSignIn extends SignInManager {
   refresh(ticket: Ticket): Promise<SignedIn | null>
   /** Whether this manager opened it, and not that of another realm. */
   isOwn(signedIn: SignedIn): boolean
-  /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp has changed. */
+  /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp was changed past us. */
   validate(ticket: Ticket): Promise<SignedIn | null>
 }
 
@@ -102,7 +102,10 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   const isUnconfirmed = (user: UserRecord) =>
     !user.emailConfirmed && (rules.requireConfirmedEmail || rules.requireConfirmedAccount)
 
-  async function open(found: UserWithGrants, { method, amr, client, key }: Opening): Promise<SignInResult> {
+  async function open(
+    found: UserWithGrants,
+    { method, amr, client, key, claims = [] }: Opening,
+  ): Promise<SignInResult> {
     const now = clock()
     const session = {
       id: newUuidV7(now),
@@ -112,6 +115,9 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       expiresAt: now + dependencies.absoluteSeconds * 1000,
       amr,
       client: client === null || client === undefined ? null : printable(client),
+      method,
+      address: null,
+      claims,
     }
     // The stamp has changed since the password was checked: it may no longer be the right one.
     if (!(await openSession(db, session, key))) return refused('Failed')
@@ -122,21 +128,21 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       authenticatedAt: now,
       sessionExpiresAt: session.expiresAt,
       amr,
+      sessionClaims: claims,
     }
     opened.add(signedIn)
     return { succeeded: true, signedIn, method }
   }
 
-  /** Stores the password under today's parameters; as in the reference this rotates the security stamp. */
+  /** Stores the password under today's parameters; as in the reference this rotates the security stamp, and sessions go on under the new one. */
   async function rehash(found: UserWithGrants, password: string): Promise<UserWithGrants | null> {
     const { user } = found
     const passwordHash = await hasher.hash(password)
     const next = { passwordHash, securityStamp: newStamp(), concurrencyStamp: newConcurrencyStamp() }
-    if (user.passwordHash !== null && (await replacePasswordHash(db, user.id, user.passwordHash, next)))
-      return { ...found, user: { ...user, ...next } }
+    if (await replacePasswordHash(db, user, next)) return { ...found, user: { ...user, ...next } }
     // A sign-in beside this one was first, or the password was changed: what stands there now decides.
-    const current = await findUserWithGrants(db, user.id)
-    return current !== null && (await hasher.verify(current.user.passwordHash, password)) !== 'no' ? current : null
+    const now = await findUserWithGrants(db, user.id)
+    return now !== null && (await hasher.verify(now.user.passwordHash, password)) !== 'no' ? now : null
   }
 
   /** The second factor, where one is needed: switched on, and by whatever provider possible. Used up here, once the password was right. */
@@ -213,10 +219,16 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     },
   }
 
-  function continued({ sessionId, stamp }: Ticket, session: LiveSession | null): SignedIn | null {
-    if (session === null || !isMarkOf(stamp, session.user.securityStamp) || isLockedByHand(session.user, clock()))
+  async function continued(ticket: Ticket, found: LiveSession | null): Promise<SignedIn | null> {
+    // What a change that was under way has left is read once more: its statement may have seen the user of before and the session of after.
+    const session = found === null || isUnderStamp(ticket, found) ? found : await touchSession(db, ticket.sessionId)
+    if (session === null) return null
+    if (!isUnderStamp(ticket, session)) {
+      const ended = await sessions.end(db, { id: ticket.sessionId }, 'stampChanged')
+      sessions.ended(ended, 'stampChanged')
       return null
-    return asSignedIn(sessionId, session)
+    }
+    return isLockedByHand(session.user, clock()) ? null : asSignedIn(ticket.sessionId, session)
   }
 
   // The counter was not where the token says. One behind within the time of grace: an answer was lost, or a second tab was faster, and
@@ -234,18 +246,33 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       db,
       'refreshTokenReused',
       session.user,
-      async (place) => (await sessions.end(place, { id: sessionId })).length > 0,
+      async (place) => (await sessions.end(place, { id: sessionId }, 'reuse')).length > 0,
     )
     if (!isFirst) return null
-    sessions.ended([sessionId])
+    sessions.ended([sessionId], 'reuse')
     dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
 }
 
+/** Whether the user's stamp is the one that the session lives under; changes of ours bring the session along, SQL of others does not. */
+function isUnderStamp(ticket: Ticket, { sessionStamp, user }: LiveSession): boolean {
+  return sessionStamp === null ? isMarkOf(ticket.stamp, user.securityStamp) : sessionStamp === user.securityStamp
+}
+
 function asSignedIn(sessionId: string, session: LiveSession): SignedIn {
-  const { user, roles, claims, counter, createdAt, expiresAt, amr } = session
-  return { user, roles, claims, sessionId, counter, authenticatedAt: createdAt, sessionExpiresAt: expiresAt, amr }
+  const { user, roles, claims, counter, createdAt, expiresAt, amr, sessionClaims } = session
+  return {
+    user,
+    roles,
+    claims,
+    sessionId,
+    counter,
+    authenticatedAt: createdAt,
+    sessionExpiresAt: expiresAt,
+    amr,
+    sessionClaims,
+  }
 }
 
 /** A client's own words about itself, without control characters, cut to what the column is read for. */

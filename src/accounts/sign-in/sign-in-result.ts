@@ -1,5 +1,5 @@
 // What a sign-in answers.
-import type { UserWithGrants } from '../../store/users.js'
+import type { Claim, UserWithGrants } from '../../store/users.js'
 
 /** The reference's SignInResult in the words that its clients see. */
 export type SignInFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoFactor'
@@ -11,6 +11,8 @@ export interface SignedIn extends UserWithGrants {
   readonly authenticatedAt: number
   readonly sessionExpiresAt: number
   readonly amr: readonly string[]
+  /** Claims of this session alone. */
+  readonly sessionClaims: readonly Claim[]
 }
 
 /** What completed a sign-in: `provider` is a code of a named provider, `external` a login of another system, `host` the application's word. */

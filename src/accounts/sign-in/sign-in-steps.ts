@@ -5,14 +5,14 @@ import { readAttempts, succeedAttempt, type FoundUser } from '../../store/attemp
 import type { Db } from '../../store/transaction.js'
 import { findUserByLogin } from '../../store/logins.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
-import { findUserWithGrants, type UserRecord, type UserWithGrants } from '../../store/users.js'
+import { type Claim, findUserWithGrants, type UserRecord, type UserWithGrants } from '../../store/users.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { SealingKey } from '../../tokens/seal.js'
 import { isLockedByHand } from '../users/locked-by-hand.js'
 import { isLogin } from '../credentials/external-logins.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import { isUuid } from '../../ids.js'
-import type { SessionEnder } from '../sessions/session-manager.js'
+import type { SessionEnder } from '../sessions/session-ends.js'
 import {
   type PasswordCheck,
   refused,
@@ -32,7 +32,7 @@ export interface SessionOptions {
 export interface HostSignIn {
   /**
    * Checks a password and opens no session. A right one forgets failed attempts unless a second factor is still to come, so that it buys
-   * no further guesses at that. Brings `user` up to date where the password was hashed anew, which rotates the stamp.
+   * no further guesses at that. Brings `user` up to date where the password was hashed anew, which rotates the stamp and ends no session.
    *
    * @returns LockedOut, NotAllowed (only for the right password), Failed
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_SIGN_INS_CROWDED
@@ -81,6 +81,8 @@ export interface Opening extends SessionOptions {
   readonly amr: readonly string[]
   /** The reserved attempt that it completes. */
   readonly key: Buffer | null
+  /** Claims of this session alone. */
+  readonly claims?: readonly Claim[] | undefined
 }
 
 export interface HostSignInDependencies {
@@ -176,8 +178,8 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
 
     async signOut(sessionId) {
       if (!isUuid(sessionId)) return false
-      const ended = await sessions.end(db, { id: sessionId.toLowerCase() })
-      sessions.ended(ended)
+      const ended = await sessions.end(db, { id: sessionId.toLowerCase() }, 'signOut')
+      sessions.ended(ended, 'signOut')
       return ended.length === 1
     },
   }

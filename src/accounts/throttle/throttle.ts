@@ -70,6 +70,13 @@ export function createThrottle({ db, vault, limits, lockoutForNewUsers }: Thrott
   }
 }
 
+/** What was proved; its reservation goes back with the change that it allows, or by `release`. */
+export interface Proof {
+  /** The row of the reservation; null where nothing was reserved. */
+  readonly key: Buffer | null
+  release(): Promise<void>
+}
+
 /** Whether a signed-in user proves something, under the throttle of their name: a stolen session is no way around it. */
 export async function provesUnderThrottle(
   db: Db,
@@ -78,18 +85,31 @@ export async function provesUnderThrottle(
   user: UserRecord,
   verify: () => Promise<boolean>,
 ): Promise<boolean> {
-  if (!user.lockoutEnabled) return verify()
+  const proof = await reserveProof(db, vault, limits, user, verify)
+  await proof?.release()
+  return proof !== null
+}
+
+/** The same with the reservation still held; null for a wrong proof, which is counted. */
+export async function reserveProof(
+  db: Db,
+  vault: SealingKey,
+  limits: LockoutLimits,
+  user: UserRecord,
+  verify: () => Promise<boolean>,
+): Promise<Proof | null> {
+  if (!user.lockoutEnabled) return (await verify()) ? { key: null, release: () => Promise.resolve() } : null
   const key = attemptKeyOf(vault, user.userName)
-  if ((await waitForRoom(() => reserveAttempt(db, key, limits))).state === 'locked') return false
-  let counted = false
+  if ((await waitForRoom(() => reserveAttempt(db, key, limits))).state === 'locked') return null
+  const release = () => releaseAttempt(db, key).catch(() => undefined)
+  let isRight: boolean
   try {
-    const right = await verify()
-    if (!right) {
-      counted = true
-      await failAttempt(db, key, limits)
-    }
-    return right
-  } finally {
-    if (!counted) await releaseAttempt(db, key).catch(() => undefined)
+    isRight = await verify()
+  } catch (error) {
+    await release()
+    throw error
   }
+  if (isRight) return { key, release }
+  await failAttempt(db, key, limits)
+  return null
 }

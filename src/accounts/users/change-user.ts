@@ -10,6 +10,15 @@ import {
 } from '../../errors.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import { checkPassword, type PasswordRules } from '../../passwords/policy.js'
+import type { ClaimChange } from '../../store/claim-changes.js'
+import {
+  type Aftermath,
+  changeUserAlone,
+  endStrays,
+  type SessionEndCause,
+  type Settled,
+  settleSessions,
+} from '../../store/session-ends.js'
 import { type Db, inTransaction, type Trx } from '../../store/transaction.js'
 import { violatedConstraint } from '../../store/sql-errors.js'
 import { findTaken, updateUser, type UserRecord } from '../../store/users.js'
@@ -21,7 +30,7 @@ import { isLockedByHand } from './locked-by-hand.js'
 import { normalizeName } from './names.js'
 import type { Notices } from '../mail/notices.js'
 import { isUuid } from '../../ids.js'
-import type { SessionEnder } from '../sessions/session-manager.js'
+import type { SessionEnder } from '../sessions/session-ends.js'
 import { checkAddress, checkUser, type PasswordValidator, type UserRules } from './user-validator.js'
 
 export interface AccountContext {
@@ -33,6 +42,8 @@ export interface AccountContext {
   readonly userRules: UserRules
   readonly describe: ErrorDescriber
   readonly sessions: SessionEnder
+  /** Learns on this instance, after commit, whose claims have changed; the others learn it from the feed. */
+  readonly claimsChanged: (changes: readonly ClaimChange[]) => void
   readonly keys: AccountKeys
   readonly notifier: Notifier
   readonly notices: Notices
@@ -46,16 +57,21 @@ export interface AccountKeys {
 }
 
 export interface ChangeOptions {
-  /** Ends what was issued before: refresh tokens, codes, remembered machines; cookies when they are validated next. */
+  /** Ends the codes of mails and remembered machines that were issued before; no session. */
   readonly rotateStamp?: boolean
-  /** Sessions that end with this change: all of them, or all but the one that makes it. */
-  readonly endSessions?: 'all' | { readonly except: string }
+  /** Ends the sessions of the user, but for `keep`. */
+  readonly ends?: { readonly cause: SessionEndCause; readonly keep?: string | undefined }
+  /** The reservation under which the change was proved: given back with it. */
+  readonly release?: Buffer | null
   /** The hook and the event of the change. Default: `userUpdated`. */
   readonly event?: ChangeName
   /** What the user is told by mail, at the address from before the change. */
   readonly notice?: SecurityNotice | undefined
-  /** What else belongs to the change, in the same transaction; throws `Refused` where it must not be. */
-  readonly also?: (trx: Trx, next: UserRecord) => Promise<void>
+  /**
+   * What else belongs to the change, in the same transaction; throws `ChangeRefused` where it must not be, and answers false where there was
+   * nothing to take away, so that no session ends.
+   */
+  readonly also?: (trx: Trx, next: UserRecord) => Promise<unknown>
 }
 
 /** Rolls a transaction back with expected failures. */
@@ -67,7 +83,7 @@ export class ChangeRefused extends Error {
 
 /**
  * Writes changed members of a user where nobody else has changed the row since it was read, and brings the object up to date. The
- * user is validated as a whole, as in the reference. Whom `lockoutEnd` keeps out gets another stamp and loses every session.
+ * user is validated as a whole, as in the reference. A user whom `lockoutEnd` keeps out gets another stamp and loses every session.
  */
 export async function changeUser(
   context: AccountContext,
@@ -78,7 +94,7 @@ export async function changeUser(
   const { db, describe, sessions } = context
   const changed = { ...user, ...changes }
   const isLocked = isLockedByHand(changed, context.clock())
-  const endSessions = isLocked ? 'all' : options.endSessions
+  const ends = isLocked ? ({ cause: 'locked' } as const) : (options.ends ?? null)
   const next = {
     ...changed,
     ...normalized(changed),
@@ -89,40 +105,78 @@ export async function changeUser(
   if (errors.length > 0) return { succeeded: false, errors }
   if (!isUuid(user.id) || !isUuid(user.concurrencyStamp)) return failed(describe, [{ code: 'ConcurrencyFailure' }])
   const event = options.event ?? 'userUpdated'
-  let outcome: { readonly ended: readonly string[]; readonly isMailed: boolean }
+  const stamp = user.securityStamp === next.securityStamp ? null : { from: user.securityStamp, to: next.securityStamp }
+  const aftermath: Aftermath = { userId: user.id, ends, stamp, release: options.release }
+  let outcome: Settled & { readonly isMailed: boolean }
   try {
-    outcome = await inTransaction(db, async (trx) => {
-      // An address that was taken before addresses had to be unique is in no index.
-      const isNew = uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
-      const taken = isNew ? await takenOf({ ...context, db: trx }, next) : []
-      if (taken.length > 0) throw new ChangeRefused(taken)
-      const uniqueEmail =
-        context.userRules.requireUniqueEmail === 'as stored' ? undefined : uniqueEmailOf(context, next)
-      if (!(await updateUser(trx, next, user.concurrencyStamp, uniqueEmail)))
-        throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
-      await options.also?.(trx, next)
-      await context.notifier.hook(event, trx, next)
-      const isMailed = options.notice !== undefined && (await context.notices.write(trx, options.notice, user))
-      const ended =
-        endSessions === undefined
-          ? []
-          : await sessions.end(
-              trx,
-              endSessions === 'all' ? { userId: user.id } : { userId: user.id, except: endSessions.except },
-            )
-      return { ended, isMailed }
-    })
+    outcome = isAlone(context, user, next, event, aftermath, options)
+      ? { ...(await writeAlone(context, next, user.concurrencyStamp, aftermath)), isMailed: false }
+      : await inTransaction(db, async (trx) => {
+          // An address that was taken before addresses had to be unique is in no index.
+          const taken = isNewAddress(context, user, next) ? await takenOf({ ...context, db: trx }, next) : []
+          if (taken.length > 0) throw new ChangeRefused(taken)
+          if (!(await updateUser(trx, next, user.concurrencyStamp, storedUniqueEmail(context, next))))
+            throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
+          const takesNothing = (await options.also?.(trx, next)) === false && !isLocked
+          await context.notifier.hook(event, trx, next)
+          const isMailed = options.notice !== undefined && (await context.notices.write(trx, options.notice, user))
+          return { ...(await settleSessions(trx, takesNothing ? { ...aftermath, ends: null } : aftermath)), isMailed }
+        })
   } catch (error) {
     if (error instanceof ChangeRefused) return failed(describe, error.failures)
     // A hook's own rows have indexes too.
     if (!userIndexes.has(violatedConstraint(error) ?? '')) throw error
     return failed(describe, await duplicatesOf(context, next))
   }
-  sessions.ended(outcome.ended)
+  if (ends !== null) sessions.ended(outcome.ended, ends.cause)
+  context.claimsChanged(outcome.changes)
   if (outcome.isMailed) context.notices.written()
   Object.assign(user, next)
   context.notifier.emit(event, { userId: user.id })
   return success
+}
+
+/** Whether a change is one statement: nothing else belongs to it, and what it may miss must end, not stay. */
+function isAlone(
+  context: AccountContext,
+  user: UserRecord,
+  next: UserRecord,
+  event: ChangeName,
+  { ends, stamp }: Aftermath,
+  { also, notice }: ChangeOptions,
+): boolean {
+  return (
+    also === undefined &&
+    (ends !== null || stamp === null) &&
+    !context.db.kysely.isTransaction &&
+    !context.notifier.has(event) &&
+    (notice === undefined || !context.notices.isMailed(notice, user)) &&
+    !isNewAddress(context, user, next)
+  )
+}
+
+async function writeAlone(
+  context: AccountContext,
+  next: UserRecord,
+  concurrencyStamp: string,
+  aftermath: Aftermath,
+): Promise<Settled> {
+  const { db } = context
+  const settled = await changeUserAlone(db, next, concurrencyStamp, storedUniqueEmail(context, next), aftermath)
+  if (settled === null) throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
+  const { ends, stamp } = aftermath
+  if (ends === null || stamp === null) return settled
+  // What was being opened at the same moment, under the stamp of before.
+  const strays = await endStrays(db, next.id, ends.cause)
+  return { ...settled, ended: [...settled.ended, ...strays] }
+}
+
+function isNewAddress(context: AccountContext, user: UserRecord, next: UserRecord): boolean {
+  return uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
+}
+
+function storedUniqueEmail(context: AccountContext, next: UserRecord): string | null | undefined {
+  return context.userRules.requireUniqueEmail === 'as stored' ? undefined : uniqueEmailOf(context, next)
 }
 
 const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 'users_unique_email'])

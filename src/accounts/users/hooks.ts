@@ -3,6 +3,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { EventEmitter } from 'node:events'
 import { callback, closed } from '../../option-schema.js'
+import type { SessionEndCause } from '../../store/session-ends.js'
 import type { Db, Transaction, Trx } from '../../store/transaction.js'
 import type { User } from './user.js'
 
@@ -69,8 +70,11 @@ export interface IdentityEvents extends Record<ChangeName, { readonly userId: st
   readonly signInFailed: { readonly userId: string | null; readonly reason: string }
   /** A used refresh token came back after its time of grace: the session was ended. */
   readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
-  /** Ended before their time on this instance: by a logout, an administrator, or a change of what proved who signed in. */
-  readonly sessionsEnded: { readonly sessionIds: readonly string[] }
+  /**
+   * Sessions have ended, on whatever instance: emitted on each one, once for each session and within a second. One that ended while an instance was
+   * not running is not reported there.
+   */
+  readonly sessionsEnded: { readonly sessionIds: readonly string[]; readonly cause: SessionEndCause }
 }
 
 /** `app.identity.events`. A listener that throws or rejects is logged and harms nobody. */

@@ -25,7 +25,7 @@ export interface NameManager {
   getEmail(user: User): string | null
   isEmailConfirmed(user: User): boolean
   /**
-   * Sets another user name. Rotates the stamp; sessions go on until their tokens are renewed. Failed sign-ins belong to the old name.
+   * Sets another user name. Rotates the stamp; sessions go on. Failed sign-ins belong to the old name.
    *
    * @returns InvalidUserName, DuplicateUserName, ConcurrencyFailure
    */
@@ -86,7 +86,8 @@ export function createNameManager(context: AccountContext): NameManager {
     normalizeName,
     normalizeEmail: normalizeName,
     getSecurityStamp: (user) => user.securityStamp,
-    updateSecurityStamp: (user) => changeUser(context, user, {}, { rotateStamp: true, endSessions: 'all' }),
+    updateSecurityStamp: (user) =>
+      changeUser(context, user, {}, { rotateStamp: true, ends: { cause: 'stampChanged' } }),
     createSecurityToken: (user) => stampKey(user.securityStamp),
   }
 }

@@ -111,7 +111,7 @@ export const twoFactor = endpoint(
           if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         }
         if (resetSharedKey === true || (await users.getAuthenticatorKey(user)) === null) {
-          const result = await users.resetAuthenticatorKey(user)
+          const result = await users.resetAuthenticatorKey(user, { keepSessionId: sessionId })
           // Of two first requests at once the other one may have made the key.
           const isMade =
             !result.succeeded && resetSharedKey !== true && (await users.getAuthenticatorKey(user)) !== null

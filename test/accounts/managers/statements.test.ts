@@ -117,6 +117,20 @@ test('a sign-in asks three times at most, with every kind of second factor and w
   assert.equal(await cost(() => login(app, { email: person.email, password })), 3)
 })
 
+test('a change of the own password asks four times, and signs the other devices out', async (t) => {
+  const { app, cost } = await place(t)
+  const person = await app.register()
+  const here = await app.signIn(person)
+  const there = await app.signIn(person)
+  const change = (oldPassword: string, newPassword: string) =>
+    app.call('POST', '/account/manage/info', { token: here.accessToken, json: { oldPassword, newPassword } })
+  assert.equal(await cost(() => change(person.password, `${person.password}-2`)), 4)
+  assert.equal((await app.call('GET', '/account/manage/info', { token: there.accessToken })).status, 401)
+  // What was reserved is given back with the change.
+  for (let time = 3; time < 12; time++)
+    assert.equal((await change(`${person.password}-${time - 1}`, `${person.password}-${time}`)).status, 200)
+})
+
 test('ten thousand tokens that are none cost no statement, but for one reading of the ring a second', async (t) => {
   const { app, cost, readings } = await place(t)
   const { accessToken, refreshToken } = await app.signIn()

@@ -8,7 +8,7 @@ import { DatabaseUnavailable } from '../../../src/errors.js'
 import { connect } from '../../../src/store/connect.js'
 import { inTransaction, table } from '../../../src/store/transaction.js'
 import { migrate } from '../../../src/store/migrate.js'
-import { endSessions } from '../../../src/store/sessions.js'
+import { endSessions } from '../../../src/store/session-ends.js'
 import { clientThat } from '../../support/faulty-pool.js'
 import { databaseUrl, uniqueSchema } from '../../support/postgres.js'
 
@@ -87,7 +87,7 @@ test('a used token, an ended session and one that never was are refused among ot
   const { db, rotate, sessions } = await place(t)
   const [used, ended, good, better] = await sessions(4)
   await rotate(used!, 0)
-  await endSessions(db, { id: ended! })
+  await endSessions(db, { id: ended! }, 'revoked')
   const answers = await Promise.all([
     rotate(used!, 0),
     rotate(ended!, 0),
@@ -115,7 +115,7 @@ test("nobody waits for a row that somebody else's transaction holds", async (t) 
   const [held, first, second] = await sessions(3)
   let settled = false
   const waiting = await inTransaction(db, async (trx) => {
-    await endSessions(trx, { id: held! })
+    await endSessions(trx, { id: held! }, 'revoked')
     const answer = rotate(held!, 0).finally(() => {
       settled = true
     })

@@ -61,7 +61,13 @@ const changes: Readonly<Record<string, Change>> = {
     change: (user) => users.changePhoneNumber(user, '+43 1', users.generateChangePhoneNumberToken(user, '+43 1')),
   },
   setTwoFactorEnabled: { rotates: true, endsSessions: true, change: (user) => users.setTwoFactorEnabled(user, true) },
-  resetAuthenticatorKey: { rotates: true, change: (user) => users.resetAuthenticatorKey(user) },
+  'resetAuthenticatorKey for a first key': { rotates: true, change: (user) => users.resetAuthenticatorKey(user) },
+  resetAuthenticatorKey: {
+    rotates: true,
+    endsSessions: true,
+    prepare: (user) => users.resetAuthenticatorKey(user),
+    change: (user) => users.resetAuthenticatorKey(user),
+  },
   resetSecondFactor: { rotates: true, endsSessions: true, change: (user) => users.resetSecondFactor(user) },
   setLockoutEnabled: { rotates: false, change: (user) => users.setLockoutEnabled(user, false) },
   'setLockoutEndDate to a date in the past': {
@@ -76,7 +82,13 @@ const changes: Readonly<Record<string, Change>> = {
   lock: { rotates: true, endsSessions: true, change: (user) => users.lock(user) },
   unlock: { rotates: false, change: (user) => users.unlock(user) },
   addLogin: { rotates: false, change: (user) => users.addLogin(user, login()) },
-  removeLogin: { rotates: true, change: (user) => users.removeLogin(user, 'google', 'none') },
+  'removeLogin of none': { rotates: true, change: (user) => users.removeLogin(user, 'google', 'none') },
+  removeLogin: {
+    rotates: true,
+    endsSessions: true,
+    prepare: (user) => users.addLogin(user, { loginProvider: 'google', providerKey: user.id }),
+    change: (user) => users.removeLogin(user, 'google', user.id),
+  },
   addClaim: { rotates: false, change: (user) => users.addClaim(user, claim) },
   addClaims: { rotates: false, change: (user) => users.addClaims(user, [claim, claim]) },
   replaceClaim: { rotates: false, change: (user) => users.replaceClaim(user, claim, { ...claim, value: 'blue' }) },
@@ -103,8 +115,21 @@ const changes: Readonly<Record<string, Change>> = {
     change: (user) => users.removeAuthenticationToken(user, 'google', 'access_token'),
   },
   addOrUpdatePasskey: { rotates: false, change: (user) => users.addOrUpdatePasskey(user, passkey(user)) },
-  removePasskey: { rotates: false, change: (user) => users.removePasskey(user, Buffer.of(1)) },
+  'removePasskey of none': { rotates: false, change: (user) => users.removePasskey(user, Buffer.of(1)) },
+  removePasskey: {
+    rotates: false,
+    endsSessions: true,
+    prepare: (user) => users.addOrUpdatePasskey(user, passkey(user)),
+    change: (user) => users.removePasskey(user, Buffer.from(user.id)),
+  },
 }
+
+const belongingsOf = async (user: User) => [
+  await users.getLogins(user),
+  await users.getClaims(user),
+  await users.getPasskeys(user),
+  await users.getAuthenticationToken(user, 'google', 'access_token'),
+]
 
 for (const [name, { rotates, endsSessions = false, prepare, change }] of Object.entries(changes)) {
   test(`${name} ${rotates ? 'rotates the stamp' : 'leaves the stamp'} and ${endsSessions ? 'ends all sessions' : 'leaves sessions open'}`, async () => {
@@ -126,19 +151,12 @@ for (const [name, { rotates, endsSessions = false, prepare, change }] of Object.
     assert.deepEqual(await users.update(current), { succeeded: true })
     const before = { ...user }
     await host.session(user)
+    const belongings = await belongingsOf(user)
     assert.deepEqual(codesOf(await change(user)), ['ConcurrencyFailure'])
     assert.deepEqual(user, before)
     assert.deepEqual(await host.reread(user), current)
     assert.equal(await host.sessionCount(user), 1)
-    assert.deepEqual(
-      [
-        await users.getLogins(user),
-        await users.getClaims(user),
-        await users.getPasskeys(user),
-        await users.getAuthenticationToken(user, 'google', 'access_token'),
-      ],
-      [[], [], [], null],
-    )
+    assert.deepEqual(await belongingsOf(user), belongings)
     assert.equal(await users.isInRole(user, 'changes'), name.startsWith('removeFrom'))
   })
 }

@@ -244,7 +244,7 @@ test('each change that has a hook has an event of its name, but for userCreating
     assert.ok(emitted.length > 0 && emitted.every((event) => ids.has((event as { userId: string }).userId)))
 })
 
-test('sessions that end early cause an event on the instance that ended them, once', async () => {
+test('sessions that end are reported with the cause, once', async () => {
   const seen = heard(server.app.identity.events, 'sessionsEnded')
   const person = await server.register()
   const { id } = (await users.findByName(person.email))!
@@ -255,7 +255,10 @@ test('sessions that end early cause an event on the instance that ended them, on
   const [second, first] = await server.app.identity.sessions.list(id)
   await server.call('POST', '/account/logout', { token: accessToken })
   await users.removePassword((await users.findById(id))!)
-  assert.deepEqual(seen, [{ sessionIds: [second!.id] }, { sessionIds: [first!.id] }])
+  assert.deepEqual(seen, [
+    { sessionIds: [second!.id], cause: 'signOut' },
+    { sessionIds: [first!.id], cause: 'passwordChanged' },
+  ])
 })
 
 test('a listener that throws, now or later, harms neither the change nor the other listeners, and is logged', () =>
