@@ -84,7 +84,7 @@ export const keyCommands: readonly Command[] = [
         if (keys.length === 0) return { json: { adopted: [] }, text: 'Every key is wrapped' }
         const named = keys.map(({ id, createdAt }) => `${id} of ${when(createdAt)}`).join(', ')
         await confirm(
-          `Keys that are not wrapped: ${named}. Did this application make them, before it had a secret? Whoever knows one of them can make tokens`,
+          `Keys that are not wrapped: ${named}. Did this application make them, before it had a secret? One of them is enough to make tokens`,
         )
         const adopted = keys.map(({ id }) => id)
         await adoptKeys(connection, secret, adopted)

@@ -126,7 +126,7 @@ for (const [what, { prepare, rights }] of Object.entries(situations)) {
   for (const migrate of ['auto', 'check', 'off'] as const) {
     // Where there are no tables, only the mode that makes them gets further.
     if (!prepare.startsWith('tables') && migrate !== 'auto') continue
-    test(`a role ${what} is told which right is missing, and starts once what it was told was done, with migrate '${migrate}'`, async (t) => {
+    test(`a role ${what} gets an error that names the missing right, and starts once it is granted, with migrate '${migrate}'`, async (t) => {
       const here = await place(t)
       for (const statement of prepare.split('; ')) {
         if (statement === 'tables') assert.equal(await start({ database: here.admin }), null)
@@ -142,7 +142,7 @@ for (const [what, { prepare, rights }] of Object.entries(situations)) {
   }
 }
 
-test('a role that does not own the tables which a migration would change is told so', async (t) => {
+test('a role that does not own the tables of a pending migration gets an error that says so', async (t) => {
   const here = await place(t)
   assert.equal(await start({ database: here.admin }), null)
   await here.sql(
@@ -173,7 +173,7 @@ test("a schema without tables is said to lack migrations, with migrate 'check' a
 const encodings = ['LATIN1', 'EUC_JP', 'WIN1252', 'SQL_ASCII']
 
 for (const encoding of encodings) {
-  test(`a database of encoding ${encoding} stops the start by name, whoever opens it and whoever migrates`, async (t) => {
+  test(`a database of encoding ${encoding} stops the start by name, with each kind of database option and of migrating`, async (t) => {
     const name = `test_${randomBytes(6).toString('hex')}`
     const admin = new pg.Client(await databaseUrl())
     await admin.connect()

@@ -1,6 +1,6 @@
-// The keys of this realm: loads them from Postgres, makes the first ones, turns them by the clock, and reads them again when a token
-// names an unknown key. Whichever instance comes first makes a key; the others find it before it seals. The vault key seals what stays
-// in the database and never turns.
+// The keys of a realm: loads them from Postgres, makes the first ones, rotates them by the clock, and reads them
+// again when a token names an unknown key. The first instance makes a key, and the others read it before it seals.
+// The vault key seals stored data and does not rotate.
 import type { Clock } from '../../clock.js'
 import { DatabaseUnavailable, KeysAreStatic, KeysUnwrapped, SecretWrong } from '../../errors.js'
 import { hex, makeKey } from './make-key.js'
@@ -17,7 +17,7 @@ import {
 } from '../../tokens/key-ring.js'
 import type { SealingKey } from '../../tokens/seal.js'
 
-/** A key as an administrator sees it; never its bytes. Times are milliseconds since the epoch. */
+/** A key without its bytes. Times are milliseconds since the epoch. */
 export interface KeyInfo {
   /** Eight hexadecimal digits, as in the head of each token. */
   readonly id: string
@@ -32,40 +32,44 @@ export interface KeyManager {
   /** The keys of tokens and codes, oldest first. Those of option `keys` in the order given, since 1970. */
   list(): Promise<readonly KeyInfo[]>
   /**
-   * Makes a new key, which seals after `activateAfterSeconds` (default 15: every instance has read it five times by then). Tokens of older
-   * keys stay good until they expire. Answers the key that is on its way, a new one or one that was already.
+   * Makes a new key, which seals after `activateAfterSeconds` (default 15: every instance has read it five times by
+   * then). Tokens of older keys stay valid until they expire. Returns the new key, or one that is already waiting to
+   * seal.
    */
   rotate(options?: { activateAfterSeconds?: number }): Promise<KeyInfo>
   /** Refuses every token and code that this key sealed: here at once, on other instances within 2 s. @returns false for an unknown or revoked one */
   revoke(id: string): Promise<boolean>
-  /** Signs everybody out: revokes every key and makes a new one. For use after a leak of keys. */
+  /** Ends every session: revokes every key and makes a new one. For use after a leak of keys. */
   revokeAll(): Promise<void>
 }
 
-/** What the rooms ask of keys. */
+/** The key ring, as routes and managers use it. */
 export interface Keys {
   /** The key that seals tickets and codes now. */
   readonly sealing: () => SealingKey
-  /** The key that a token names; null when unknown, revoked or past its time. */
+  /** The key of a token; null when unknown, revoked or retired. */
   readonly find: (id: number) => SealingKey | null
-  /** The key of what stays in the database: the throttle's names, second factors, mails that wait. */
+  /** The key of stored data: names of the throttle, second factors, waiting mails. */
   readonly vault: () => SealingKey
-  /** Reads the ring again, at most once a second however many ask; resolves when the newest reading is in place. */
+  /** Reads the ring again, at most once a second for all callers; resolves when the newest result is in place. */
   reload(): Promise<void>
-  /** Changes with each reading that found another ring; tickets opened before it must be opened again. */
+  /** Changes when another ring was read; tickets opened before that must be opened again. */
   readonly version: number
-  /** Whether the keys lie in the database as they are: they were made without a secret, and none is set. */
+  /** Whether the keys are unwrapped in the database: they were made without a secret, and none is set. */
   readonly isUnwrapped: boolean
 }
 
 export interface KeyOptions {
   /** Root secrets, newest first. */
   readonly secrets: readonly string[]
-  /** A ring that is managed elsewhere; the vault's key is wrapped under its secrets where there is no root secret. */
+  /** A ring that its owner manages; the vault's key is wrapped under its secrets when there is no root secret. */
   readonly ring: readonly { readonly id: string; readonly secret: string }[] | null
   /** Realms of one database do not open each other's tokens. */
   readonly appName: string
-  /** The longest life of any token or code: so long a key opens after its successor seals. Null for who does not know it. */
+  /**
+   * The longest lifetime of any token or code: a key opens for that long after its successor seals. Null when it is
+   * not known.
+   */
   readonly openForSeconds: number | null
   readonly onError: (error: unknown) => void
 }
@@ -99,7 +103,7 @@ export async function openKeys(
   let reading: Promise<void> | null = null
   let readAt = -Infinity
 
-  // One reading after the other: what an older one has found never replaces what a newer one has.
+  // One read after the other: the result of an older one never replaces that of a newer one.
   function read(): Promise<void> {
     const following = last.then(readNow)
     last = following.catch(() => undefined)
@@ -110,7 +114,7 @@ export async function openKeys(
     let records = await loadKeys(db)
     for (const purpose of ['token', 'vault'] as const) {
       if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && given !== null)) continue
-      // A ring that was there and is gone is being restored; a first key made beside it would stand in the way of the rows that come.
+      // A ring that existed and is missing is being restored; a new first key would conflict with the restored rows.
       if (loaded.some((record) => record.purpose === purpose)) throw new DatabaseUnavailable()
       const now = clock()
       await makeKey(db, secrets[0], { purpose, generation: 1, createdAt: now, activatesAt: now })
@@ -121,14 +125,14 @@ export async function openKeys(
     const keys: { purpose: KeyPurpose; key: RingKey }[] = []
     for (const record of records) {
       if (!record.wrapped && secrets.length > 0) {
-        // No instance with a secret has made it.
+        // Not made by an instance with a secret.
         options.onError(new KeysUnwrapped())
         continue
       }
-      // An instance that knows a newer secret may have wrapped anew what this one has read before.
+      // An instance with a newer secret may have wrapped anew what this one has read before.
       const root = (await unwrap(db, record, secrets)) ?? roots.get(record.id)
       if (root === undefined) {
-        // At the start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
+        // At start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
         const error = new SecretWrong(reasonOf(secrets))
         if (loaded.length === 0) throw error
         options.onError(error)
@@ -151,11 +155,11 @@ export async function openKeys(
   }
 
   /** Makes the key that is due, if one is. */
-  async function turn(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
+  async function rotateWhenDue(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
     if (given !== null) return
     const records = tokenKeys()
     const now = clock()
-    // A row that no instance of ours has made must not put off the key that is due.
+    // A row that was not made by our instances must not delay the key that is due.
     const trusted = records.filter(({ wrapped }) => wrapped || secrets.length === 0)
     const next = nextKey(trusted.map(asRingKey), now, {
       ...(rotationSeconds === undefined ? {} : { rotationSeconds }),
@@ -176,7 +180,7 @@ export async function openKeys(
   const timer = setInterval(() => {
     void keys
       .reload()
-      .then(() => turn(undefined, activationDelaySeconds))
+      .then(() => rotateWhenDue(undefined, activationDelaySeconds))
       .catch(options.onError)
   }, lookMilliseconds)
   timer.unref()
@@ -190,26 +194,26 @@ export async function openKeys(
     async rotate({ activateAfterSeconds = manualDelaySeconds } = {}) {
       if (given !== null) throw new KeysAreStatic()
       await read()
-      await turn(0, activateAfterSeconds)
+      await rotateWhenDue(0, activateAfterSeconds)
       const newest = tokenKeys()
         .filter(({ revokedAt }) => revokedAt === null)
         .sort((a, b) => b.activatesAt - a.activatesAt)[0]
-      if (newest === undefined) throw new Error('A ring without a key was turned')
+      if (newest === undefined) throw new Error('A ring without a key was rotated')
       return infoOf(newest)
     },
     async revoke(id) {
       if (given !== null) throw new KeysAreStatic()
       const revoked = await revokeKeys(db, id)
       await read()
-      // Nothing may be sealed any more: the next key seals at once.
-      await turn(undefined, activationDelaySeconds)
+      // No key may seal any more: the next one seals at once.
+      await rotateWhenDue(undefined, activationDelaySeconds)
       return revoked > 0
     },
     async revokeAll() {
       if (given !== null) throw new KeysAreStatic()
       await revokeKeys(db, null)
       await read()
-      await turn(undefined, activationDelaySeconds)
+      await rotateWhenDue(undefined, activationDelaySeconds)
     },
   }
   const keys = {
@@ -236,7 +240,7 @@ export async function openKeys(
   return keys
 }
 
-// A ring of which no key is wrapped was made without a secret. In one that is wrapped, a row that is not is left out.
+// A ring without any wrapped key was made without a secret. In a wrapped ring, an unwrapped row is ignored.
 function refuseUnwrapped(records: readonly KeyRecord[], secrets: readonly string[], isStatic: boolean): void {
   if (secrets.length === 0) return
   for (const purpose of ['token', 'vault'] as const) {
@@ -272,7 +276,7 @@ function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo): 
 }
 
 function isSame(records: readonly KeyRecord[], others: readonly KeyRecord[]): boolean {
-  const told = (list: readonly KeyRecord[]) =>
+  const fingerprint = (list: readonly KeyRecord[]) =>
     JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose, wrapped: record.wrapped })))
-  return told(records) === told(others)
+  return fingerprint(records) === fingerprint(others)
 }
