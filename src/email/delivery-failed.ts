@@ -8,7 +8,7 @@ export class DeliveryFailed extends Error {
    */
   readonly code: string
   /**
-   * The recipient was refused for good: a retry will not help. Any other failure may be temporary, even a wrong
+   * The recipient or this very message was refused for good: a retry will not help. Any other failure may be temporary, even a wrong
    * password of the mail account.
    */
   readonly permanent: boolean

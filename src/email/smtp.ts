@@ -103,8 +103,14 @@ function deliveryFailed(error: unknown): DeliveryFailed {
   return new DeliveryFailed(
     `The SMTP server refused at ${command}: ${said}`,
     code,
-    command === 'RCPT TO' && isUnknownMailbox(reply, status),
+    (command === 'RCPT TO' && isUnknownMailbox(reply, status)) || isRefusedMessage(command, reply, status),
   )
+}
+
+// RFC 5321 §4.2.1: a 5xx after DATA refuses this very message, which a retry would send again. So does X.3.4, too big, which may come at MAIL
+// FROM already (RFC 1870 §6.1).
+function isRefusedMessage(command: string, reply: string, status: string | undefined): boolean {
+  return (command === 'DATA' && reply.startsWith('5')) || status === '5.3.4'
 }
 
 // A server also answers RCPT with 5xx when it does not relay, rejects the sender, has us on a block list or is full.

@@ -117,17 +117,15 @@ function ask(context: AuthenticationContext, request: FastifyRequest, reply: Fas
   // Another instance may have just made this key: read the ring again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
   if (keyId === null || context.keys.find(keyId) !== null) return null
-  return context.keys
-    .reload()
-    .catch(() => undefined)
-    .then(() => {
-      const reopened = openKnown(context, credential)
-      return reopened === null ? null : admit(context, request, reply, credential, reopened)
-    })
+  // While the ring cannot be read, the token may be valid: that is 503, not 401.
+  return context.keys.reload().then(() => {
+    const reopened = openKnown(context, credential)
+    return reopened === null ? null : admit(context, request, reply, credential, reopened)
+  })
 }
 
 function readCredential(context: AuthenticationContext, request: FastifyRequest): Credential | null {
-  const token = context.options.bearer.readToken?.(request) ?? readBearer(request.headers.authorization)
+  const token = context.options.bearer.readToken?.(request) ?? readAuthorization(request)
   if (token !== null) return { scheme: 'bearer', token }
   const [cookie, ...others] = readCookies(context, request)
   if (cookie === undefined) return null
@@ -144,6 +142,18 @@ function newestOf(context: AuthenticationContext, cookies: readonly string[]): s
     if (newest === null || ticket.issuedAt > newest.issuedAt) newest = { token, issuedAt: ticket.issuedAt }
   }
   return newest?.token ?? null
+}
+
+/** The bearer token; one that opens nothing where there are several fields, of which Node shows the first and a proxy may read the last. */
+function readAuthorization({ headers, raw }: FastifyRequest): string | null {
+  const { authorization } = headers
+  if (authorization === undefined) return null
+  let fields = 0
+  for (let index = 0; index < raw.rawHeaders.length; index += 2) {
+    const name = raw.rawHeaders[index]
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') fields++
+  }
+  return fields > 1 ? '' : readBearer(authorization)
 }
 
 /**

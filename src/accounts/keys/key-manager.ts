@@ -4,6 +4,7 @@
 import type { Clock } from '../../clock.js'
 import { DatabaseUnavailable, KeysAreStatic, KeysUnwrapped, SecretWrong } from '../../errors.js'
 import { hex, makeKey } from './make-key.js'
+import { mapDatabaseError } from '../../store/sql-errors.js'
 import { type Db, inTransaction } from '../../store/transaction.js'
 import { type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../../store/keys.js'
 import {
@@ -51,7 +52,10 @@ export interface Keys {
   readonly find: (id: number) => SealingKey | null
   /** The key of stored data: names of the throttle, second factors, waiting mails. */
   readonly vault: () => SealingKey
-  /** Reads the ring again, at most once a second for all callers; resolves when the newest result is in place. */
+  /**
+   * Reads the ring again, at most once a second for all callers; resolves when the newest result is in place.
+   * @throws the error of that read, FST_IDENTITY_DATABASE_UNAVAILABLE for one
+   */
   reload(): Promise<void>
   /** Changes when another ring was read; tickets opened before that must be opened again. */
   readonly version: number
@@ -100,7 +104,8 @@ export async function openKeys(
   let binding = appName
   let version = -1
   let last: Promise<unknown> = Promise.resolve()
-  let reading: Promise<void> | null = null
+  let reading: Promise<unknown> | null = null
+  let failure: Error | null = null
   let readAt = -Infinity
 
   // One read after the other: the result of an older one never replaces that of a newer one.
@@ -221,11 +226,21 @@ export async function openKeys(
     find: (id: number) => token.find(id, clock()),
     vault: () => vault.sealing(clock()),
     async reload() {
-      if (reading === null && performance.now() - readAt < reloadMilliseconds) return
-      reading ??= read().finally(() => {
-        reading = null
-        readAt = performance.now()
-      })
+      if (reading === null && performance.now() - readAt < reloadMilliseconds) {
+        // The outcome of the last reading: a key that was not found while the database is away is not unknown.
+        if (failure !== null) throw failure
+        return
+      }
+      reading ??= read()
+        .then(() => (failure = null))
+        .catch((error: unknown) => {
+          failure = mapDatabaseError(error) as Error // the database throws errors
+          throw failure
+        })
+        .finally(() => {
+          reading = null
+          readAt = performance.now()
+        })
       await reading
     },
     get version() {
