@@ -28,7 +28,7 @@ export default tseslint.config(
   },
   { files: ['src/**/*.ts', 'migrations/**/*.ts'], rules: { '@typescript-eslint/no-non-null-assertion': 'error' } },
   {
-    files: ['test/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts'],
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', 'scripts/**/*.ts'],
     rules: {
       'no-console': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -1,7 +1,8 @@
 // The effect of a flood: 200 clients log in as fast as they can. A guarded GET idle and during the flood, the
 // accepted logins beside those of 16 clients, the refusals, and the memory used.
 import { startChild } from './support/child.js'
-import { credentialFiles, load, type Loaded, measure } from './support/loads.js'
+import { credentialFiles, load, measure } from './support/loads.js'
+import type { Loaded } from './support/wrk.js'
 import { fill, loginBodies } from './support/people.js'
 import { median, type Report, spread } from './support/report.js'
 import { beside, inRounds, type Runner, type Settings } from './support/rounds.js'

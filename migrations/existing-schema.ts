@@ -1,6 +1,6 @@
 // For a role that may not create schemas: Postgres asks for that right even where "create schema if not exists" would do nothing.
 import { type Kysely, sql } from 'kysely'
-import type { IdentityMigration } from './index.js'
+import type { IdentityMigration } from './migration.js'
 
 /** Whether there is a schema of this name, also for a role that may not use it. */
 export async function hasSchema(db: Pick<Kysely<unknown>, 'getExecutor'>, schema: string): Promise<boolean> {

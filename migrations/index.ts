@@ -1,16 +1,12 @@
 // The migrations by name, for our own runner and for a host's migrator. A released migration is never changed; a new one is added.
-import type { Kysely } from 'kysely'
 import { createIdentity } from './0001-identity.js'
 import { createDirectory } from './0002-directory.js'
 import { inExistingSchema } from './existing-schema.js'
 import { withPlainIndexes } from './plain-indexes.js'
 import { createSessionColumns } from './0003-sessions.js'
+import type { IdentityMigration } from './migration.js'
 
-/** Kysely's type Migration: not imported, because 0.29 has moved the name. */
-export interface IdentityMigration {
-  up(db: Kysely<unknown>): Promise<void>
-  down(db: Kysely<unknown>): Promise<void>
-}
+export type { IdentityMigration } from './migration.js'
 
 /**
  * The migrations that create and change our tables.

@@ -1,7 +1,7 @@
 // For databases that speak Postgres's protocol and take `((column collate "C"), id)` in an index, where Postgres takes `(column collate "C", id)`
 // as well. To Postgres both are the same index.
 import type { KyselyPlugin, RawNode } from 'kysely'
-import type { IdentityMigration } from './index.js'
+import type { IdentityMigration } from './migration.js'
 
 /** The same migration, with each collation of an index in parentheses of its own. */
 export function withPlainIndexes(migration: IdentityMigration): IdentityMigration {

@@ -25,6 +25,8 @@ export const layers: Readonly<Record<string, number>> = {
   'clock.ts': 0,
   'ids.ts': 0,
   'absent.ts': 0,
+  'blanks.ts': 0,
+  'page.ts': 0,
 }
 
 /** The folder of a source below src/, or its own name: `src/accounts/keys/key-manager.ts` lies in `accounts`. */

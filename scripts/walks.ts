@@ -1,8 +1,8 @@
 // Follows three requests through the sources: a login by password, a request with a bearer token that the ticket cache has, a refresh. Counts
 // the files whose functions run, the folders they lie in, and the calls from one folder to another, upward ones by themselves. The
-// application is a real one, on a real Postgres. Starts with `npm run walks`.
+// application is a real one, on a real Postgres: that of DATABASE_URL, or one of its own. `npm run walks`, or with `--json` for a program.
+import { randomUUID } from 'node:crypto'
 import { register } from 'node:module'
-import type { IdentityOptions } from '../src/index.js'
 import { folderOf, isAbove } from './layers.js'
 
 /** A call from a file to another one; `from` is null where Fastify or Node calls. */
@@ -24,11 +24,6 @@ export interface Walk {
   readonly upward: readonly Step[]
 }
 
-export interface WalkHost {
-  readonly database: string
-  readonly schema: string
-}
-
 declare global {
   /** What the inserted calls call while a request is followed. */
   var entered: ((file: string) => void) | undefined
@@ -36,14 +31,12 @@ declare global {
 
 const rounds = 5
 
-/** Follows the requests. The package must not have been loaded before. */
-export async function walk({ database, schema }: WalkHost): Promise<readonly Walk[]> {
-  register('./instrument.js', import.meta.url)
+/** Follows the requests. The package must not have been loaded before. @param database a connection string */
+async function walk(database: string): Promise<readonly Walk[]> {
   const { default: Fastify } = await import('fastify')
   const { default: identity, requireAuthorization } = await import('../src/index.js')
-  const options: IdentityOptions = { prefix: '/account', database, schema, secret: 'walks '.repeat(6) }
   const app = Fastify()
-  await app.register(identity, options)
+  await app.register(identity, { prefix: '/account', database, schema: 'walks', secret: 'walks '.repeat(6) })
   app.get('/orders', { onRequest: requireAuthorization() }, () => [])
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
   try {
@@ -54,7 +47,7 @@ export async function walk({ database, schema }: WalkHost): Promise<readonly Wal
 }
 
 async function followAll(origin: string): Promise<readonly Walk[]> {
-  const json = { email: 'ada@example.com', password: 'Correct-Horse-7' }
+  const json = { email: `${randomUUID()}@example.com`, password: 'Correct-Horse-7' }
   const post = async (path: string, body: object) => {
     const headers = { 'content-type': 'application/json' }
     const answer = await fetch(`${origin}/account/${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
@@ -136,14 +129,27 @@ function callerOf(): string | null {
   return caller === undefined ? null : `${caller}.ts`
 }
 
-export function reportOf({ name, files, folders, moves, upward }: Walk): string {
-  const list = (steps: readonly Step[]) => steps.map(({ from, to }) => `    ${from ?? 'Fastify'} → ${to}`)
+function reportOf({ name, files, folders, moves, upward }: Walk): string {
   return [
-    `${name}: ${files.length} files in ${folders.length} folders, ${moves.length} calls into another folder, ${upward.length} of them upward`,
+    `${name}: ${files.length} files in ${folders.length} folders; ${moves.length} calls into another folder, ${upward.length} of them upward`,
     `  folders: ${folders.join(', ')}`,
-    '  files:',
-    ...files.map((file) => `    ${file}`),
-    '  upward:',
-    ...list(upward),
+    ...files.map((file) => `  ${file}`),
+    ...upward.map(({ from, to }) => `  upward: ${from ?? ''} calls ${to}`),
+    '',
   ].join('\n')
 }
+
+async function main(): Promise<void> {
+  // Before anything of the package is loaded.
+  register('./instrument.js', import.meta.url)
+  const { startPostgres } = await import('../src/development/postgres.js')
+  const own = process.env.DATABASE_URL === undefined ? await startPostgres({ persistent: false }) : null
+  try {
+    const walks = await walk(own?.url ?? process.env.DATABASE_URL ?? '')
+    console.log(process.argv.includes('--json') ? JSON.stringify(walks) : walks.map(reportOf).join('\n'))
+  } finally {
+    await own?.stop()
+  }
+}
+
+await main()

@@ -1,41 +1,8 @@
 // The layers of ARCHITECTURE.md held by a test: a file imports from its own folder or from a lower layer. Type imports count too.
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
-import { dirname, join, posix, relative } from 'node:path'
 import { test } from 'node:test'
-import ts from 'typescript'
-
-const project = join(import.meta.dirname, '../..')
-const computed = '(computed)'
-
-// A file that lies in src/ itself is listed by its name.
-const layers: Readonly<Record<string, number>> = {
-  cli: 6,
-  client: 6,
-  testing: 6,
-  development: 6,
-  'index.ts': 5,
-  'plugin.ts': 5,
-  'compose.ts': 5,
-  'health.ts': 5,
-  'options.ts': 5,
-  routes: 4,
-  http: 3,
-  accounts: 2,
-  tokens: 1,
-  passwords: 1,
-  'two-factor': 1,
-  email: 1,
-  store: 1,
-  revocation: 1,
-  'errors.ts': 0,
-  'clock.ts': 0,
-  'ids.ts': 0,
-  'page.ts': 0,
-  'absent.ts': 0,
-  'blanks.ts': 0,
-  'option-schema.ts': 0,
-}
+import { folderOf, layers } from '../scripts/layers.js'
+import { circlesOf, computed, filesBelow, type Import, importsOf } from '../scripts/sources.js'
 
 // The folders of src/accounts/ from top to bottom: one imports from itself and from those below it.
 const subjects = [
@@ -51,41 +18,6 @@ const subjects = [
   'sessions',
 ]
 
-interface Import {
-  readonly from: string
-  readonly to: string
-}
-
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(project, file), 'utf8')
-  const found: Import[] = []
-  const visit = (node: ts.Node): void => {
-    const name =
-      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
-        ? node.moduleSpecifier
-        : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
-          ? node.argument.literal
-          : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
-            ? node.arguments[0]
-            : undefined
-    if (name) found.push({ from: file, to: ts.isStringLiteral(name) ? resolved(file, name.text) : computed })
-    ts.forEachChild(node, visit)
-  }
-  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest))
-  return found
-}
-
-// A file of the project by its path from the root on, a package by its name.
-function resolved(file: string, name: string): string {
-  return name.startsWith('.') ? posix.join(dirname(file), name).replace(/\.js$/, '.ts') : name
-}
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(join(project, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
-    .map((entry) => relative(project, join(entry.parentPath, entry.name)))
-}
-
 const sources = filesBelow('src')
 const imports = sources.flatMap(importsOf)
 const packageOf = (name: string) =>
@@ -93,7 +25,6 @@ const packageOf = (name: string) =>
     .split('/')
     .slice(0, name.startsWith('@') ? 2 : 1)
     .join('/')
-const folderOf = (file: string) => file.split('/')[1]!
 const layerOf = (file: string) => layers[folderOf(file)]!
 const shown = (list: readonly Import[]) => list.map(({ from, to }) => `${from} imports ${to}`)
 const outside = (folders: readonly string[], isMeant: (target: string) => boolean) =>
@@ -151,7 +82,7 @@ test('the client imports nothing but its own files, so that a browser can load i
 })
 
 test('nothing imports in a circle', () => {
-  assert.deepEqual(circles(), [])
+  assert.deepEqual(shown(circlesOf(imports.filter(({ to }) => to.startsWith('src/')))), [])
 })
 
 test('Fastify is imported by entry points, routes and http only', () => {
@@ -191,15 +122,3 @@ test('no file or folder is a drawer for odds and ends, and no folder but routes 
     [],
   )
 })
-
-// Imports are removed while one side imports nothing else or is imported by nothing; the rest are circles.
-function circles(): string[] {
-  let left = imports.filter(({ to }) => to.startsWith('src/'))
-  for (;;) {
-    const importing = new Set(left.map(({ from }) => from))
-    const imported = new Set(left.map(({ to }) => to))
-    const bound = left.filter(({ from, to }) => importing.has(to) && imported.has(from))
-    if (bound.length === left.length) return shown(left)
-    left = bound
-  }
-}

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import autocannon from 'autocannon'
 import { answering } from './child.js'
-import type { Load, Loaded } from './loads.js'
+import type { Load, Loaded } from './wrk.js'
 
 answering({ run }, () => Promise.resolve())
 

@@ -5,34 +5,7 @@ import { join } from 'node:path'
 import { type Child, startChild } from './child.js'
 import type { Credential } from './contender.js'
 import type { Server } from './servers.js'
-import { wrk } from './wrk.js'
-
-/** What load.ts is asked to do. */
-export type Load = {
-  readonly url: string
-  readonly connections: number
-  readonly seconds: number
-  /** So many requests instead. */ readonly amount?: number
-} &
-  /** Takes turns with the credentials of a file: the header's name, then a value on each line. */
-  (
-    | { readonly kind: 'get'; readonly file: string }
-    /** Takes turns with the bodies. */
-    | { readonly kind: 'post'; readonly bodies: readonly object[] }
-    /** Each connection begins with a body of its own; then each answer is its next request. */
-    | { readonly kind: 'refresh'; readonly bodies: readonly object[] }
-  )
-
-export interface Loaded {
-  readonly requests: number
-  readonly perSecond: number
-  /** Milliseconds. */
-  readonly p50: number
-  readonly p99: number
-  /** How many answers had which status. wrk knows 200 and others. */
-  readonly statuses: Readonly<Record<string, number>>
-  readonly unanswered: number
-}
+import { type Load, type Loaded, wrk } from './wrk.js'
 
 export interface Measured extends Loaded {
   /** Of the server, user and system time of all its threads, per request. */

@@ -5,7 +5,33 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { canPin } from './child.js'
-import type { Load, Loaded } from './loads.js'
+
+/** What load.ts is asked to do. */
+export type Load = {
+  readonly url: string
+  readonly connections: number
+  readonly seconds: number
+  /** So many requests instead. */ readonly amount?: number
+} &
+  /** Takes turns with the credentials of a file: the header's name, then a value on each line. */
+  (
+    | { readonly kind: 'get'; readonly file: string }
+    /** Takes turns with the bodies. */
+    | { readonly kind: 'post'; readonly bodies: readonly object[] }
+    /** Each connection begins with a body of its own; then each answer is its next request. */
+    | { readonly kind: 'refresh'; readonly bodies: readonly object[] }
+  )
+
+export interface Loaded {
+  readonly requests: number
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  /** How many answers had which status. wrk knows 200 and others. */
+  readonly statuses: Readonly<Record<string, number>>
+  readonly unanswered: number
+}
 
 export const hasWrk = spawnSync('wrk', ['--version']).error === undefined
 

@@ -163,7 +163,9 @@ function readAuthorization({ headers, raw }: FastifyRequest): string | null {
 function readBearer(header: string | undefined): string | null {
   if (header === undefined || header.length < 7 || header.charCodeAt(6) !== 0x20) return null
   const isBearer = header.startsWith('Bearer ') || header.slice(0, 6).toLowerCase() === 'bearer'
-  return isBearer ? withoutBlanks(header.slice(7)) : null
+  if (!isBearer) return null
+  const token = header.slice(7)
+  return token.includes(' ') || token.includes('\t') ? withoutBlanks(token) : token
 }
 
 function purposeOf(scheme: Scheme): 'access' | 'cookie' {

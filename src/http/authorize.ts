@@ -51,11 +51,13 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
   const rules = settled(requirements)
   const { decorator = 'identity' } = rules
   const ask = asking(decorator)
+  const asksForMore = Object.keys(rules).some((name) => name !== 'decorator')
   const guard: Guard = function identityGuard(request, reply, done) {
     ask(request, reply, done, (realm, principal) => {
       if (principal === null) sendChallenge(reply)
       else if (principal.scheme === 'cookie' && !isSameOrigin(realm, request)) sendForbiddenOrigin(reply)
-      else decide(meets(realm, rules, principal, request), request, reply, done)
+      else if (asksForMore) decide(meets(realm, rules, principal, request), request, reply, done)
+      else done()
     })
   }
   Object.defineProperty(guard, 'name', { value: guardNameOf(decorator) })

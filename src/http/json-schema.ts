@@ -5,14 +5,14 @@ import { Malformed, membersSent } from './json-parser.js'
 import type { TObject, TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Value } from '@sinclair/typebox/value'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 
 export const Invalid = createError('FST_ERR_VALIDATION', 'The request does not match its schema', 400)
 /**
  * The members that a schema names, found in any letter case and as snake_case, the last one winning; the rest is left behind.
  * Strings must be well-formed Unicode: half a surrogate pair would be the same password as any other half.
  */
-export function bind(schema: TObject, given: unknown): unknown {
+function bind(schema: TObject, given: unknown): unknown {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
   const names = new Map(
     Object.keys(schema.properties).flatMap((name) => [
@@ -41,7 +41,7 @@ function requireType(schema: TSchema | undefined, value: unknown): void {
  * The parameters of a query that a schema names, in any letter case. An empty one is as good as none, and several of one name are read as
  * one text with commas, as in the reference.
  */
-export function bindQuery(schema: TObject, given: unknown): unknown {
+function bindQuery(schema: TObject, given: unknown): unknown {
   const values = new Map<string, string[]>()
   for (const [name, value] of Object.entries(given as Record<string, unknown>)) {
     const texts = [value].flat().filter((text) => typeof text === 'string')
@@ -52,6 +52,22 @@ export function bindQuery(schema: TObject, given: unknown): unknown {
   const isChoice = (name: string) =>
     Object.entries(schema.properties).some(([known, property]) => known.toLowerCase() === name && 'anyOf' in property)
   return bind(schema, Object.fromEntries(joined.filter(([name, text]) => text !== '' || isChoice(name))))
+}
+
+/** A hook for `preValidation`: binds the body and the query of a request to their schemas. */
+export function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOptional: boolean) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+    try {
+      if (body !== undefined && request.body !== undefined) {
+        // JSON null is not a body, even where none is required.
+        request.body = request.body === null && bodyIsOptional ? [] : bind(body, request.body)
+      }
+      if (query !== undefined) request.query = bindQuery(query, request.query)
+      done()
+    } catch (error) {
+      done(error as Error) // bind throws errors only
+    }
+  }
 }
 
 /** Compiles a scope's schemas with TypeBox, which validates without changing anything. */

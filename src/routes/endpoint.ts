@@ -46,7 +46,12 @@ export interface Route<Declared extends EndpointDeclaration = EndpointDeclaratio
   /** Beside the declared answers, or instead of those of the same status. */
   readonly answers?: Answers
   /** Returns the body of the 200, or has sent another answer. */
-  handler(request: RequestOf<Declared>, reply: FastifyReply): Promise<BodyOf<Declared['answers'][200]> | FastifyReply>
+  // A method, so that routes over different schemas are of one type.
+  handler(
+    this: void,
+    request: RequestOf<Declared>,
+    reply: FastifyReply,
+  ): Promise<BodyOf<Declared['answers'][200]> | FastifyReply>
 }
 
 /** A request as the schemas of the endpoint have it. */

@@ -52,7 +52,7 @@ export const refresh = endpoint(
     async handler(request, reply) {
       const { refreshToken: given } = request.body
       if (given === null) return sendChallenge(reply)
-      const refreshToken = withoutBlanks(given)
+      const refreshToken = /\s/.test(given) ? withoutBlanks(given) : given
       const keyId = keyIdOf(refreshToken, 'refresh')
       if (keyId !== null && needs.keys.find(keyId) === null) await needs.keys.reload()
       const now = Math.floor(needs.clock() / 1000)

@@ -1,13 +1,13 @@
 // How an endpoint is registered: its declaration becomes the route, the other spellings of its path, and the 405 for other verbs.
-import { type TObject, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import { requireAuthorization } from '../http/authorize.js'
 import { expectJson } from '../http/json-parser.js'
-import { bind, bindQuery, inSnakeCase } from '../http/json-schema.js'
+import { binding, inSnakeCase } from '../http/json-schema.js'
 import type { Documentation } from '../http/openapi.js'
 import { sendEmpty } from '../http/problem.js'
 import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
-import { answerAnySpelling, type PathSpelling } from './path-spelling.js'
+import { answerAnySpelling, type PathSpelling } from '../http/path-spelling.js'
 
 export interface RegistrationContext {
   readonly options: { readonly decorator: string; readonly jsonNaming: 'camelCase' | 'snake_case' }
@@ -60,7 +60,7 @@ export function registerRoutes<Needs extends RegistrationContext>(
         route.before,
       ].filter((hook) => hook !== undefined),
       preValidation: binding(body, query, endpoint.bodyIsOptional === true),
-      handler: (request, reply) => route.handler(request, reply),
+      handler: route.handler,
     })
   }
   refuseOtherVerbs(scope, endpoints, spelling)
@@ -92,21 +92,6 @@ function schemaOf(
       naming === 'camelCase'
         ? response
         : Object.fromEntries(Object.entries(response).map(([status, answer]) => [status, inSnakeCase(answer)])),
-  }
-}
-
-function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOptional: boolean) {
-  return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
-    try {
-      if (body !== undefined && request.body !== undefined) {
-        // JSON null is not a body, even where none is required.
-        request.body = request.body === null && bodyIsOptional ? [] : bind(body, request.body)
-      }
-      if (query !== undefined) request.query = bindQuery(query, request.query)
-      done()
-    } catch (error) {
-      done(error as Error) // bind throws errors only
-    }
   }
 }
 

@@ -6,9 +6,8 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { timingSafeEqual } from 'node:crypto'
 import { TokenTooLarge } from '../errors.js'
-import { nonceSource } from './nonce.js'
 import { purposes, type Purpose } from './purpose.js'
-import { keyLength, nonceLength, tagLength, xaesKey, xaesOpen, xaesSeal, type XaesKey } from './xaes.js'
+import { nonceSource, keyLength, nonceLength, tagLength, xaesKey, xaesOpen, xaesSeal, type XaesKey } from './xaes.js'
 
 // A sealed message, as base64url (RFC 4648 §5, no padding) where it is text:
 //   0   1  version, 0x01

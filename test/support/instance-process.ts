@@ -5,7 +5,11 @@ import pg from 'pg'
 import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'
 import { cheapHasher } from './instances.js'
 import { patientTimeouts } from './patience.js'
-import type { HostSettings } from './processes.js'
+
+export interface HostSettings {
+  /** The host opens the pool and passes it to option `database`. */
+  readonly ownPool?: boolean
+}
 
 export interface Order {
   readonly id: number

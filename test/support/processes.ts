@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
 import type { IdentityOptions } from '../../src/index.js'
-import type { Order } from './instance-process.js'
+import type { HostSettings, Order } from './instance-process.js'
 
 export interface Credential {
   readonly token?: string
@@ -28,11 +28,6 @@ export interface InstanceProcess {
   order(name: Order['name'], about?: string): Promise<unknown>
   /** Its exit code, or the signal that ended it; null while it runs. */
   ended(): number | NodeJS.Signals | null
-}
-
-export interface HostSettings {
-  /** The host opens the pool and passes it to option `database`. */
-  readonly ownPool?: boolean
 }
 
 /** @param options of the plugin, as far as JSON can say them */

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
-import { nonceSource } from '../../src/tokens/nonce.js'
+import { nonceSource } from '../../src/tokens/xaes.js'
 
 test('nonces are the pool in order, and no byte of it is used twice', () => {
   let next = 0

@@ -3,7 +3,7 @@
 // `rewriteUrl` does for a host. So the route runs once, with each hook and limit that the host has put on it. Routes of the host go first.
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import { readRoutes } from '../http/route-table.js'
+import { readRoutes } from './route-table.js'
 
 export interface PathSpelling {
   /** For `constraints` of a route that answers only where no route of the host does. */
