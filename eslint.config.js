@@ -1,4 +1,5 @@
 import tseslint from 'typescript-eslint'
+import { wordRules } from './eslint-words.js'
 
 // Randomness comes from node:crypto only, and SQL is never glued together from strings.
 const forbidden = [
@@ -18,7 +19,9 @@ export default tseslint.config(
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { identity: wordRules },
     rules: {
+      'identity/words': 'error',
       'no-restricted-syntax': ['error', ...forbidden],
       'no-console': 'error',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],

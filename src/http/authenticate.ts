@@ -283,7 +283,7 @@ async function validate(
 ): Promise<Principal | null> {
   const { ticket } = opened
   const { sessionId } = ticket
-  // The verdict on a session without a stamp of its own hangs on the ticket's.
+  // The result for a session without a stamp of its own depends on the ticket's.
   const question = `${sessionId} ${ticket.stamp}`
   let asking = context.validating.get(question)
   if (asking === undefined) {

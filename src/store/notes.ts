@@ -57,8 +57,8 @@ function toEnd(text: string): EndNote {
 }
 
 /**
- * How many seconds ago the oldest transaction began that is open in this database and has written something: a note of it may still come,
- * with the time at which it was written. 0 where none is, and where the server does not tell, as of other roles' transactions.
+ * The age in seconds of the oldest open transaction in this database that has written: its notes may still come, with the time of their
+ * writing. 0 when there is none, and where the server does not show it, as for other roles' transactions.
  */
 export async function oldestWriterSeconds(db: Db): Promise<number> {
   try {

@@ -74,7 +74,7 @@ export async function settleSessions(trx: Trx, aftermath: Aftermath): Promise<Se
 
 /**
  * The change of a user's row and its aftermath in one statement. A session that was being opened at the same moment
- * may be missed: `endStrays` follows.
+ * may be missed: `endOutdated` follows.
  *
  * @returns null when the concurrency stamp no longer matches, or the user is gone
  */
@@ -94,8 +94,8 @@ export async function changeUserAlone(
   return rows.length === 0 ? null : settled(rows)
 }
 
-/** Ends the sessions of a user that live under another stamp than the user's. @returns their ids */
-export async function endStrays(db: Db, userId: string, cause: SessionEndCause): Promise<string[]> {
+/** Ends the sessions of a user under another stamp than the user's. @returns their ids */
+export async function endOutdated(db: Db, userId: string, cause: SessionEndCause): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     with ended as (
       delete from ${table(db, 'sessions')} s using ${table(db, 'users')} u

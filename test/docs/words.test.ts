@@ -36,7 +36,7 @@ test('every document uses the terms of the field', () => {
 })
 
 test('the list finds a word in any case, and leaves similar ones alone', () => {
-  // eslint-disable-next-line identity/words -- an example of them
+  // eslint-disable-next-line identity/words -- examples
   assert.equal(listedIn('Whoever asks is told at the door').length, 3)
   assert.deepEqual(listedIn('indoor plants, a storyteller, told apart, one line of JSON, returns and turns off'), [])
 })

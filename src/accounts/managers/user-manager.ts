@@ -154,7 +154,8 @@ export function createUserManager(
         {
           ...context,
           db: within(context.db, trx),
-          // Nobody is told before the host commits: every instance, this one too, learns it from the feed.
+          // Ended sessions are not reported before the host commits: every instance, this one too, reads them from
+          // the feed.
           sessions: { end: context.sessions.end, ended: () => undefined },
           claimsChanged: () => undefined,
           notifier: { ...context.notifier, emit: () => undefined },

@@ -1,5 +1,5 @@
-// Who may come in: password sign-in, and the refresh of a session. The order of checks is the reference's, with its two leaks closed:
-// an unknown user costs what a known one costs, and NotAllowed is told only to who knows the password.
+// Password sign-in, and the refresh of a session. The order of checks is the reference's, with its two leaks closed:
+// an unknown user costs what a known one costs, and only the right password gets NotAllowed.
 import type { Clock } from '../../clock.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { FoundUser, LockoutLimits } from '../../store/attempts.js'
@@ -38,8 +38,8 @@ export interface SignInDependencies {
   readonly lockoutForNewUsers: boolean
   readonly rules: SignInRules
   /**
-   * Whether the right password of an address that still has to be confirmed is answered, and counted, as a wrong one: who registers an address
-   * could ask here whether it was free.
+   * Whether the right password of an unconfirmed address is answered, and counted, as a wrong one: otherwise a
+   * registration followed by a sign-in would show whether the address was free.
    */
   readonly hidesUnconfirmed: boolean
   readonly absoluteSeconds: number
@@ -47,13 +47,15 @@ export interface SignInDependencies {
   readonly reuseGraceSeconds: number
   readonly sessions: SessionEnder
   readonly secondFactors: SecondFactors
-  /** Tells of sign-ins, and of a refresh token that came back after its successor was used and its time of grace was over. */
+  /**
+   * Reports sign-ins, and refresh tokens that came back after their successor was used and the grace period was over.
+   */
   readonly notifier: Notifier
   readonly notices: Notices
 }
 
 export interface SignInOptions {
-  /** What the session's owner will know it by, for example the User-Agent. */
+  /** The client's name in the list of sessions, for example the User-Agent. */
   readonly client?: string | null | undefined
   /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
   readonly twoFactorCode?: string | null | undefined
@@ -71,15 +73,15 @@ export interface SignInManager extends HostSignIn {
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_DATABASE_UNAVAILABLE
    */
   passwordSignIn(userName: string, password: string, options?: SignInOptions): Promise<SignInResult>
-  /** Whether options `signIn` let this user in. */
+  /** Whether options `signIn` allow this user to sign in. */
   canSignIn(user: UserRecord): boolean
 }
 
-/** The same with what only our own doors ask. */
+/** The same, with the methods for our own routes. */
 export interface TicketSignIn extends SignInManager {
-  /** The session that a refresh token continues; null when it must not, whatever the reason. */
+  /** The session that a refresh token continues; null when it must not, for any reason. */
   refresh(ticket: Ticket): Promise<SignedIn | null>
-  /** Whether this manager opened it, and not that of another realm. */
+  /** Whether this manager opened it, rather than that of another realm. */
   isOwn(signedIn: SignedIn): boolean
   /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp was changed past us. */
   validate(ticket: Ticket): Promise<SignedIn | null>
@@ -119,7 +121,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       address: null,
       claims,
     }
-    // The stamp has changed since the password was checked: it may no longer be the right one.
+    // The stamp has changed since the password was checked: the password may have changed too.
     if (!(await openSession(db, session, key))) return refused('Failed')
     const signedIn = {
       ...found,
@@ -140,12 +142,12 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     const passwordHash = await hasher.hash(password)
     const next = { passwordHash, securityStamp: newStamp(), concurrencyStamp: newConcurrencyStamp() }
     if (await replacePasswordHash(db, user, next)) return { ...found, user: { ...user, ...next } }
-    // A sign-in beside this one was first, or the password was changed: what stands there now decides.
+    // A parallel sign-in was first, or the password was changed: the stored hash decides.
     const now = await findUserWithGrants(db, user.id)
     return now !== null && (await hasher.verify(now.user.passwordHash, password)) !== 'no' ? now : null
   }
 
-  /** The second factor, where one is needed: switched on, and by whatever provider possible. Used up here, once the password was right. */
+  /** The second factor, if one is required and a provider is available. Used up here, after the password was right. */
   async function secondFactor(
     { user, authenticatorKey }: FoundUser,
     options: SignInOptions,
@@ -164,7 +166,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     return 'missing'
   }
 
-  function tell(user: UserRecord | null, result: SignInResult | PasswordCheck): void {
+  function report(user: UserRecord | null, result: SignInResult | PasswordCheck): void {
     if (!result.succeeded)
       dependencies.notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
     else if ('signedIn' in result) {
@@ -174,7 +176,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   }
 
   return {
-    ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, tell }),
+    ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, report }),
     canSignIn,
     isOwn: (signedIn) => opened.has(signedIn),
 
@@ -202,7 +204,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
         },
       )
       const result = typeof answer === 'string' ? refused(answer) : answer
-      tell(known?.user ?? null, result)
+      report(known?.user ?? null, result)
       return result
     },
 
@@ -231,9 +233,9 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     return isLockedByHand(session.user, clock()) ? null : asSignedIn(ticket.sessionId, session)
   }
 
-  // The counter was not where the token says. One behind within the time of grace: an answer was lost, or a second tab was faster, and
-  // gets the successor that there is. Ahead: the database was restored from a backup. Anything else is a token used twice, and
-  // nobody can tell the owner from the thief, so both must sign in again (RFC 9700 §4.14.2).
+  // The counter differs from the token's. One step behind within the grace period: an answer was lost, or a second
+  // tab was faster; it gets the current successor. Ahead: the database was restored from a backup. Anything else is a
+  // token used twice, where owner and thief look the same, so both must sign in again (RFC 9700 §4.14.2).
   async function healed({ sessionId, counter }: Ticket): Promise<LiveSession | null> {
     if (!dependencies.rotateRefreshTokens) return null
     const session = await touchSession(db, sessionId)
@@ -241,7 +243,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     const withinGrace =
       session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
-    // Of replays at the same moment, here or on other instances, one ends the session, and tells.
+    // Of parallel replays, here or on other instances, one ends the session and reports it.
     const isFirst = await dependencies.notices.withNotice(
       db,
       'refreshTokenReused',
@@ -275,7 +277,7 @@ function asSignedIn(sessionId: string, session: LiveSession): SignedIn {
   }
 }
 
-/** A client's own words about itself, without control characters, cut to what the column is read for. */
+/** A client's name for itself, without control characters, cut to the length of the column. */
 function printable(client: string): string {
   return client
     .toWellFormed()

@@ -1,4 +1,4 @@
-// What a sign-in answers.
+// The result of a sign-in.
 import type { Claim, UserWithGrants } from '../../store/users.js'
 
 /** The reference's SignInResult in the words that its clients see. */
@@ -15,7 +15,10 @@ export interface SignedIn extends UserWithGrants {
   readonly sessionClaims: readonly Claim[]
 }
 
-/** What completed a sign-in: `provider` is a code of a named provider, `external` a login of another system, `host` the application's word. */
+/**
+ * How a sign-in was completed: `provider` is a code of a named provider, `external` a login of another system, `host`
+ * the application's word.
+ */
 export type SignInMethod = 'password' | 'authenticator' | 'recoveryCode' | 'provider' | 'external' | 'host'
 
 export type SignInResult =

@@ -1,5 +1,5 @@
-// Sign-in in steps of a host's own: the password alone, the second factor alone, a login of another system, or the host's word. Each step
-// that verifies something counts what is wrong in the one throttle of the name, and is refused while the name is locked.
+// Sign-in by steps of a host: the password alone, the second factor alone, a login of another system, or the host's
+// word. Each step that verifies counts failures in the throttle of the name, and is refused while the name is locked.
 import type { Clock } from '../../clock.js'
 import { readAttempts, succeedAttempt, type FoundUser } from '../../store/attempts.js'
 import type { Db } from '../../store/transaction.js'
@@ -24,41 +24,43 @@ import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.
 import type { User } from '../users/user.js'
 
 export interface SessionOptions {
-  /** What the session's owner will know it by, for example the User-Agent. */
+  /** The client's name in the list of sessions, for example the User-Agent. */
   readonly client?: string | null | undefined
 }
 
-/** The steps. `user` is looked up again by each: one who has changed their name or stamp since they were read is `Failed`. */
+/** The steps. Each reads `user` again: a user whose name or stamp has changed since then is `Failed`. */
 export interface HostSignIn {
   /**
-   * Checks a password and opens no session. A right one forgets failed attempts unless a second factor is still to come, so that it buys
-   * no further guesses at that. Brings `user` up to date where the password was hashed anew, which rotates the stamp and ends no session.
+   * Checks a password and opens no session. A right one resets failed attempts unless a second factor is still to
+   * come, so that it allows no further guesses at that. Updates `user` when the password was hashed anew, which
+   * rotates the stamp and ends no session.
    *
    * @returns LockedOut, NotAllowed (only for the right password), Failed
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_SIGN_INS_CROWDED
    */
   checkPasswordSignIn(user: User, password: string): Promise<PasswordCheck>
   /**
-   * Opens a session by a code of the authenticator app. Only for who has proved the first factor: call it after `checkPasswordSignIn`.
-   * The code is used up; `amr` is `mfa`.
+   * Opens a session by a code of the authenticator app. The first factor must have been proved: call it after
+   * `checkPasswordSignIn`. The code is used up; `amr` is `mfa`.
    *
    * @returns LockedOut, NotAllowed, Failed
    */
   twoFactorAuthenticatorSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
-  /** The same by a recovery code; a wrong one counts too, which the reference leaves out. */
+  /** The same by a recovery code; a wrong one counts too, unlike in the reference. */
   twoFactorRecoveryCodeSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
   /**
-   * The same by the code of a provider that `users.getValidTwoFactorProviders` names. One of Email or Phone is used up: as codes of three
-   * minutes are equal, whoever signs in twice within them waits for the next, unless `twoFactor.allowCodeReuse`.
+   * The same by the code of a provider that `users.getValidTwoFactorProviders` names. A code of Email or Phone is
+   * used up: as codes of three minutes are equal, a second sign-in within them needs the next code, unless
+   * `twoFactor.allowCodeReuse`.
    *
    * @throws Error when there is no such provider
    */
   twoFactorSignIn(user: User, provider: string, code: string, options?: SessionOptions): Promise<SignInResult>
   /**
-   * Opens a session for a login of another system that the host has verified; `amr` is the provider's name. `bypassTwoFactor` (default
-   * false) is for providers that ask for a second factor themselves.
+   * Opens a session for a login of another system that the host has verified; `amr` is the provider's name.
+   * `bypassTwoFactor` (default false) is for providers that ask for a second factor themselves.
    *
-   * @returns Failed when nobody has this login; NotAllowed, LockedOut, RequiresTwoFactor
+   * @returns Failed when no user has this login; NotAllowed, LockedOut, RequiresTwoFactor
    */
   externalLoginSignIn(
     loginProvider: string,
@@ -66,7 +68,7 @@ export interface HostSignIn {
     options?: SessionOptions & { readonly bypassTwoFactor?: boolean },
   ): Promise<SignInResult>
   /**
-   * Opens a session on the host's word alone, with the `amr` it says; by default none. Failed attempts of others do not stand in its way.
+   * Opens a session on the host's word alone, with its `amr`, by default none. Failed attempts do not prevent it.
    *
    * @returns NotAllowed, LockedOut (by an administrator), Failed
    */
@@ -96,19 +98,19 @@ export interface HostSignInDependencies {
   readonly canSignIn: (user: UserRecord) => boolean
   readonly open: (found: UserWithGrants, opening: Opening) => Promise<SignInResult>
   readonly rehash: (found: UserWithGrants, password: string) => Promise<UserWithGrants | null>
-  /** Tells listeners of what became of a sign-in. */
-  readonly tell: (user: UserRecord | null, result: SignInResult | PasswordCheck) => void
+  /** Reports the result of a sign-in to listeners. */
+  readonly report: (user: UserRecord | null, result: SignInResult | PasswordCheck) => void
 }
 
 export function createHostSignIn(dependencies: HostSignInDependencies): HostSignIn {
-  const { db, clock, hasher, vault, sessions, secondFactors, throttle, canSignIn, open, tell } = dependencies
+  const { db, clock, hasher, vault, sessions, secondFactors, throttle, canSignIn, open, report } = dependencies
 
-  function told<T extends SignInResult | PasswordCheck>(user: UserRecord | null, result: T): T {
-    tell(user, result)
+  function reported<T extends SignInResult | PasswordCheck>(user: UserRecord | null, result: T): T {
+    report(user, result)
     return result
   }
 
-  /** What keeps a user out, whatever they prove. */
+  /** The reason to refuse a user, whatever is proved. */
   function barrier(user: UserRecord): 'NotAllowed' | 'LockedOut' | null {
     if (!canSignIn(user)) return 'NotAllowed'
     return isLockedByHand(user, clock()) ? 'LockedOut' : null
@@ -121,7 +123,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
     verify: (found: FoundUser) => Promise<boolean>,
   ): Promise<SignInResult> {
     const { answer } = await throttle.attempt(given.userName, async (found, key): Promise<Verdict<SignInResult>> => {
-      // The first factor was proved under this stamp: under another one it may no longer hold.
+      // The first factor was proved under this stamp; under another one it may no longer hold.
       if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
         return unsettled(refused('Failed'))
       const reason = barrier(found.user)
@@ -130,7 +132,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
       const opened = await open(found, { method, amr: ['mfa'], client, key })
       return { answer: opened, isSettled: opened.succeeded }
     })
-    return told(given, typeof answer === 'string' ? refused(answer) : answer)
+    return reported(given, typeof answer === 'string' ? refused(answer) : answer)
   }
 
   return {
@@ -148,7 +150,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
         if (!requiresTwoFactor && key !== null) await succeedAttempt(db, key)
         return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
       })
-      return told(given, typeof answer === 'string' ? refused(answer) : answer)
+      return reported(given, typeof answer === 'string' ? refused(answer) : answer)
     },
 
     twoFactorAuthenticatorSignIn: (user, code, options = {}) =>
@@ -166,9 +168,9 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
 
     async externalLoginSignIn(loginProvider, providerKey, { client, bypassTwoFactor = false } = {}) {
       const user = isLogin(loginProvider, providerKey) ? await findUserByLogin(db, loginProvider, providerKey) : null
-      if (user === null) return told(null, refused('Failed'))
+      if (user === null) return reported(null, refused('Failed'))
       const reason = await externalRefusal(user, bypassTwoFactor)
-      if (reason !== null) return told(user, refused(reason))
+      if (reason !== null) return reported(user, refused(reason))
       return openFor(user, { method: 'external', amr: [loginProvider], client, key: null })
     },
 
@@ -194,12 +196,12 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
     return (await secondFactors.isRequired(user, sealedKey)) ? 'RequiresTwoFactor' : null
   }
 
-  /** Opens a session for a user as of now. */
+  /** Opens a session for a user as stored now. */
   async function openFor(given: User, opening: Opening): Promise<SignInResult> {
     const found = await findUserWithGrants(db, given.id)
-    if (found?.user.securityStamp !== given.securityStamp) return told(given, refused('Failed'))
+    if (found?.user.securityStamp !== given.securityStamp) return reported(given, refused('Failed'))
     const reason = barrier(found.user)
-    return told(given, reason === null ? await open(found, opening) : refused(reason))
+    return reported(given, reason === null ? await open(found, opening) : refused(reason))
   }
 }
 

@@ -1,4 +1,4 @@
-// What the managers of users share: where they write, what they check, and how a user's row is written back.
+// The parts that the managers of users share: their dependencies, their checks, and the writing of a user's row.
 import type { Clock } from '../../clock.js'
 import {
   type ErrorDescriber,
@@ -14,7 +14,7 @@ import type { ClaimChange } from '../../store/claim-changes.js'
 import {
   type Aftermath,
   changeUserAlone,
-  endStrays,
+  endOutdated,
   type SessionEndCause,
   type Settled,
   settleSessions,
@@ -49,7 +49,7 @@ export interface AccountContext {
   readonly notices: Notices
 }
 
-/** The keys that seal codes, and what stays in the database. */
+/** The keys that seal codes and stored data. */
 export interface AccountKeys {
   sealing(): SealingKey
   find(id: number): SealingKey | null
@@ -65,7 +65,7 @@ export interface ChangeOptions {
   readonly release?: Buffer | null
   /** The hook and the event of the change. Default: `userUpdated`. */
   readonly event?: ChangeName
-  /** What the user is told by mail, at the address from before the change. */
+  /** The mail to the user, at the address from before the change. */
   readonly notice?: SecurityNotice | undefined
   /**
    * What else belongs to the change, in the same transaction; throws `ChangeRefused` where it must not be, and answers false where there was
@@ -82,8 +82,9 @@ export class ChangeRefused extends Error {
 }
 
 /**
- * Writes changed members of a user where nobody else has changed the row since it was read, and brings the object up to date. The
- * user is validated as a whole, as in the reference. A user whom `lockoutEnd` keeps out gets another stamp and loses every session.
+ * Writes changed members of a user unless the row was changed since it was read, and updates the object. The user is
+ * validated as a whole, as in the reference. A user whom `lockoutEnd` locks out gets another stamp and loses every
+ * session.
  */
 export async function changeUser(
   context: AccountContext,
@@ -112,7 +113,7 @@ export async function changeUser(
     outcome = isAlone(context, user, next, event, aftermath, options)
       ? { ...(await writeAlone(context, next, user.concurrencyStamp, aftermath)), isMailed: false }
       : await inTransaction(db, async (trx) => {
-          // An address that was taken before addresses had to be unique is in no index.
+          // An address that was taken before addresses had to be unique is not in the index.
           const taken = isNewAddress(context, user, next) ? await takenOf({ ...context, db: trx }, next) : []
           if (taken.length > 0) throw new ChangeRefused(taken)
           if (!(await updateUser(trx, next, user.concurrencyStamp, storedUniqueEmail(context, next))))
@@ -167,8 +168,8 @@ async function writeAlone(
   const { ends, stamp } = aftermath
   if (ends === null || stamp === null) return settled
   // What was being opened at the same moment, under the stamp of before.
-  const strays = await endStrays(db, next.id, ends.cause)
-  return { ...settled, ended: [...settled.ended, ...strays] }
+  const outdated = await endOutdated(db, next.id, ends.cause)
+  return { ...settled, ended: [...settled.ended, ...outdated] }
 }
 
 function isNewAddress(context: AccountContext, user: UserRecord, next: UserRecord): boolean {
@@ -181,14 +182,14 @@ function storedUniqueEmail(context: AccountContext, next: UserRecord): string | 
 
 const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 'users_unique_email'])
 
-/** Which of a user's names stand in the way; an index said that one does. */
+/** The names of a user that are taken; an index has refused one. */
 export async function duplicatesOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
   const found = await takenOf(context, user)
-  // Whoever had the name has gone meanwhile.
+  // The owner of the name was deleted meanwhile.
   return found.length > 0 ? found : [{ code: 'DuplicateUserName', args: [user.userName] }]
 }
 
-/** Which of a user's names somebody else has. */
+/** The names of a user that another one has. */
 export async function takenOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {
   const taken = await findTaken(context.db, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
   return [
@@ -197,7 +198,7 @@ export async function takenOf(context: AccountContext, user: UserRecord): Promis
   ]
 }
 
-/** What the unique index of addresses shall hold for this user: nothing unless option user.requireUniqueEmail is set. */
+/** The value of the unique index of addresses for this user: null unless option user.requireUniqueEmail is set. */
 export function uniqueEmailOf({ userRules }: AccountContext, user: UserRecord): string | null {
   return userRules.requireUniqueEmail === true ? user.normalizedEmail : null
 }
@@ -212,7 +213,7 @@ export function normalized(
   }
 }
 
-/** What is wrong with a user, in words; the host's own rules are asked when ours are content. */
+/** The faults of a user, with messages; the host's own rules run when ours find none. */
 export async function userErrors(
   context: AccountContext,
   user: UserRecord,
@@ -228,14 +229,14 @@ export async function userErrors(
   return errors
 }
 
-/** What is wrong with a password for this user, in words; empty when it may be used. */
+/** The faults of a password for this user, with messages; empty when it may be used. */
 export async function passwordErrors(
   context: AccountContext,
   password: string,
   user: UserRecord,
 ): Promise<readonly IdentityError[]> {
   const errors = describeAll(context.describe, checkPassword(context.passwordRules, password))
-  // Too long is told alone and before any rule of the host's reads it.
+  // Too long is reported alone, before any rule of the host's reads it.
   if (errors.some(({ code }) => code === 'PasswordTooLong')) return errors
   for (const validator of context.passwordValidators) errors.push(...(await validator(password, user)))
   return errors

@@ -1,5 +1,5 @@
-// What a host is told of changes: hooks inside the transaction, whose failure undoes the change, and events after commit, whose failure
-// changes nothing.
+// Hooks run inside the transaction of a change, and an error in one undoes the change. Events are emitted after
+// commit, and an error in a listener changes nothing.
 import { type Static, Type } from '@sinclair/typebox'
 import type { EventEmitter } from 'node:events'
 import { callback, closed } from '../../option-schema.js'
@@ -9,9 +9,9 @@ import type { User } from './user.js'
 
 /** The argument of a hook. */
 export interface HookEvent {
-  /** The user as it will be; as it is, in `userDeleting`. A copy: changing it changes nothing. */
+  /** The user after the change; before it in `userDeleting`. A copy: changing it has no effect. */
   readonly user: User
-  /** The open transaction, for rows of your own that shall commit or roll back together with ours. */
+  /** The open transaction, for rows of your own that commit or roll back together with ours. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
   readonly trx: Transaction<any>
 }
@@ -59,16 +59,16 @@ export type HookName = keyof Hooks
 /** The names of all hooks. */
 export const hookNames = Object.keys(hookOptions.properties) as readonly HookName[] // Object.keys loses the names
 
-/** The changes that have an event of the hook's name. */
+/** The changes with an event of the hook's name. */
 export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
 
-/** What `app.identity.events` tells, after commit, with the ids of those concerned. */
+/** The events of `app.identity.events`, emitted after commit, with ids only. */
 export interface IdentityEvents extends Record<ChangeName, { readonly userId: string }> {
   readonly userDeleted: { readonly userId: string }
   readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: string }
-  /** `userId` is null where there is no such user; what was typed as a name is not told. */
+  /** `userId` is null when there is no such user; the typed name is not included. */
   readonly signInFailed: { readonly userId: string | null; readonly reason: string }
-  /** A used refresh token came back after its time of grace: the session was ended. */
+  /** A used refresh token came back after its grace period: the session was ended. */
   readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
   /**
    * Sessions have ended, on whatever instance: emitted on each one, once for each session and within a second. One that ended while an instance was
@@ -77,7 +77,7 @@ export interface IdentityEvents extends Record<ChangeName, { readonly userId: st
   readonly sessionsEnded: { readonly sessionIds: readonly string[]; readonly cause: SessionEndCause }
 }
 
-/** `app.identity.events`. A listener that throws or rejects is logged and harms nobody. */
+/** `app.identity.events`. An error or rejection of a listener is logged and changes nothing. */
 export type IdentityEmitter = EventEmitter<{ [Name in keyof IdentityEvents]: [event: IdentityEvents[Name]] }>
 
 export interface Notifier {
@@ -85,7 +85,7 @@ export interface Notifier {
   hook(name: HookName, db: Db, user: User): Promise<void>
   /** Whether there is such a hook, so that a change without one needs no transaction. */
   has(name: HookName): boolean
-  /** Tells the listeners, after commit. */
+  /** Calls the listeners, after commit. */
   emit<Name extends keyof IdentityEvents>(name: Name, event: IdentityEvents[Name]): void
 }
 
@@ -97,7 +97,7 @@ export function createNotifier(hooks: Hooks, events: IdentityEmitter, onError: (
       await hooks[name]?.({ user: { ...user }, trx: kysely.withoutPlugins() })
     },
     emit(name, event) {
-      // A listener is no part of what happened: neither what it throws nor what it rejects later reaches anybody but the log.
+      // A listener is not part of the change: its errors and rejections go to the log only.
       for (const listener of events.rawListeners(name)) {
         try {
           const answer: unknown = Reflect.apply(listener, events, [event])
