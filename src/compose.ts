@@ -80,6 +80,7 @@ export async function openAccounts(
   log: AccountLog,
 ): Promise<Accounts> {
   const { clock } = options
+  const pollMilliseconds = options.revocation.pollSeconds * 1000
   const hasher = openHasher(options.hasher)
   const keys = await openKeys(
     connection,
@@ -88,6 +89,7 @@ export async function openAccounts(
       ring: options.keys,
       appName: options.decorator,
       openForSeconds: options.openForSeconds,
+      lookMilliseconds: Math.max(2_000, pollMilliseconds),
       onError: (error) => log.warn({ err: error }, 'the key ring, or a key of it, was not read; it is tried again'),
     },
     clock,
@@ -114,7 +116,7 @@ export async function openAccounts(
   // A minute more than needed, for clocks that differ.
   const claimsChanged = (changes: readonly ClaimChange[]) =>
     claimChanges.add(changes, clock() + (longestUnvalidatedSeconds(options) + 60) * 1000)
-  const mail = createMail({ db: connection, vault: keys.vault, sender, links: options.links, log })
+  const mail = createMail({ db: connection, vault: keys.vault, sender, links: options.links, pollMilliseconds, log })
   const notices = createNotices(options.notices, mail)
   const context: AccountContext = {
     db: connection,

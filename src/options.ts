@@ -18,6 +18,7 @@ import { callback, closed, complete, defaulted, foreign, type Resolved } from '.
 import type { PasswordHasher } from './passwords/hasher.js'
 import { type HasherOptions, hasherOptions } from './passwords/options.js'
 import { type PasswordRules, rulesOf } from './passwords/policy.js'
+import { revocationOptions } from './revocation/options.js'
 import { endpointOptions, type Operation, routeOptions } from './routes/options.js'
 import { checkDatabase } from './store/database-option.js'
 import { storeOptions } from './store/options.js'
@@ -78,6 +79,7 @@ export const optionsSchema = Type.Object(
     ...userOptions.properties,
     ...signInOptions.properties,
     ...sessionOptions.properties,
+    ...revocationOptions.properties,
     ...credentialOptions.properties,
     ...twoFactorOptions.properties,
     ...emailOptions.properties,
@@ -101,6 +103,7 @@ export interface IdentityOptions
     Static<typeof userOptions>,
     Static<typeof signInOptions>,
     Static<typeof sessionOptions>,
+    Static<typeof revocationOptions>,
     Static<typeof credentialOptions>,
     Static<typeof twoFactorOptions>,
     Static<typeof emailOptions> {}

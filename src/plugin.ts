@@ -38,14 +38,15 @@ import {
   type RouteLogging,
 } from './options.js'
 import { startFeed } from './revocation/feed.js'
+import { type Presence, startPresence } from './revocation/presence.js'
 import { createMount } from './routes/index.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
 import { requireRights } from './store/usable.js'
 import { findNotes, type Notes, oldestWriterSeconds } from './store/notes.js'
 import { endExpired, type SessionEndCause } from './store/session-ends.js'
-import { isSessionLive } from './store/sessions.js'
-import { createTicketCache } from './tokens/ticket-cache.js'
+import { findMissingSessions, isSessionLive } from './store/sessions.js'
+import { createTicketCache, type TicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
 export interface Identity {
@@ -103,6 +104,7 @@ async function open(
 ): Promise<void> {
   await prepareDatabase(connection, options)
   const { clock } = options
+  const pollMilliseconds = options.revocation.pollSeconds * 1000
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
   const accounts = await openAccounts(
@@ -127,8 +129,15 @@ async function open(
     },
     ping: () => ping(connection),
     firstSeconds: longestUnvalidatedSeconds(options) + 60,
+    intervalMilliseconds: pollMilliseconds,
   })
   app.addHook('onClose', () => feed.stop())
+  const presence = startPresence({
+    findMissing: (ids) => findMissingSessions(connection, ids),
+    rememberSeconds: longestUnvalidatedSeconds(options) + 60,
+    intervalMilliseconds: Math.max(30_000, pollMilliseconds),
+  })
+  app.addHook('onClose', () => presence.stop())
   await feed.refresh()
   isStarting = false
 
@@ -148,13 +157,13 @@ async function open(
     mail,
     keys,
     hasher,
-    denyList,
+    denyList: { has: (sessionId: string) => denyList.has(sessionId) || presence.isMissing(sessionId) },
     claimChanges,
     currentClaims,
     signalOf: (sessionId: string, expiresAt: number) => sessionEnds.signalOf(sessionId, expiresAt),
     feed,
     documentation,
-    opened: createTicketCache<Opened>(),
+    opened: watched(createTicketCache<Opened>(), presence),
     validating: new Map<string, Promise<SignedIn | null>>(),
     isSessionLive: (sessionId: string) => isSessionLive(connection, sessionId),
     serializeCookie: await cookieSerializer(app),
@@ -190,6 +199,7 @@ async function open(
     denyList,
     claimChanges,
     keepEndedSeconds: longestUnvalidatedSeconds(options) + 3600,
+    pollMilliseconds,
     log,
   })
   app.addHook('onClose', async () => {
@@ -199,6 +209,17 @@ async function open(
     await connection.close()
   })
   await mount(app, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
+}
+
+/** The same cache, which reports each session whose ticket is opened. */
+function watched(cache: TicketCache<Opened>, presence: Presence): TicketCache<Opened> {
+  return {
+    ...cache,
+    set(purpose, token, opened) {
+      presence.seen(opened.ticket.sessionId)
+      cache.set(purpose, token, opened)
+    },
+  }
 }
 
 async function prepareDatabase(connection: Connection, { migrate: mode }: ResolvedOptions): Promise<void> {

@@ -58,6 +58,7 @@ const ours: [path: string, value: unknown, why: string][] = [
   ['bearer.rotateRefreshTokens', true, 'a refresh token is good for one exchange'],
   ['bearer.reuseGraceSeconds', 30, 'a lost answer is healed'],
   ['sessions.absoluteSeconds', 30 * 86_400, 'no session outlives a month'],
+  ['revocation.pollSeconds', 0.5, 'an end is known everywhere within a second'],
   ['password.maxLength', 512, 'an upper bound before anything is hashed'],
   ['preset', 'aspnet', "the reference's wire"],
   ['email', null, 'nothing is sent'],

@@ -42,8 +42,9 @@ export interface Feed {
 }
 
 const overlapSeconds = 15
-const staleMilliseconds = 5_000
-const blindMilliseconds = 60_000
+// Besides the interval.
+const staleMilliseconds = 4_500
+const blindMilliseconds = 59_500
 
 /** Starts polling. The timer keeps no process alive. */
 export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
@@ -126,12 +127,12 @@ export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
   }
   schedule()
 
-  const mayTrust = () => age() <= blindMilliseconds
+  const mayTrust = () => age() <= intervalMilliseconds + blindMilliseconds
 
   return {
     refresh,
     state() {
-      if (age() <= staleMilliseconds) return 'fresh'
+      if (age() <= intervalMilliseconds + staleMilliseconds) return 'fresh'
       if (!failing) return 'stale'
       return mayTrust() ? 'down' : 'blind'
     },

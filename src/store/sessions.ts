@@ -244,6 +244,14 @@ export async function listSessions(db: Db, userId: string, page: SessionPage): P
   }))
 }
 
+/** The ids among these that have no row: their session, or its user, was deleted. */
+export async function findMissingSessions(db: Db, ids: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select given.id from unnest(${[...ids]}::uuid[]) as given (id)
+    where not exists (select 1 from ${table(db, 'sessions')} s where s.id = given.id)`.execute(db.kysely)
+  return rows.map(({ id }) => id)
+}
+
 /** Whether a session still exists: the slow answer while the feed of revocations is stale. */
 export async function isSessionLive(db: Db, id: string): Promise<boolean> {
   return (await live(db, { id })).length === 1

@@ -69,6 +69,7 @@ export type Options = [
         lockout?: { allowedForNewUsers?: boolean; maxFailedAccessAttempts?: number; lockoutSeconds?: number }
         codes?: { confirmEmailSeconds?: number; resetPasswordSeconds?: number }
         sessions?: { absoluteSeconds?: number }
+        revocation?: { pollSeconds?: number }
         user?: UserSettings
         signIn?: {
           requireConfirmedEmail?: boolean

@@ -75,6 +75,8 @@ export interface KeyOptions {
    * not known.
    */
   readonly openForSeconds: number | null
+  /** How often the ring is read. Default 2,000. */
+  readonly lookMilliseconds?: number
   readonly onError: (error: unknown) => void
 }
 
@@ -187,7 +189,7 @@ export async function openKeys(
       .reload()
       .then(() => rotateWhenDue(undefined, activationDelaySeconds))
       .catch(options.onError)
-  }, lookMilliseconds)
+  }, options.lookMilliseconds ?? lookMilliseconds)
   timer.unref()
 
   const manager: KeyManager = {

@@ -56,6 +56,8 @@ export interface MailDependencies {
   readonly vault: () => SealingKey
   readonly sender: ClosableSender | null
   readonly links: { readonly confirmEmail: string | null; readonly resetPassword: string | null }
+  /** How often mails are looked for that are due, or that another instance has left. Default 2,000. */
+  readonly pollMilliseconds?: number
   readonly log: { warn(details: object, message: string): void }
 }
 
@@ -83,7 +85,7 @@ export function createMail(dependencies: MailDependencies): MailManager & MailWr
   const running = new Set<Promise<void>>()
   let stopped = sender === null
   let looking: Promise<number> | null = null
-  const timer = setInterval(() => wake(), lookMilliseconds)
+  const timer = setInterval(() => wake(), Math.max(lookMilliseconds, dependencies.pollMilliseconds ?? 0))
   timer.unref()
 
   async function write(place: Db, kind: Kind, letter: Letter, userId: string | null): Promise<void> {

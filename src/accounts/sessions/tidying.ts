@@ -13,6 +13,8 @@ export interface TidyingDependencies {
   readonly claimChanges: Pick<ClaimChanges, 'purge'>
   /** How long a note is kept, in seconds: as long as the feeds of other instances may ask for it. */
   readonly keepEndedSeconds: number
+  /** Not more often than the polls of option `revocation`. */
+  readonly pollMilliseconds: number
   readonly log: { debug(details: object, message: string): void }
 }
 
@@ -25,15 +27,19 @@ export function startTidying({
   denyList,
   claimChanges,
   keepEndedSeconds,
+  pollMilliseconds,
   log,
 }: TidyingDependencies): () => void {
-  const timer = setInterval(() => {
-    denyList.purge(clock())
-    claimChanges.purge(clock())
-    void Promise.all([purgeNotes(db, keepEndedSeconds), purgeAttempts(db)]).catch((error: unknown) =>
-      log.debug({ err: error }, 'tidying up failed; it is tried again'),
-    )
-  }, tidyMilliseconds)
+  const timer = setInterval(
+    () => {
+      denyList.purge(clock())
+      claimChanges.purge(clock())
+      void Promise.all([purgeNotes(db, keepEndedSeconds), purgeAttempts(db)]).catch((error: unknown) =>
+        log.debug({ err: error }, 'tidying up failed; it is tried again'),
+      )
+    },
+    Math.max(tidyMilliseconds, pollMilliseconds),
+  )
   timer.unref()
   return () => clearInterval(timer)
 }
