@@ -17,13 +17,15 @@ export function answerAnySpelling(scope: FastifyInstance, urls: readonly string[
   const prefix = withoutSlash(scope.prefix)
   const known = compile(prefix, urls)
   const depthOfPrefix = prefix.split('/').length
-  let table: HostTable | undefined
-  const answers = (method: string | null, path: string) => (table ??= readTable(scope)).answers(method, path)
+  let readOnce: HostTable | undefined
+  const table = () => (readOnce ??= readTable(scope))
+  const answers = (method: string | null, path: string) => table().answers(method, path)
 
   function rewrite(request: IncomingMessage & { originalUrl?: string }): void {
     const { url = '', method = '' } = request
     const path = pathOf(url)
     const canonical = known.find(path)?.path
+    if (canonical === undefined && isBelow(prefix, path) && !table().resembles(path)) hideQuery(request)
     if (canonical === undefined || canonical === path) return
     // Two prefixes that differ in letter case alone are two mounts: the one that is spelled as asked answers.
     const near = [...path.split('/').slice(0, depthOfPrefix), ...canonical.split('/').slice(depthOfPrefix)].join('/')
@@ -50,6 +52,22 @@ export function answerAnySpelling(scope: FastifyInstance, urls: readonly string[
     validate: () => true,
   })
   return { unlessHostAnswers: { [name]: 'unanswered' }, urlOf: (path) => known.find(path)?.url ?? null }
+}
+
+function isBelow(prefix: string, path: string): boolean {
+  return (
+    prefix !== '' && path[prefix.length] === '/' && path.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase()
+  )
+}
+
+// A path that nothing answers may be a mistyped link, with a code in its query. Fastify logs it with the serializers of the server: a not-found
+// handler has none of its own. An encoded delimiter stays, so that the path matches no more than before.
+function hideQuery(request: IncomingMessage & { originalUrl?: string }): void {
+  const { url = '' } = request
+  const shown = pathOf(url).replace(/([;&]|%3f|%23|%3b|%26).*$/is, '$1')
+  if (shown === url) return
+  request.originalUrl ??= url
+  request.url = shown
 }
 
 // The router writes the name into code: it must be an identifier. Each mount has a strategy of its own.
@@ -112,6 +130,8 @@ function decode(path: string): string {
 interface HostTable {
   /** Whether a route answers a path as it stands; with a method of null, for any method. */
   answers(method: string | null, path: string): boolean
+  /** Whether a route answers a path in some spelling, also a route of another mount below this one. */
+  resembles(path: string): boolean
 }
 
 // Read with the first request that asks: by then all routes are known.
@@ -122,6 +142,18 @@ function readTable(scope: FastifyInstance): HostTable {
   return {
     answers: (method, path) =>
       routes.some((route) => (method === null || route.method === method) && route.pattern.test(path)),
+    resembles(path) {
+      const plain = withoutSlash(decoded(path))
+      return routes.some(({ pattern }) => new RegExp(pattern, 'i').test(plain))
+    },
+  }
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
   }
 }
 

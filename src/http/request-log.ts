@@ -15,9 +15,12 @@ export function withoutQuery(log: FastifyBaseLogger): { readonly req: (request: 
     req(request) {
       const said = serialize(request)
       const hasUrl = typeof said === 'object' && said !== null && 'url' in said && typeof said.url === 'string'
-      return (hasUrl ? { ...said, url: String(said.url).replace(/\?.*$/s, '') } : said) as string
+      return (hasUrl ? { ...said, url: String(said.url).replace(afterPath, '') } : said) as string
     },
   }
 }
+
+// Also where the delimiter is encoded or a semicolon: such a path is not found, and logged all the same.
+const afterPath = /(?:[?#;]|%3f|%23|%3b|&|%26).*$/is
 
 const plain: Serializer = ({ method, url, host, ip }) => ({ method, url, host, remoteAddress: ip })

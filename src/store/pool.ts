@@ -1,5 +1,6 @@
 // Guards the connections behind Kysely, of any pool: every wait has a timeout, every connection has an error
 // listener, and one that stopped answering is not used again. The meaning of errors is in sql-errors.ts.
+import { hideRows } from './hide-rows.js'
 import type pg from 'pg'
 import type { Resolved } from '../option-schema.js'
 import type { timeoutOptions } from './options.js'
@@ -123,6 +124,7 @@ export function guardPool(pool: pg.Pool, { timeouts, isOurs = false, queryTimeou
             answeredAt.set(client, performance.now())
             return result
           } catch (error) {
+            hideRows(error)
             if (error instanceof Error && isLoss(error)) broken = error
             if (broken !== null && !isReportedByServer(broken)) silentAt = performance.now()
             throw error

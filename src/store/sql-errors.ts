@@ -1,5 +1,6 @@
 // The one place where errors of the database become ours.
 import { DatabaseContention, DatabaseUnavailable } from '../errors.js'
+import { hideRows } from './hide-rows.js'
 
 // SQLSTATE classes: 08 connection, 28 refused at the connection, 53 resources, 57P shutdown, 58 the server's own disk; 57014 a cancelled or
 // timed-out statement; 25006 a read-only standby; 25P03 too long idle in a transaction; 55P03 lock not available; 55000 a database that
@@ -28,6 +29,7 @@ const lost =
 /** Turns a driver's error into ours where it means that the database is not there; any other error stays what it is. */
 export function mapDatabaseError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
+  hideRows(error)
   const { code } = error as Error & { code?: unknown }
   if (code === '40001' || code === '40P01') return withCause(new DatabaseContention(), error)
   return isGone(code, error.message) ? withCause(new DatabaseUnavailable(), error) : error

@@ -17,6 +17,7 @@ export const purposes = {
   throttle: 12,
   outbox: 13,
   keyWrap: 14,
+  externalToken: 15,
 } as const
 
 export type Purpose = keyof typeof purposes

@@ -68,3 +68,32 @@ test('a place or a value that no row can hold is refused', async () => {
   for (const bad of ['\0', '\ud800'])
     assert.deepEqual(codesOf(await users.setAuthenticationToken(user, 'p', 'n', bad)), ['DefaultError'])
 })
+
+test('a token lies sealed in the database, for its user, provider and name', async () => {
+  const [user, other] = [await host.newUser(), await host.newUser()]
+  await users.setAuthenticationToken(user, 'google', 'refresh_token', 'planted-token-of-google')
+  const stored = await host.app.sql('select user_tokens::text as row, value from user_tokens where user_id = $1', [
+    user.id,
+  ])
+  assert.ok(stored.every(({ row }) => !String(row).includes('planted')))
+  const { value } = stored[0]!
+  for (const [userId, provider, name] of [
+    [other.id, 'google', 'refresh_token'],
+    [user.id, 'github', 'refresh_token'],
+    [user.id, 'google', 'access_token'],
+  ] as const) {
+    await host.app.sql('insert into user_tokens values ($1, $2, $3, $4)', [userId, provider, name, value])
+    const owner = userId === user.id ? user : other
+    assert.equal(await users.getAuthenticationToken(owner, provider, name), null)
+  }
+})
+
+test('a token that was stored before tokens were sealed is read, and sealed when it is written', async () => {
+  const user = await host.newUser()
+  await host.app.sql("insert into user_tokens values ($1, 'google', 'a', 'plain')", [user.id])
+  assert.equal(await users.getAuthenticationToken(user, 'google', 'a'), 'plain')
+  await users.setAuthenticationToken(user, 'google', 'a', 'plain')
+  const [row] = await host.app.sql('select value from user_tokens where user_id = $1', [user.id])
+  assert.doesNotMatch(String(row!.value), /plain/)
+  assert.equal(await users.getAuthenticationToken(user, 'google', 'a'), 'plain')
+})
