@@ -5,6 +5,7 @@ import { bodyLimit, readJsonOnly } from '../http/json-parser.js'
 import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { answerError } from '../http/problem.js'
 import { withoutQuery } from '../http/request-log.js'
+import { boundBodies } from './body-timeout.js'
 import type { EndpointDeclaration } from './endpoint.js'
 import { type EndpointNeeds, endpoints } from './endpoints.js'
 import type { Operation } from './options.js'
@@ -60,6 +61,7 @@ function mountRoutes(
 
 // Every answer is for this caller only, and its content type is exact (security HT-01, HT-02).
 function answerAsOurs(scope: FastifyInstance): void {
+  boundBodies(scope)
   scope.setErrorHandler(answerError)
   scope.addHook('onRequest', function identityRoute(_request, reply, done) {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
