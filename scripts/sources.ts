@@ -68,7 +68,7 @@ function resolved(file: string, name: string): string {
   return name.startsWith('.') ? posix.join(dirname(file), name).replace(/\.js$/, '.ts') : name
 }
 
-/** Imports that hang together in circles: what is left when files that import none of the others, or are imported by none, are taken away. */
+/** Imports in circles: those that are left when files that import none of the others, or are imported by none, are removed. */
 export function circlesOf(imports: readonly Import[]): readonly Import[] {
   let left = imports
   for (;;) {

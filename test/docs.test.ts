@@ -230,7 +230,7 @@ function blocksOf(text: string): Block[] {
 // A program as a host would have it, beside this package so that it finds it by its name. One file asks for the types of the tables.
 const asked = `
 import type { FastifyRequest } from 'fastify'
-import type { Identity, Requirements, SignInFailure, SignInMethod } from 'fastify-identity'
+import type { Identity, Requirements, SessionEndCause, SignInFailure, SignInMethod } from 'fastify-identity'
 import type { ClientOptions } from 'fastify-identity/client'
 import type { PostgresOptions } from 'fastify-identity/development'
 export declare const principal: NonNullable<FastifyRequest['identity']>
@@ -238,6 +238,7 @@ export declare const host: Identity
 export declare const requirements: Requirements
 export declare const method: SignInMethod
 export declare const reason: SignInFailure
+export declare const cause: SessionEndCause
 export declare const client: ClientOptions
 export declare const postgres: PostgresOptions
 `
@@ -359,12 +360,17 @@ test('every event and every hook is a row of docs/events.md', () => {
   assert.deepEqual(sorted(tableOf('events.md', 'hook').flatMap(([hook]) => codes(hook!))), sorted(hookNames))
 })
 
-test('every method of a sign-in is a row of docs/events.md, and every reason is named by its event', () => {
+test('every method of a sign-in is a row of docs/events.md, and every reason and cause is named by its event', () => {
   const stated = tableOf('events.md', 'method').flatMap(([method]) => codes(method!))
   assert.deepEqual(sorted(stated), sorted(literalsOf('method')))
   const [, failed] = tableOf('events.md', 'event').find(([event]) => event === '`signInFailed`')!
   assert.deepEqual(
     literalsOf('reason').filter((reason) => !codes(failed!).includes(reason)),
+    [],
+  )
+  const [, ended] = tableOf('events.md', 'event').find(([event]) => event === '`sessionsEnded`')!
+  assert.deepEqual(
+    literalsOf('cause').filter((cause) => !codes(ended!).includes(cause)),
     [],
   )
 })
