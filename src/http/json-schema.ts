@@ -47,7 +47,10 @@ function bindQuery(schema: TObject, given: unknown): unknown {
     const texts = [value].flat().filter((text) => typeof text === 'string')
     values.set(name.toLowerCase(), [...(values.get(name.toLowerCase()) ?? []), ...texts])
   }
-  const joined = [...values].map(([name, texts]): [string, string] => [name, texts.join(',')])
+  const joined = [...values].map(([name, texts]): [string, string] => [
+    name,
+    texts.filter((text) => text !== '').join(','),
+  ])
   // An empty text is none of several literals.
   const isChoice = (name: string) =>
     Object.entries(schema.properties).some(([known, property]) => known.toLowerCase() === name && 'anyOf' in property)

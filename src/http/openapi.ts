@@ -1,6 +1,7 @@
 // Our routes, and a host's guarded routes, in the document of @fastify/swagger. A transform on each of our routes
 // adds the security schemes to the document, so that the host need not declare them.
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
+import { namedSchemas } from './document-schemas.js'
 import { guardsOf } from './access-check.js'
 import { guardNameOf } from './authorize.js'
 import { type AddedRoute, routeKey, type Routes } from './route-table.js'
@@ -17,7 +18,11 @@ export interface DocumentContext {
 interface TransformInput {
   schema: FastifySchema
   url: string
-  openapiObject?: { components?: { securitySchemes?: Record<string, unknown> } }
+  openapiObject?: {
+    openapi?: string
+    components?: { securitySchemes?: Record<string, unknown>; schemas?: Record<string, unknown> }
+  }
+  swaggerObject?: { securityDefinitions?: Record<string, unknown> | null }
 }
 
 type Security = readonly Record<string, readonly string[]>[]
@@ -38,15 +43,30 @@ export function createDocumentation({ options }: DocumentContext): Documentation
   // Whether the current document is one of Swagger 2. Our routes come first in a document, and the host's guarded ones
   // follow.
   let isSwagger2 = false
+  const bearer = `${options.decorator}Bearer`
   return {
     documented: (isGuarded) => ({
-      swaggerTransform({ schema, url, openapiObject }) {
-        // A Swagger 2 document gets the plain schema: it declares security elsewhere.
+      swaggerTransform({ schema, url, openapiObject, swaggerObject }) {
         isSwagger2 = openapiObject === undefined
-        if (openapiObject === undefined) return { schema, url }
+        if (openapiObject === undefined) {
+          if (swaggerObject === undefined) return { schema, url }
+          // Swagger 2 has no bearer scheme and no cookies.
+          const header = {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Authorization',
+            description: 'Bearer and the accessToken of POST /login or /refresh',
+          }
+          swaggerObject.securityDefinitions = { [bearer]: header, ...swaggerObject.securityDefinitions }
+          return { schema: isGuarded ? { ...schema, security: [{ [bearer]: [] }] } : schema, url }
+        }
         openapiObject.components ??= {}
         openapiObject.components.securitySchemes = { ...schemes, ...openapiObject.components.securitySchemes }
-        return { schema: isGuarded ? { ...schema, security } : schema, url }
+        const named = namedSchemas(schema, openapiObject.components, {
+          realm: options.decorator,
+          version: openapiObject.openapi ?? '3.0.3',
+        })
+        return { schema: isGuarded ? { ...named, security } : named, url }
       },
     }),
     paint({ route, hasOwnCompiler }, isDeclared) {
@@ -54,7 +74,10 @@ export function createDocumentation({ options }: DocumentContext): Documentation
       // A copy: the host may use its object for other routes.
       route.schema = schema
       if (schema.security !== undefined || !isDeclared) return
-      Object.defineProperty(schema, 'security', { enumerable: true, get: () => (isSwagger2 ? undefined : security) })
+      Object.defineProperty(schema, 'security', {
+        enumerable: true,
+        get: () => (isSwagger2 ? [{ [bearer]: [] }] : security),
+      })
     },
   }
 }

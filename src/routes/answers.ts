@@ -4,22 +4,16 @@ import type { Answer } from './endpoint.js'
 
 export const Empty = (description: string) => Type.Null({ description })
 
+// One schema for all problems, as in the reference's document: `error?.errors` of a generated client compiles whatever the status.
 const Problem = Type.Object(
   {
     type: Type.String({ format: 'uri' }),
     title: Type.String(),
-    status: Type.Integer(),
+    status: Type.Integer({ format: 'int32' }),
     detail: Type.Optional(Type.String()),
-  },
-  { title: 'ProblemDetails' },
-)
-
-const ValidationProblem = Type.Object(
-  {
-    type: Type.String({ format: 'uri' }),
-    title: Type.String(),
-    status: Type.Integer(),
-    errors: Type.Record(Type.String(), Type.Array(Type.String()), { description: 'Messages by error code' }),
+    errors: Type.Optional(
+      Type.Record(Type.String(), Type.Array(Type.String()), { description: 'With status 400: messages by error code' }),
+    ),
   },
   { title: 'HttpValidationProblemDetails' },
 )
@@ -34,7 +28,7 @@ export const staleSignIn = problem(
   'The sign-in is too old for this change: detail is ReauthenticationRequired (RFC 9470); an empty body where nobody is signed in',
 )
 export const invalid = problem(
-  ValidationProblem,
+  Problem,
   'The request was understood and refused; an empty body where it could not be read',
 )
 export const unavailable = problem(
@@ -57,7 +51,7 @@ export const AccessTokenResponse = Type.Object(
   {
     tokenType: Type.Literal('Bearer'),
     accessToken: Type.String({ description: 'For Authorization: Bearer …; opaque' }),
-    expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
+    expiresIn: Type.Integer({ format: 'int64', description: 'Seconds until the access token expires' }),
     refreshToken: Type.String({ description: 'For POST /refresh; opaque' }),
   },
   { title: 'AccessTokenResponse' },
@@ -74,7 +68,7 @@ export const InfoResponse = Type.Object(
 export const TwoFactorResponse = Type.Object(
   {
     sharedKey: Type.String({ description: 'The key for the authenticator app, base32' }),
-    recoveryCodesLeft: Type.Integer(),
+    recoveryCodesLeft: Type.Integer({ format: 'int32', description: 'How many recovery codes are unused' }),
     recoveryCodes: Type.Union([Type.Array(Type.String()), Type.Null()], {
       description: 'New recovery codes, shown once',
     }),

@@ -5,6 +5,7 @@ import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'
 import { type OriginContext, isSameOrigin } from '../http/cross-origin.js'
+import { documentedType } from '../http/document-schemas.js'
 import { readFlag } from '../http/json-schema.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
 import { isRememberedMachine, type MachineContext, rememberMachine } from '../http/remembered-machine.js'
@@ -25,11 +26,14 @@ const LoginRequest = Type.Object(
   { title: 'LoginRequest' },
 )
 
+// Read as text, since a query has nothing else.
+function flag(description: string) {
+  return Type.Optional(Type.String({ description, [documentedType]: 'boolean' }))
+}
+
 const LoginQuery = Type.Object({
-  useCookies: Type.Optional(Type.String({ description: 'true: a cookie that outlives the browser instead of tokens' })),
-  useSessionCookies: Type.Optional(
-    Type.String({ description: 'true: a cookie until the browser closes instead of tokens' }),
-  ),
+  useCookies: flag('true: a cookie that outlives the browser instead of tokens'),
+  useSessionCookies: flag('true: a cookie until the browser closes instead of tokens'),
 })
 
 // Where the user name is not the address: either of the two.

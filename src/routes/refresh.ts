@@ -1,6 +1,7 @@
 // POST /refresh: a new pair for a refresh token. The reason for refusing one is never revealed.
 import { Type } from '@sinclair/typebox'
 import { withoutBlanks } from '../blanks.js'
+import { documentedType } from '../http/document-schemas.js'
 import { sendChallenge } from '../http/problem.js'
 import { type TicketContext, tokenPair } from '../http/tickets.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
@@ -13,7 +14,7 @@ import { endpoint, on } from './endpoint.js'
 const RefreshRequest = Type.Object(
   {
     // The reference reads null here and answers 401.
-    refreshToken: Type.Union([Type.String(), Type.Null()]),
+    refreshToken: Type.Union([Type.String(), Type.Null()], { [documentedType]: 'string' }),
   },
   { title: 'RefreshRequest' },
 )

@@ -9,6 +9,7 @@ import type { User } from '../accounts/users/user.js'
 import type { ErrorDescriber } from '../errors.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
 import { isEmail } from '../email/address.js'
+import { documentedType } from '../http/document-schemas.js'
 import { confirmEmailUrl, type LinkContext } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import { Empty, invalid, unavailable, unreadable } from './answers.js'
@@ -20,7 +21,7 @@ const RegisterRequest = Type.Object(
   {
     userName: Type.Optional(Type.String({ description: 'Default: the e-mail address' })),
     // The reference reads null here and answers InvalidEmail.
-    email: Type.Union([Type.String(), Type.Null()]),
+    email: Type.Union([Type.String(), Type.Null()], { [documentedType]: 'string' }),
     password: Type.String(),
   },
   { title: 'RegisterRequest' },
@@ -70,7 +71,7 @@ export const register = endpoint(
         const email = request.body.email === null ? null : withoutBlanksAround(request.body.email)
         if (email === null || !isEmail(email)) {
           return sendValidationProblem(reply, [
-            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [email ?? '']) },
+            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [request.body.email ?? '']) },
           ])
         }
         const read = fields.read(request.body, true)

@@ -13,19 +13,21 @@ interface Operation {
   readonly summary?: string
   readonly tags?: readonly string[]
   readonly security?: readonly Record<string, readonly string[]>[]
-  readonly requestBody?: {
-    readonly content: Record<
-      string,
-      { readonly schema: { readonly properties?: Record<string, unknown>; readonly required?: readonly string[] } }
-    >
-  }
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: unknown }> }
+  readonly parameters?: readonly {
+    readonly name: string
+    readonly in: string
+    readonly schema: { readonly type?: string }
+  }[]
   readonly responses: Record<string, { readonly description: string; readonly content?: Record<string, unknown> }>
 }
 
 interface Document {
   readonly paths: Record<string, Record<string, Operation>>
-  readonly components?: { readonly securitySchemes?: Record<string, unknown> }
+  readonly components?: {
+    readonly securitySchemes?: Record<string, unknown>
+    readonly schemas?: Record<string, { properties?: Record<string, unknown>; required?: string[] }>
+  }
 }
 
 const documentOf = (app: FastifyInstance) => app.swagger() as unknown as Document // as @fastify/swagger writes it
@@ -115,13 +117,42 @@ for (const version of ['3.0.3', '3.1.0']) {
     withApp({ before: withSwagger(version) }, (app) => {
       const { paths, components } = documentOf(app.app)
       const login = paths['/account/login']!.post!
-      const body = login.requestBody!.content['application/json']!.schema
+      assert.deepEqual(login.requestBody!.content['application/json']!.schema, {
+        $ref: '#/components/schemas/LoginRequest',
+      })
+      const body = components!.schemas!.LoginRequest!
       assert.deepEqual(Object.keys(body.properties!), ['email', 'password', 'twoFactorCode', 'twoFactorRecoveryCode'])
       assert.deepEqual(body.required, ['email', 'password'])
       assert.deepEqual(
         login.parameters!.map(({ name, in: place }) => `${place} ${name}`),
         ['query useCookies', 'query useSessionCookies'],
       )
+      for (const { schema } of login.parameters!) assert.equal(schema.type, 'boolean')
+      // The reference's names, and ours.
+      assert.deepEqual(Object.keys(components!.schemas!).sort(), [
+        'AccessTokenResponse',
+        'ForgotPasswordRequest',
+        'HttpValidationProblemDetails',
+        'InfoRequest',
+        'InfoResponse',
+        'LoginRequest',
+        'RefreshRequest',
+        'RegisterRequest',
+        'ResendConfirmationEmailRequest',
+        'ResetPasswordRequest',
+        'SessionResponse',
+        'TwoFactorRequest',
+        'TwoFactorResponse',
+      ])
+      const {
+        AccessTokenResponse: tokens,
+        TwoFactorResponse: factor,
+        RegisterRequest: registration,
+      } = components!.schemas!
+      assert.deepEqual((tokens!.properties!.expiresIn as { format: string }).format, 'int64')
+      assert.deepEqual((factor!.properties!.recoveryCodesLeft as { format: string }).format, 'int32')
+      assert.deepEqual(registration!.properties!.email, { type: 'string' })
+      assert.equal(paths['/account/logout']!.post!.requestBody, undefined)
       assert.deepEqual(Object.keys(login.responses['200']!.content!), ['application/json'])
       for (const status of ['400', '401', '403', '503'])
         assert.deepEqual(Object.keys(login.responses[status]!.content!), ['application/problem+json'], status)
@@ -229,12 +260,16 @@ test('a document of Swagger 2 shows our routes without breaking', () =>
     async (app) => {
       const document = app.app.swagger() as unknown as {
         swagger: string
-        paths: Record<string, unknown>
-        securityDefinitions?: unknown
+        paths: Record<string, Record<string, { security?: unknown }>>
+        securityDefinitions?: Record<string, unknown>
       }
       assert.equal(document.swagger, '2.0')
       assert.ok('/account/login' in document.paths && '/weatherforecast' in document.paths)
-      assert.equal(document.securityDefinitions, undefined)
+      assert.deepEqual(Object.keys(document.securityDefinitions!), ['identityBearer'])
+      const security = [{ identityBearer: [] }]
+      assert.deepEqual(document.paths['/account/manage/info']!.get!.security, security)
+      assert.deepEqual(document.paths['/weatherforecast']!.get!.security, security)
+      assert.equal(document.paths['/account/login']!.post!.security, undefined)
       assert.ok(app.app.swagger({ yaml: true }).startsWith('swagger: "2.0"'))
       assert.equal((await app.call('GET', '/weatherforecast')).status, 401)
     },

@@ -120,7 +120,7 @@ export function createCredentialManager(
 
     async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
       const isRight = () => hasher.verify(user.passwordHash, currentPassword).then((verdict) => verdict !== 'no')
-      const proof = await reserveProof(db, keys.vault(), limits, user, isRight)
+      const proof = await reserveProof(db, keys.vault(), limits, user, isRight, keepSessionId)
       if (proof === null) return failed(describe, [{ code: 'PasswordMismatch' }])
       const result = await setPassword(user, newPassword, {
         ends: { cause: 'passwordChanged', keep: keepSessionId },

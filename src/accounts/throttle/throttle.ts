@@ -90,16 +90,21 @@ export async function provesUnderThrottle(
   return proof !== null
 }
 
-/** The same with the reservation still held; null for a wrong proof, which is counted. */
+/**
+ * The same with the reservation still held; null for a wrong proof, which is counted. With a session it is counted by that: a stolen session cannot
+ * guess without a limit, and wrong logins of strangers do not keep the owner from a change.
+ */
 export async function reserveProof(
   db: Db,
   vault: SealingKey,
   limits: LockoutLimits,
   user: UserRecord,
   verify: () => Promise<boolean>,
+  sessionId?: string,
 ): Promise<Proof | null> {
   if (!user.lockoutEnabled) return (await verify()) ? { key: null, release: () => Promise.resolve() } : null
-  const key = attemptKeyOf(vault, user.userName)
+  // No name has a NUL.
+  const key = attemptKeyOf(vault, sessionId === undefined ? user.userName : `\0session ${sessionId}`)
   if ((await waitForRoom(() => reserveAttempt(db, key, limits))).state === 'locked') return null
   const release = () => releaseAttempt(db, key).catch(() => undefined)
   let isRight: boolean

@@ -105,14 +105,15 @@ export const changeInfo = endpoint(
       },
       async handler(request, reply) {
         const { newPassword, oldPassword } = request.body
-        const newEmail = isGiven(request.body.newEmail) ? withoutBlanksAround(request.body.newEmail) : null
+        const typed = request.body.newEmail
+        const newEmail = isGiven(typed) ? withoutBlanksAround(typed) : null
         const caller = callerOf(needs, request)
         const { userId, sessionId } = caller
         const user = await needs.users.findById(userId)
         if (user === null) return sendEmpty(reply, 404)
-        if (isGiven(newEmail) && !(isEmail(newEmail) && isDeliverable(newEmail))) {
+        if (newEmail !== null && !(isEmail(newEmail) && isDeliverable(newEmail))) {
           return sendValidationProblem(reply, [
-            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [newEmail]) },
+            { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [typed ?? '']) },
           ])
         }
         const read = fields.read(request.body, false)
