@@ -72,6 +72,10 @@ export interface Session {
   readonly amr: readonly string[]
   /** Whether it is the session of this request. */
   readonly current: boolean
+  /** password, authenticator, recoveryCode, provider, external or host. */
+  readonly method: string | null
+  /** Claims of this session alone. */
+  readonly claims: readonly { readonly type: string; readonly value: string }[]
 }
 
 export interface SessionsPage {

@@ -89,6 +89,12 @@ export const SessionResponse = Type.Object(
     client: Type.Union([Type.String(), Type.Null()], { description: 'The User-Agent of the login' }),
     amr: Type.Array(Type.String(), { description: 'pwd, or mfa where a second factor was used' }),
     current: Type.Boolean({ description: 'Whether this request belongs to it' }),
+    method: Type.Union([Type.String(), Type.Null()], {
+      description: 'password, authenticator, recoveryCode, provider, external or host',
+    }),
+    claims: Type.Array(Type.Object({ type: Type.String(), value: Type.String() }), {
+      description: 'Claims of this session alone',
+    }),
   },
   { title: 'SessionResponse' },
 )

@@ -349,7 +349,10 @@ export type Managers = [
           providerKey: string,
           options?: SessionOptions & { readonly bypassTwoFactor?: boolean },
         ): Promise<SignInResult>
-        signIn(user: User, options?: SessionOptions & { readonly amr?: readonly string[] }): Promise<SignInResult>
+        signIn(
+          user: User,
+          options?: SessionOptions & { readonly amr?: readonly string[]; readonly claims?: readonly Claim[] },
+        ): Promise<SignInResult>
         signOut(sessionId: string): Promise<boolean>
       }
     >

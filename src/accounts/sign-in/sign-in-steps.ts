@@ -9,6 +9,7 @@ import { type Claim, findUserWithGrants, type UserRecord, type UserWithGrants } 
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { SealingKey } from '../../tokens/seal.js'
 import { isLockedByHand } from '../users/locked-by-hand.js'
+import { isStorable } from '../users/storable.js'
 import { isLogin } from '../credentials/external-logins.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import { isUuid } from '../../ids.js'
@@ -70,9 +71,16 @@ export interface HostSignIn {
   /**
    * Opens a session on the host's word alone, with its `amr`, by default none. Failed attempts do not prevent it.
    *
+   * `claims` are those of this session alone, for example an acting administrator or a tenant: they survive a refresh
+   * and are listed. At most 1 kB together with `amr`.
+   *
    * @returns NotAllowed, LockedOut (by an administrator), Failed
+   * @throws TypeError for a claim of a reserved type: sub, name, email, role, amr, auth_time, sid
    */
-  signIn(user: User, options?: SessionOptions & { readonly amr?: readonly string[] }): Promise<SignInResult>
+  signIn(
+    user: User,
+    options?: SessionOptions & { readonly amr?: readonly string[]; readonly claims?: readonly Claim[] },
+  ): Promise<SignInResult>
   /** Ends a session; its tokens and cookies are refused at once. False when it had ended already. */
   signOut(sessionId: string): Promise<boolean>
 }
@@ -174,8 +182,9 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
       return openFor(user, { method: 'external', amr: [loginProvider], client, key: null })
     },
 
-    async signIn(user, { client, amr = [] } = {}) {
-      return openFor(user, { method: 'host', amr, client, key: null })
+    async signIn(user, { client, amr = [], claims = [] } = {}) {
+      requireSessionClaims(amr, claims)
+      return openFor(user, { method: 'host', amr, client, key: null, claims })
     },
 
     async signOut(sessionId) {
@@ -203,6 +212,22 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
     const reason = barrier(found.user)
     return reported(given, reason === null ? await open(found, opening) : refused(reason))
   }
+}
+
+const reservedTypes: ReadonlySet<string> = new Set(['sub', 'name', 'email', 'role', 'amr', 'auth_time', 'sid'])
+const maxSessionBytes = 1024
+
+/** What each ticket of a session carries has to fit beside the rest, and may not speak for the user. */
+function requireSessionClaims(amr: readonly string[], claims: readonly Claim[]): void {
+  for (const { type, value } of claims) {
+    if (typeof type !== 'string' || typeof value !== 'string' || type === '')
+      throw new TypeError('A claim of a session has a type and a value, which are texts')
+    if (!isStorable(type, maxSessionBytes) || !isStorable(value, maxSessionBytes))
+      throw new TypeError('A claim of a session cannot be stored')
+    if (reservedTypes.has(type)) throw new TypeError(`The claim ${type} is reserved`)
+  }
+  if (Buffer.byteLength(JSON.stringify([amr, claims])) > maxSessionBytes)
+    throw new TypeError(`The claims of a session have more than ${maxSessionBytes} bytes`)
 }
 
 function unsettled<T>(answer: T): { answer: T; isSettled: false } {

@@ -63,6 +63,8 @@ export const listSessions = endpoint(
         client: session.client,
         amr: [...session.amr],
         current: session.id === sessionId,
+        method: session.method,
+        claims: [...session.claims],
       }))
     },
   }),

@@ -70,8 +70,8 @@ test("the caller's sessions are listed newest first, to the byte", () =>
     assert.equal(answer.status, 200)
     assert.equal(
       answer.body,
-      `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false},` +
-        `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true}]`,
+      `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false,"method":"password","claims":[]},` +
+        `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true,"method":"password","claims":[]}]`,
     )
     assert.deepEqual(headersOf(answer), {
       ...emptyHeaders,
@@ -213,7 +213,16 @@ test('with jsonNaming snake_case the answer names its members so', () =>
       access_token: string
     }
     const [own] = (await list({ token }, app)).json() as object[]
-    assert.deepEqual(Object.keys(own!), ['id', 'created_at', 'last_seen_at', 'client', 'amr', 'current'])
+    assert.deepEqual(Object.keys(own!), [
+      'id',
+      'created_at',
+      'last_seen_at',
+      'client',
+      'amr',
+      'current',
+      'method',
+      'claims',
+    ])
   }))
 
 test('without the endpoint both paths are unknown, and the host ends sessions all the same', () =>
