@@ -130,6 +130,7 @@ async function open(
     ping: () => ping(connection),
     firstSeconds: longestUnvalidatedSeconds(options) + 60,
     intervalMilliseconds: pollMilliseconds,
+    lagMilliseconds: Math.max(0, pollMilliseconds - 500),
   })
   app.addHook('onClose', () => feed.stop())
   const presence = startPresence({

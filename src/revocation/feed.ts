@@ -19,6 +19,8 @@ export interface FeedOptions<Notes> {
   /** Milliseconds of the machine's clock, which runs during a suspension and may be set back. */
   wall?: () => number
   intervalMilliseconds?: number
+  /** How much longer than the usual 5 s a poll stays fresh, for an interval that is longer than usual. Default 0. */
+  lagMilliseconds?: number
   /**
    * Timeout of one poll, restarted by each part of its answer. After it the feed counts as failing; a late answer
    * still counts.
@@ -42,9 +44,8 @@ export interface Feed {
 }
 
 const overlapSeconds = 15
-// Besides the interval.
-const staleMilliseconds = 4_500
-const blindMilliseconds = 59_500
+const staleMilliseconds = 5_000
+const blindMilliseconds = 60_000
 
 /** Starts polling. The timer keeps no process alive. */
 export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
@@ -53,6 +54,7 @@ export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
     monotonic = () => performance.now(),
     wall = Date.now,
     intervalMilliseconds = 500,
+    lagMilliseconds = 0,
     pollTimeoutMilliseconds = 2_000,
   } = options
   let lastGood = now()
@@ -127,12 +129,12 @@ export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
   }
   schedule()
 
-  const mayTrust = () => age() <= intervalMilliseconds + blindMilliseconds
+  const mayTrust = () => age() <= lagMilliseconds + blindMilliseconds
 
   return {
     refresh,
     state() {
-      if (age() <= intervalMilliseconds + staleMilliseconds) return 'fresh'
+      if (age() <= lagMilliseconds + staleMilliseconds) return 'fresh'
       if (!failing) return 'stale'
       return mayTrust() ? 'down' : 'blind'
     },
