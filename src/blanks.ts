@@ -6,8 +6,3 @@ const blanks = /[ \t\r\n]+/g
 export function withoutBlanks(text: string): string {
   return text.replace(blanks, '')
 }
-
-/** Without the blanks around it, as an address is pasted. Line breaks stay, and are refused. */
-export function withoutBlanksAround(text: string): string {
-  return text.replace(/^[ \t\u00a0]+/, '').replace(/[ \t\u00a0]+$/, '')
-}

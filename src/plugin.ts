@@ -134,6 +134,7 @@ async function open(
   })
   app.addHook('onClose', () => feed.stop())
   const presence = startPresence({
+    onChecked: (missing) => denyList.replaceMissing(missing),
     findMissing: (ids) => findMissingSessions(connection, ids),
     rememberSeconds: longestUnvalidatedSeconds(options) + 60,
     intervalMilliseconds: Math.max(30_000, pollMilliseconds),
@@ -158,13 +159,13 @@ async function open(
     mail,
     keys,
     hasher,
-    denyList: { has: (sessionId: string) => denyList.has(sessionId) || presence.isMissing(sessionId) },
+    denyList,
     claimChanges,
     currentClaims,
     signalOf: (sessionId: string, expiresAt: number) => sessionEnds.signalOf(sessionId, expiresAt),
     feed,
     documentation,
-    opened: watched(createTicketCache<Opened>(), presence),
+    opened: watched(createTicketCache<Opened>(keys.onReplace), presence),
     validating: new Map<string, Promise<SignedIn | null>>(),
     isSessionLive: (sessionId: string) => isSessionLive(connection, sessionId),
     serializeCookie: await cookieSerializer(app),

@@ -1,8 +1,9 @@
 // The loops of seal.ts, in a process of their own.
+import { stampMark } from '../../src/tokens/fields.js'
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto'
 import { createOpenedCache } from '../../src/tokens/ticket-cache.js'
 import { sealingKey } from '../../src/tokens/seal.js'
-import { newStamp, stampMark } from '../../src/tokens/stamp.js'
+import { newStamp } from '../../src/tokens/stamp.js'
 import { openTicket, sealTicket, type Ticket } from '../../src/tokens/ticket.js'
 import { answering } from './child.js'
 import { person } from './contender.js'

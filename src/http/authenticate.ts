@@ -28,7 +28,7 @@ export interface AuthenticationContext extends CookieContext {
       readonly bearer: { readonly readToken: ((request: FastifyRequest) => string | null | undefined) | null }
       readonly securityStamp: { readonly validationSeconds: number }
     }
-  readonly keys: Pick<Keys, 'sealing' | 'find' | 'version' | 'reload'>
+  readonly keys: Pick<Keys, 'sealing' | 'find' | 'reload'>
   readonly opened: TicketCache<Opened>
   /** Validations in progress, by session and stamp. */
   readonly validating: Map<string, Promise<SignedIn | null>>
@@ -176,7 +176,7 @@ function purposeOf(scheme: Scheme): 'access' | 'cookie' {
 function openKnown(context: AuthenticationContext, { scheme, token }: Credential): Opened | null {
   const now = Math.floor(context.clock() / 1000)
   const purpose = purposeOf(scheme)
-  const known = context.opened.get(context.keys.version, purpose, token)
+  const known = context.opened.get(purpose, token)
   if (known !== undefined) return isTimely(known.ticket, now) ? known : null
   const ticket = openTicket((id) => context.keys.find(id), purpose, token, now)
   if (ticket === null) return null

@@ -1,10 +1,10 @@
 // The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user
 // and the security stamp, so that a change of password or second factor ends it. It does not sign anyone in.
+import { isMarkOf } from '../tokens/fields.js'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { openCode, sealCode } from '../tokens/code.js'
 import type { SealingKey } from '../tokens/seal.js'
-import { isMarkOf } from '../tokens/stamp.js'
 import { type CookieContext, cookieName, expireCookie, findCookies, sendCookie } from './cookie.js'
 
 export interface MachineContext extends CookieContext {

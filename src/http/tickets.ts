@@ -1,12 +1,12 @@
 // Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket
 // contains the user as stored at the sign-in, refresh or validation, and the claims of option `claims`.
+import { stampMark } from '../tokens/fields.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { User } from '../accounts/users/user.js'
 import type { Clock } from '../clock.js'
 import type { Claim, UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
-import { stampMark } from '../tokens/stamp.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
 
 /** What tickets are made with. */

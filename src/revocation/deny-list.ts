@@ -7,6 +7,8 @@ export interface DenyList {
    * @returns those that were not refused before
    */
   add(sessionIds: Iterable<string>, until: number): string[]
+  /** Refuses sessions without a row, instead of those refused so before: a row may come back. */
+  replaceMissing(sessionIds: ReadonlySet<string>): void
   has(sessionId: string): boolean
   /** Removes entries that no ticket can need any more. */
   purge(now: number): void
@@ -15,6 +17,7 @@ export interface DenyList {
 
 export function createDenyList(): DenyList {
   const ended = new Map<string, number>()
+  let missing: ReadonlySet<string> = new Set()
   return {
     add(sessionIds, until) {
       const added: string[] = []
@@ -25,7 +28,10 @@ export function createDenyList(): DenyList {
       }
       return added
     },
-    has: (sessionId) => ended.has(sessionId),
+    replaceMissing(sessionIds) {
+      missing = sessionIds
+    },
+    has: (sessionId) => ended.has(sessionId) || missing.has(sessionId),
     purge(now) {
       for (const [id, until] of ended) if (until <= now) ended.delete(id)
     },

@@ -4,6 +4,8 @@
 export interface PresenceOptions {
   /** The ids among these that have no row. */
   readonly findMissing: (sessionIds: readonly string[]) => Promise<readonly string[]>
+  /** Gets what a check found, in place of what the one before found. */
+  readonly onChecked?: (missing: ReadonlySet<string>) => void
   /** How long a ticket is accepted without a query after it was opened. */
   rememberSeconds: number
   /** Default 30 seconds. */
@@ -47,6 +49,7 @@ export function startPresence(options: PresenceOptions): Presence {
     for (let from = 0; from < ids.length; from += pageSize)
       for (const id of await findMissing(ids.slice(from, from + pageSize))) found.add(id)
     missing = found
+    options.onChecked?.(found)
   }
 
   const timer = setInterval(() => {

@@ -1,6 +1,6 @@
 // POST /login: a token pair in the body, or a cookie. The value of `email` is looked up as user name, as in the reference.
 import { type Static, Type } from '@sinclair/typebox'
-import { withoutBlanksAround } from '../blanks.js'
+import { withoutBlanksAround } from '../accounts/users/names.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'

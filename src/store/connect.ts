@@ -4,12 +4,10 @@ import pg from 'pg'
 import type { Clock } from '../clock.js'
 import { complete } from '../option-schema.js'
 import { type DatabaseOption, readDatabase } from './database-option.js'
-import { over } from './dialect.js'
 import { type DatabaseTimeouts, guardPool, limitsOf, listenTo, noLimits } from './pool.js'
 import { timeoutOptions } from './options.js'
 import type { Tables } from './schema.js'
-import { StatementTexts } from './statement-texts.js'
-import type { Db } from './transaction.js'
+import { type Db, over, StatementTexts } from './transaction.js'
 
 export interface Connection extends Db {
   /** The pool behind it, where it is known. */

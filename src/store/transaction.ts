@@ -1,10 +1,11 @@
 // Where statements run: a pool or a transaction, which is retried when the database requires it.
-import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { type CompiledQuery, Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
+import type pg from 'pg'
 import type { Clock } from '../clock.js'
 import { DatabaseContention } from '../errors.js'
 import type { Tables } from './schema.js'
-import type { StatementTexts } from './statement-texts.js'
-import { mapDatabaseError } from './sql-errors.js'
+import type { GuardedPool } from './pool.js'
+import { mapDatabaseError, sqlState } from './sql-errors.js'
 
 /** Where statements run: the pool or one transaction, with the names and the clock that every statement needs. */
 export interface Db {
@@ -81,4 +82,92 @@ export async function retrying<T>(work: () => Promise<T>): Promise<T> {
 // The low digits of the clock differ enough between two instances.
 function jitter(attempt: number): number {
   return (performance.now() * 1000) % (10 * attempt)
+}
+
+export function over(pool: GuardedPool, schema: string, statements?: StatementTexts): Kysely<Tables> {
+  // Until a pooler between us and Postgres turns out to mix up the prepared statements of connections.
+  let isPreparing = true
+  // Kysely's dialect asks its pool for connect() and end() only, and a connection for query() and release().
+  const asked = {
+    async connect() {
+      const connection = await pool.connect().catch((error: unknown) => {
+        throw mapDatabaseError(error)
+      })
+      let isInTransaction = false
+      return {
+        query(text: string, values: unknown[]) {
+          const send = (name?: string) =>
+            connection.query(text, values, name).catch((error: unknown) => {
+              throw mapDatabaseError(error)
+            })
+          const once = () => {
+            // An error would end the transaction.
+            const name = isPreparing && !isInTransaction ? statements?.nameOf(text) : undefined
+            return name === undefined
+              ? send()
+              : send(name).catch((error: unknown) => {
+                  if (!isUnprepared(error)) throw error
+                  isPreparing = false
+                  return send()
+                })
+          }
+          const isControl = /^(begin|start transaction|savepoint|release|rollback|commit)/.test(text)
+          if (isControl) isInTransaction = !/^(rollback|commit)$/.test(text)
+          // Only a whole transaction can be retried.
+          return isControl || isInTransaction ? once() : retrying(once)
+        },
+        release: () => connection.release(),
+      }
+    },
+    end: () => Promise.resolve(),
+  } as unknown as pg.Pool
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: asked }) }).withSchema(schema)
+}
+
+/**
+ * Nothing has run: the connection lacks what it should have prepared (26000) or has it already (42P05), because a pooler hands out another
+ * with each transaction; or a migration beside us has changed a column (0A000).
+ */
+function isUnprepared(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '26000' || state === '42P05' || state === '0A000'
+}
+
+// The compiled texts of cached statements, see statement-cache.ts, and their names as prepared statements.
+interface StatementText {
+  readonly text: string
+  /** By position: a constant value, or the parameter to replace. */
+  readonly values: readonly unknown[]
+}
+
+/** The texts for one connection; they contain its schema. */
+export class StatementTexts {
+  readonly #written = new Map<unknown, StatementText>()
+  readonly #names = new Map<string, string>()
+
+  /** @param writer the function that writes the text; a label shared by two functions means two texts */
+  of(writer: unknown, label: string, compile: () => CompiledQuery): StatementText {
+    const known = this.#written.get(writer)
+    if (known !== undefined) return known
+    const { sql: written, parameters: values } = compile()
+    const text = written.trim()
+    this.#written.set(writer, { text, values })
+    this.#names.set(text, `identity ${label} ${fingerprint(text)}`)
+    return { text, values }
+  }
+
+  /** The prepared statement name of this text. */
+  nameOf(text: string): string | undefined {
+    return this.#names.get(text)
+  }
+}
+
+/**
+ * FNV-1a, 64 bits. Behind a pooler two releases or two realms may share a connection, on which a name must not mean
+ * two statements. All texts are from this package, so a collision cannot be provoked.
+ */
+function fingerprint(text: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of Buffer.from(text)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn
+  return hash.toString(16).padStart(16, '0')
 }

@@ -315,3 +315,12 @@ export async function findUserWithGrants(db: Db, id: string): Promise<UserWithGr
     select ${userColumns}, ${grantColumns(db)} from ${table(db, 'users')} u where u.id = ${id}`.execute(db.kysely)
   return row === undefined ? null : withGrants(row)
 }
+
+// A row's `lockoutEnd` is set by a host only. Wrong passwords lock a name, not a row, and leave sessions alone; see attempts.ts.
+/** Up to and including `lockoutEnd`, as in the reference. */
+export function isLockedByHand(
+  { lockoutEnabled, lockoutEnd }: Pick<UserRecord, 'lockoutEnabled' | 'lockoutEnd'>,
+  now: number,
+): boolean {
+  return lockoutEnabled && lockoutEnd !== null && lockoutEnd.getTime() >= now
+}

@@ -13,9 +13,9 @@ import {
   writeMark,
   writeSeconds,
   writeUuid,
+  stampMark,
 } from './fields.js'
 import { open, seal, type FindKey, type SealingKey } from './seal.js'
-import { stampMark } from './stamp.js'
 
 export type CodePurpose =
   'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine'

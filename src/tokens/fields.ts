@@ -1,6 +1,8 @@
 // The fixed-width fields of sealed payloads: UUIDs in 16 bytes, whole seconds in 5 (until the year 36812), marks of
 // stamps in 8.
 // Writers throw TypeError for values that do not fit, naming the field and never its content.
+import { sha256 } from '@noble/hashes/sha2.js'
+import { timingSafeEqual } from 'node:crypto'
 
 export const uuidLength = 16
 export const secondsLength = 5
@@ -59,4 +61,19 @@ export function writeMark(bytes: Buffer, at: number, mark: string, field: string
 
 export function markText(bytes: Buffer, at: number): string {
   return bytes.toString('base64url', at, at + markLength)
+}
+
+/**
+ * Base64url of the first 8 bytes of SHA-256 of a security stamp, 11 characters: enough to see that it changed, too
+ * little to recover it.
+ */
+export function stampMark(stamp: string): string {
+  return Buffer.from(sha256(Buffer.from(stamp)).subarray(0, 8)).toString('base64url')
+}
+
+/** True when `mark` is the mark of `stamp`. */
+export function isMarkOf(mark: string, stamp: string): boolean {
+  const expected = Buffer.from(stampMark(stamp))
+  const given = Buffer.from(mark)
+  return given.length === expected.length && timingSafeEqual(given, expected)
 }

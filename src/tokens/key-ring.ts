@@ -64,6 +64,31 @@ export function createKeyRing(keys: readonly RingKey[], appName = '', previous?:
   })
 }
 
+/** A ring that may be replaced, by a clock. */
+export interface CurrentRing {
+  readonly sealing: () => SealingKey
+  readonly find: (id: number) => SealingKey | null
+  readonly ring: () => KeyRing
+  readonly replace: (next: KeyRing) => void
+  /** Calls a listener after each replacement, before anything else runs. */
+  readonly onReplace: (listener: () => void) => void
+}
+
+export function createCurrentRing(clock: () => number): CurrentRing {
+  let ring = createKeyRing([])
+  const listeners: (() => void)[] = []
+  return {
+    sealing: () => ring.sealing(clock()),
+    find: (id) => ring.find(id, clock()),
+    ring: () => ring,
+    replace(next) {
+      ring = next
+      for (const listener of listeners) listener()
+    },
+    onReplace: (listener) => void listeners.push(listener),
+  }
+}
+
 export interface RotationOptions {
   /**
    * How long a key seals before the next is due; default 90 days. 0 requests a new one now, unless one is already

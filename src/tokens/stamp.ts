@@ -1,7 +1,5 @@
 // Random values: security stamps in the reference's form, concurrency stamps, and ids (UUIDv7, RFC 9562 §5.7).
-// Also the mark of a stamp, which tickets and codes carry instead of it.
-import { sha256 } from '@noble/hashes/sha2.js'
-import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { uuidText } from './fields.js'
 
 /** A security stamp or authenticator key: 160 random bits as 32 characters of base32 (A-Z2-7). */
@@ -17,21 +15,6 @@ export function newConcurrencyStamp(): string {
 /** An id that sorts by its time of creation, to the millisecond. */
 export function newUuidV7(nowMs: number): string {
   return uuidV7(nowMs, randomBytes(10))
-}
-
-/**
- * Base64url of the first 8 bytes of SHA-256 of a security stamp, 11 characters: enough to see that it changed, too
- * little to recover it.
- */
-export function stampMark(stamp: string): string {
-  return Buffer.from(sha256(Buffer.from(stamp)).subarray(0, 8)).toString('base64url')
-}
-
-/** True when `mark` is the mark of `stamp`. */
-export function isMarkOf(mark: string, stamp: string): boolean {
-  const expected = Buffer.from(stampMark(stamp))
-  const given = Buffer.from(mark)
-  return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
 /** RFC 4648 §6 without padding, for lengths that need none (multiples of 5 bytes). */

@@ -18,25 +18,18 @@ export interface OpenedCache<Opened = Ticket> {
 
 /** The opened tickets of one key ring. */
 export interface TicketCache<Opened = Ticket> {
-  /** @param ringVersion of the ring as it is now: another one than before empties the cache */
-  get(ringVersion: number, purpose: TicketPurpose, token: string): Opened | undefined
+  get(purpose: TicketPurpose, token: string): Opened | undefined
   /** Keeps a token from its second time on. */
   set(purpose: TicketPurpose, token: string, opened: Opened): void
 }
 
-/** A cache of at most 10,000 tickets and 32 MB. */
-export function createTicketCache<Opened>(): TicketCache<Opened> {
+/** A cache of at most 10,000 tickets and 32 MB. @param onReplace calls its listener when the key ring is another one */
+export function createTicketCache<Opened>(onReplace: (listener: () => void) => void): TicketCache<Opened> {
   const cache = createOpenedCache<Opened>(10_000, 32 * 1024 * 1024)
   const isSeenAgain = createSightings()
-  let version = 0
+  onReplace(cache.clear)
   return {
-    get(ringVersion, purpose, token) {
-      if (ringVersion !== version) {
-        cache.clear()
-        version = ringVersion
-      }
-      return cache.get(purpose, token)
-    },
+    get: cache.get,
     set(purpose, token, opened) {
       if (isSeenAgain(token)) cache.set(purpose, token, opened)
     },

@@ -1,9 +1,10 @@
+import { isMarkOf, stampMark } from '../../src/tokens/fields.js'
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { openCode, sealCode, type CodePurpose, type OpenedCode } from '../../src/tokens/code.js'
 import { seal, sealingKey } from '../../src/tokens/seal.js'
-import { isMarkOf, newStamp, stampMark } from '../../src/tokens/stamp.js'
+import { newStamp } from '../../src/tokens/stamp.js'
 import { bitFlips, respellings, strangers, truncations } from '../support/tampering.js'
 import { vectors } from '../support/vectors.js'
 

@@ -1,15 +1,8 @@
+import { isMarkOf, stampMark } from '../../src/tokens/fields.js'
 import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import {
-  base32,
-  isMarkOf,
-  newConcurrencyStamp,
-  newStamp,
-  newUuidV7,
-  stampMark,
-  uuidV7,
-} from '../../src/tokens/stamp.js'
+import { base32, newConcurrencyStamp, newStamp, newUuidV7, uuidV7 } from '../../src/tokens/stamp.js'
 
 test('base32 gives the known answers of RFC 4648 §10 that need no padding', () => {
   assert.equal(base32(Buffer.from('')), '')

@@ -1,10 +1,10 @@
 // The two locks of a user: the throttle's, which failed attempts set for a name and which expires, and an
 // administrator's, in the user's row. Either locks the user out. Failures are counted by name, outside the user's
 // row, so that no attempt waits for that row.
+import { isLockedByHand } from '../../store/users.js'
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts, countFailure, type LockoutLimits, readAttempts, resetFailures } from '../../store/attempts.js'
 import { type AccountContext, changeUser } from '../users/change-user.js'
-import { isLockedByHand } from '../users/locked-by-hand.js'
 import { attemptKeyOf } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 

@@ -1,12 +1,13 @@
 // The first factor and the address of a user: the password, the confirmation, and the codes in mails. Codes are
 // opaque and bound to purpose, user, security stamp and, for a change, the new address. The reason for refusing one
 // is never revealed.
+import { isMarkOf } from '../../tokens/fields.js'
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts, type LockoutLimits } from '../../store/attempts.js'
 import { inTransaction } from '../../store/transaction.js'
 import { confirmUserEmail, findUserById } from '../../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
-import { isMarkOf, newConcurrencyStamp } from '../../tokens/stamp.js'
+import { newConcurrencyStamp } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
 import { attemptKeyOf, reserveProof } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'

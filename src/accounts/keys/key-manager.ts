@@ -9,6 +9,7 @@ import { type Db, inTransaction } from '../../store/transaction.js'
 import { type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../../store/keys.js'
 import {
   bindingOf,
+  createCurrentRing,
   createKeyRing,
   nextKey,
   type RingKey,
@@ -57,8 +58,8 @@ export interface Keys {
    * @throws the error of that read, FST_IDENTITY_DATABASE_UNAVAILABLE for one
    */
   reload(): Promise<void>
-  /** Changes when another ring was read; tickets opened before that must be opened again. */
-  readonly version: number
+  /** Calls a listener after each reading that found another ring: tickets opened before it must be opened again. */
+  readonly onReplace: (listener: () => void) => void
   /** Whether the keys are unwrapped in the database: they were made without a secret, and none is set. */
   readonly isUnwrapped: boolean
 }
@@ -100,11 +101,10 @@ export async function openKeys(
   const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
   const given = options.ring?.map(({ id, secret }, position) => staticKey(id, secret, position)) ?? null
   let loaded: readonly KeyRecord[] = []
-  let token = createKeyRing([])
-  let vault = createKeyRing([])
+  const token = createCurrentRing(clock)
+  const vault = createCurrentRing(clock)
   const roots = new Map<string, Uint8Array>()
   let binding = appName
-  let version = -1
   let last: Promise<unknown> = Promise.resolve()
   let reading: Promise<unknown> | null = null
   let failure: Error | null = null
@@ -151,10 +151,9 @@ export async function openKeys(
     const of = (purpose: KeyPurpose) => keys.filter((one) => one.purpose === purpose).map(({ key }) => key)
     const [vaultKey] = of('vault')
     if (vaultKey !== undefined) binding = `${appName}/${bindingOf(vaultKey.root)}`
-    token = createKeyRing(given ?? of('token'), binding, token)
-    vault = createKeyRing(of('vault'), appName, vault)
+    token.replace(createKeyRing(given ?? of('token'), binding, token.ring()))
+    vault.replace(createKeyRing(of('vault'), appName, vault.ring()))
     loaded = records
-    version++
   }
 
   function tokenKeys(): KeyRecord[] {
@@ -224,9 +223,9 @@ export async function openKeys(
     },
   }
   const keys = {
-    sealing: () => token.sealing(clock()),
-    find: (id: number) => token.find(id, clock()),
-    vault: () => vault.sealing(clock()),
+    sealing: token.sealing,
+    find: token.find,
+    vault: vault.sealing,
     async reload() {
       if (reading === null && performance.now() - readAt < reloadMilliseconds) {
         // The outcome of the last reading: a key that was not found while the database is away is not unknown.
@@ -245,9 +244,7 @@ export async function openKeys(
         })
       await reading
     },
-    get version() {
-      return version
-    },
+    onReplace: token.onReplace,
     get isUnwrapped() {
       return secrets.length === 0
     },

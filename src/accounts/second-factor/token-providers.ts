@@ -1,9 +1,9 @@
 // Token providers by name: Authenticator, Email, Phone and Default as in the reference, and those that a host adds or
 // replaces.
+import { isMarkOf } from '../../tokens/fields.js'
 import type { Db } from '../../store/transaction.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import { openCode, sealCode } from '../../tokens/code.js'
-import { isMarkOf } from '../../tokens/stamp.js'
 import type { Clock } from '../../clock.js'
 import type { AccountKeys } from '../users/change-user.js'
 import { authenticatorStep, openAuthenticatorKey } from './authenticator-key.js'

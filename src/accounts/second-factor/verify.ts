@@ -1,6 +1,6 @@
 // The second factor of a sign-in: whether a user has one, and whether a code is right. A code opens one login.
+import { stampMark } from '../../tokens/fields.js'
 import { redeemRecoveryCode, useStampCode, useTotpStep } from '../../store/second-factors.js'
-import { stampMark } from '../../tokens/stamp.js'
 import { isRecoveryCodeShaped, readRecoveryCode } from '../../two-factor/recovery-codes.js'
 import type { AccountContext } from '../users/change-user.js'
 import { authenticatorStep, recoveryHash } from './authenticator-key.js'

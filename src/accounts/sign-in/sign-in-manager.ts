@@ -1,19 +1,25 @@
 // Password sign-in, and the refresh of a session. The order of checks is the reference's, with its two leaks closed:
 // an unknown user costs what a known one costs, and only the right password gets NotAllowed.
+import { isMarkOf } from '../../tokens/fields.js'
 import type { Clock } from '../../clock.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { FoundUser, LockoutLimits } from '../../store/attempts.js'
 import type { Db } from '../../store/transaction.js'
 import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
-import { findUserWithGrants, replacePasswordHash, type UserRecord, type UserWithGrants } from '../../store/users.js'
+import {
+  isLockedByHand,
+  findUserWithGrants,
+  replacePasswordHash,
+  type UserRecord,
+  type UserWithGrants,
+} from '../../store/users.js'
 import type { SealingKey } from '../../tokens/seal.js'
-import { isMarkOf, newConcurrencyStamp, newStamp, newUuidV7 } from '../../tokens/stamp.js'
+import { newConcurrencyStamp, newStamp, newUuidV7 } from '../../tokens/stamp.js'
 import type { Ticket } from '../../tokens/ticket.js'
 import { gatherRotations } from '../sessions/rotation-batcher.js'
 import { isGiven } from '../../absent.js'
 import type { Notifier } from '../users/hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening } from './sign-in-steps.js'
-import { isLockedByHand } from '../users/locked-by-hand.js'
 import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
@@ -152,8 +158,8 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     { user, authenticatorKey }: FoundUser,
     options: SignInOptions,
   ): Promise<SignInMethod | 'wrong' | 'missing'> {
-    if (!(await dependencies.secondFactors.isRequired(user, authenticatorKey)) || options.isRemembered?.(user) === true)
-      return 'password'
+    const isRequired = user.twoFactorEnabled && (await dependencies.secondFactors.isRequired(user, authenticatorKey))
+    if (!isRequired || options.isRemembered?.(user) === true) return 'password'
     const { twoFactorCode, twoFactorRecoveryCode } = options
     if (isGiven(twoFactorCode)) {
       return (await dependencies.secondFactors.useAuthenticatorCode(user.id, authenticatorKey, twoFactorCode))

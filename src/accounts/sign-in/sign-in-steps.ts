@@ -5,10 +5,15 @@ import { readAttempts, succeedAttempt, type FoundUser } from '../../store/attemp
 import type { Db } from '../../store/transaction.js'
 import { findUserByLogin } from '../../store/logins.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
-import { type Claim, findUserWithGrants, type UserRecord, type UserWithGrants } from '../../store/users.js'
+import {
+  isLockedByHand,
+  type Claim,
+  findUserWithGrants,
+  type UserRecord,
+  type UserWithGrants,
+} from '../../store/users.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { SealingKey } from '../../tokens/seal.js'
-import { isLockedByHand } from '../users/locked-by-hand.js'
 import { isStorable } from '../users/storable.js'
 import { isLogin } from '../credentials/external-logins.js'
 import type { SecondFactors } from '../second-factor/verify.js'

@@ -20,3 +20,8 @@ export function normalizeName(text: string): string | null {
     .join('')
   return composed.length > 256 ? null : composed.replace(lowerCase, (letters) => letters.toUpperCase())
 }
+
+/** Without the blanks around it, as an address is pasted. Line breaks stay, and are refused. */
+export function withoutBlanksAround(text: string): string {
+  return text.replace(/^[ \t\u00a0]+/, '').replace(/[ \t\u00a0]+$/, '')
+}
