@@ -245,6 +245,28 @@ test(
   },
 )
 
+test("a used refresh token that comes back ends all sessions of its user, and nobody else's", async (t) => {
+  const app = await startApp({
+    after: (host) => host.get('/me', { onRequest: requireAuthorization() }, () => ({})),
+  })
+  t.after(() => app.close())
+  const { email } = await app.register()
+  const [replayed, bearer, cookie] = [
+    await open(app, email, 'bearer'),
+    await open(app, email, 'bearer'),
+    await open(app, email, 'cookie'),
+  ]
+  const stranger = await app.signIn()
+  const refresh = () => app.call('POST', '/account/refresh', { json: { refreshToken: replayed.refreshToken } })
+  assert.equal((await refresh()).status, 200)
+  app.clock.advance(31)
+  assert.equal((await refresh()).status, 401)
+  assert.deepEqual(await statusesOf(app, replayed), [401, 401])
+  assert.deepEqual(await statusesOf(app, bearer), [401, 401])
+  assert.deepEqual(await statusesOf(app, cookie), [401])
+  assert.equal((await app.call('GET', '/me', { token: stranger.accessToken })).status, 200)
+})
+
 test('a stamp that SQL has changed ends a session at its refresh and at the validation of its cookie', async (t) => {
   const app = await startApp({
     identity: { securityStamp: { validationSeconds: 60 } },

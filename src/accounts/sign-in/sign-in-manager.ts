@@ -249,15 +249,15 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     const withinGrace =
       session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
-    // Of parallel replays, here or on other instances, one ends the session and reports it.
-    const isFirst = await dependencies.notices.withNotice(
-      db,
-      'refreshTokenReused',
-      session.user,
-      async (place) => (await sessions.end(place, { id: sessionId }, 'reuse')).length > 0,
-    )
+    // Of parallel replays, here or on other instances, one ends the session and reports it. The user's others end
+    // with it: whoever took one token may have taken more.
+    let ended: readonly string[] = []
+    const isFirst = await dependencies.notices.withNotice(db, 'refreshTokenReused', session.user, async (place) => {
+      ended = await sessions.end(place, { userId: session.user.id }, 'reuse')
+      return ended.includes(sessionId)
+    })
+    sessions.ended(ended, 'reuse')
     if (!isFirst) return null
-    sessions.ended([sessionId], 'reuse')
     dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
