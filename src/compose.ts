@@ -52,6 +52,8 @@ export interface Accounts {
   readonly enumerationSafe: EnumerationSafeAccounts | null
   /** Likewise. */
   readonly reauthentication: Reauthentication | null
+  /** Verifies the code that switches the second factor on, with every preset. */
+  readonly codeProof: Pick<Reauthentication, 'byCode'>
   readonly signIn: TicketSignIn
   readonly roles: RoleManager
   readonly sessions: CausedSessionManager
@@ -135,12 +137,14 @@ export async function openAccounts(
   const tokenProviders: TokenProviders = new Map()
   const secondFactors = createSecondFactors(context, options.twoFactor, tokenProviders)
   const isHardened = options.preset === 'hardened'
+  const proofs = createReauthentication(context, secondFactors, options.lockout)
   return {
     users: createUserManager(context, options, tokenProviders),
     enumerationSafe: isHardened
       ? createEnumerationSafeAccounts(context, mail, options.lockout.allowedForNewUsers)
       : null,
-    reauthentication: isHardened ? createReauthentication(context, secondFactors, options.lockout) : null,
+    reauthentication: isHardened ? proofs : null,
+    codeProof: proofs,
     signIn: createSignInManager({
       db: connection,
       clock,

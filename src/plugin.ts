@@ -154,6 +154,7 @@ async function open(
     users,
     enumerationSafe,
     reauthentication,
+    codeProof: accounts.codeProof,
     signIn,
     sessions,
     mail,

@@ -45,6 +45,7 @@ async function secured(app: MailApp = server) {
   const { recoveryCodes } = (
     await twoFactor(person.accessToken, { enable: true, twoFactorCode: phone.code() }, app)
   ).json() as { recoveryCodes: string[] }
+  app.clock.advance(30)
   return { ...person, phone, recoveryCodes }
 }
 

@@ -172,15 +172,16 @@ test('outside of a browser the URL must be absolute', () => {
 test('a user with a second factor is asked for it', async () => {
   const { client, email } = await newcomer()
   const { sharedKey } = await client.twoFactor()
-  const code = authenticatorOf(sharedKey, server.clock).code()
-  const { recoveryCodes } = await client.twoFactor({ enable: true, twoFactorCode: code })
+  const phone = authenticatorOf(sharedKey, server.clock)
+  const { recoveryCodes } = await client.twoFactor({ enable: true, twoFactorCode: phone.code() })
+  server.clock.advance(30)
   const other = createIdentityClient<Fields>({ baseUrl: `${origin}/account` })
   assert.deepEqual(await other.login({ email, password }), {
     succeeded: false,
     reason: 'RequiresTwoFactor',
     requiresTwoFactor: true,
   })
-  assert.deepEqual(await other.login({ email, password, twoFactorCode: code }), { succeeded: true })
+  assert.deepEqual(await other.login({ email, password, twoFactorCode: phone.code() }), { succeeded: true })
   assert.deepEqual(await other.login({ email, password, twoFactorRecoveryCode: recoveryCodes![0]! }), {
     succeeded: true,
   })

@@ -55,6 +55,7 @@ async function rememberedMachine(): Promise<Kind> {
   }
   const phone = authenticatorOf(sharedKey, server.clock)
   await server.call('POST', '/account/manage/2fa', { token, json: { enable: true, twoFactorCode: phone.code() } })
+  server.clock.advance(30)
   const signedIn = await server.call('POST', '/account/login?useCookies=true', {
     json: { ...person, twoFactorCode: phone.code() },
   })

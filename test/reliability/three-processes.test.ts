@@ -101,9 +101,10 @@ const acts: Record<string, Act> = {
   async 'a second factor that is switched off'(app, email) {
     const own = await signIn(app, email)
     const { sharedKey } = (await app.call('POST', '/manage/2fa', own, {})).body as { sharedKey: string }
-    const twoFactorCode = totpCode(decodeBase32(sharedKey)!, totpStep(Date.now()))
-    await done(app.call('POST', '/manage/2fa', own, { enable: true, twoFactorCode }))
-    const other = await signIn(app, email, { twoFactorCode })
+    const codeOf = (step: number) => totpCode(decodeBase32(sharedKey)!, step)
+    const step = totpStep(Date.now())
+    await done(app.call('POST', '/manage/2fa', own, { enable: true, twoFactorCode: codeOf(step) }))
+    const other = await signIn(app, email, { twoFactorCode: codeOf(step + 1) })
     return {
       doomed: [other],
       spared: [{ token: own.token }],

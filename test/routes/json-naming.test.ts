@@ -70,6 +70,7 @@ for (const { jsonNaming, names } of cases) {
           [enabled[names.twoFactor[1]!], enabled[names.twoFactor[2]!], enabled[names.twoFactor[3]!]],
           [10, null, true],
         )
+        app.clock.advance(30)
         await ask('/login', { email, password: 'Another-Horse-8', twoFactorCode: phone.code() })
         await ask('/login', {
           email,

@@ -49,6 +49,7 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   // From now on a password alone is not enough, and a code is.
   const laptop = new Device(origin)
   assert.equal(reasonOf(await laptop.logIn(person)), 'RequiresTwoFactor')
+  server.clock.advance(30)
   assert.equal(laptop.tokens, null)
   assert.equal((await laptop.logIn({ ...person, twoFactorCode: phone.code() })).status, 200)
   assert.deepEqual((await laptop.get('/who')).json(), { amr: ['mfa'], claim: 'mfa' })
@@ -92,6 +93,7 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   // The finder of the phone and every earlier session are out: the old codes and recovery codes are void.
   assert.equal((await laptop.get('/who')).status, 401)
   assert.equal((await laptop.refresh()).status, 401)
+  server.clock.advance(30)
   assert.equal(reasonOf(await new Device(origin).logIn({ ...person, twoFactorCode: phone.code() })), 'Failed')
   assert.equal(reasonOf(await new Device(origin).logIn({ ...person, twoFactorRecoveryCode: paper[1]! })), 'Failed')
   assert.equal((await new Device(origin).logIn({ ...person, twoFactorCode: newPhone.code() })).status, 200)

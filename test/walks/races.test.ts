@@ -74,6 +74,8 @@ async function secured(): Promise<Secured> {
   const { sharedKey } = (await ask({})) as { sharedKey: string }
   const phone = authenticatorOf(sharedKey, one.clock)
   const { recoveryCodes } = (await ask({ enable: true, twoFactorCode: phone.code() })) as { recoveryCodes: string[] }
+  // That code is used up.
+  one.clock.advance(60)
   return { ...signedIn, phone, recoveryCodes }
 }
 

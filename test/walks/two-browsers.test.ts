@@ -40,6 +40,8 @@ async function secured(email: string): Promise<Secured> {
   const { sharedKey } = (await device.post('/account/manage/2fa', {})).json<{ sharedKey: string }>()
   const phone = authenticatorOf(sharedKey, server.clock)
   assert.equal((await device.post('/account/manage/2fa', { enable: true, twoFactorCode: phone.code() })).status, 200)
+  // That code is used up.
+  server.clock.advance(30)
   return { person, phone }
 }
 

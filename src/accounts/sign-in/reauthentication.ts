@@ -9,7 +9,10 @@ import type { User } from '../users/user.js'
 
 export interface Reauthentication {
   byPassword(user: User, password: string): Promise<boolean>
-  /** Only for a user who has switched the second factor on: a key that is only set up proves nothing. */
+  /**
+   * The authenticator app's code. Proves the caller's identity only where the second factor is on: before that, it
+   * proves that the app has the key.
+   */
   byCode(user: User, code: string): Promise<boolean>
 }
 

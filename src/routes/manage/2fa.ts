@@ -41,7 +41,6 @@ interface TwoFactorNeeds extends MachineContext, Pick<AuthenticationContext, 'sl
   readonly users: Pick<
     UserManager,
     | 'findById'
-    | 'verifyAuthenticatorCode'
     | 'setTwoFactorEnabled'
     | 'getAuthenticatorKey'
     | 'resetAuthenticatorKey'
@@ -50,6 +49,8 @@ interface TwoFactorNeeds extends MachineContext, Pick<AuthenticationContext, 'sl
   >
   /** Proves the caller's identity once more before a change; null where the reference asks for nothing. */
   readonly reauthentication: Pick<Reauthentication, 'byCode'> | null
+  /** Verifies the code that switches the second factor on: a wrong one counts as a failed sign-in, and a right one is used up. */
+  readonly codeProof: Pick<Reauthentication, 'byCode'>
   readonly describe: ErrorDescriber
 }
 
@@ -95,15 +96,17 @@ export const twoFactor = endpoint(
         if (user === null) return sendEmpty(reply, 404)
         const isMachineRemembered = isRememberedMachine(needs, request, user)
         const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
+        let isProven = false
         if (isChange && reauthentication !== null && !isFresh(caller, needs.clock())) {
           if (!user.twoFactorEnabled || !isGiven(twoFactorCode)) return sendStale(reply)
           if (!(await reauthentication.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
+          isProven = true
         }
 
         if (enable === true) {
           if (resetSharedKey === true) return refuse('CannotResetSharedKeyAndEnable')
           if (!isGiven(twoFactorCode)) return refuse('RequiresTwoFactor')
-          if (!(await users.verifyAuthenticatorCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
+          if (!isProven && !(await needs.codeProof.byCode(user, twoFactorCode))) return refuse('InvalidTwoFactorCode')
           const result = await users.setTwoFactorEnabled(user, true, { keepSessionId: sessionId })
           if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         } else if (enable === false || resetSharedKey === true) {
