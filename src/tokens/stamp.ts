@@ -1,10 +1,11 @@
 // Random values: security stamps in the reference's form, concurrency stamps, and ids (UUIDv7, RFC 9562 §5.7).
+import { base32 } from '@scure/base'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { uuidText } from './fields.js'
 
 /** A security stamp or authenticator key: 160 random bits as 32 characters of base32 (A-Z2-7). */
 export function newStamp(): string {
-  return base32(randomBytes(20))
+  return base32.encode(randomBytes(20))
 }
 
 /** Changes with every write of a row: a random UUID. */
@@ -12,22 +13,14 @@ export function newConcurrencyStamp(): string {
   return randomUUID()
 }
 
+/** Names one attempt among those of its name: 72 random bits. */
+export function newReservationId(): string {
+  return randomBytes(9).toString('base64url')
+}
+
 /** An id that sorts by its time of creation, to the millisecond. */
 export function newUuidV7(nowMs: number): string {
   return uuidV7(nowMs, randomBytes(10))
-}
-
-/** RFC 4648 §6 without padding, for lengths that need none (multiples of 5 bytes). */
-export function base32(bytes: Uint8Array): string {
-  let text = ''
-  let bits = 0
-  let count = 0
-  for (const byte of bytes) {
-    bits = ((bits << 8) | byte) & 0xfff
-    for (count += 8; count >= 5; count -= 5)
-      text += 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.charAt((bits >> (count - 5)) & 31)
-  }
-  return text
 }
 
 /** 48 bits of Unix milliseconds, version 7, and of 10 random bytes the 74 bits that the RFC leaves free. */

@@ -30,6 +30,11 @@ test('twenty bytes make thirty-two characters', () => {
   assert.equal(encodeBase32(Buffer.from('12345678901234567890')), 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ')
 })
 
+test('the digits are A to Z and 2 to 7, in this order', () => {
+  const bytes = Buffer.from('00443214c74254b635cf84653a56d7c675be77df', 'hex')
+  assert.equal(encodeBase32(bytes), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567')
+})
+
 test('every byte in every position survives encoding and decoding', () => {
   for (let length = 1; length <= 10; length++) {
     for (let value = 0; value < 256; value++) {
