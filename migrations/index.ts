@@ -4,6 +4,7 @@ import { createDirectory } from './0002-directory.js'
 import { inExistingSchema } from './existing-schema.js'
 import { withPlainIndexes } from './plain-indexes.js'
 import { createSessionColumns } from './0003-sessions.js'
+import { createThrottle } from './0004-throttle.js'
 import type { IdentityMigration } from './migration.js'
 
 export type { IdentityMigration } from './migration.js'
@@ -19,5 +20,6 @@ export function migrations(schema = 'identity'): Record<string, IdentityMigratio
     '0001-identity': inExistingSchema(createIdentity(schema), schema),
     '0002-directory': withPlainIndexes(createDirectory(schema)),
     '0003-sessions': createSessionColumns(schema),
+    '0004-throttle': createThrottle(schema),
   }
 }

@@ -14,6 +14,7 @@ import { createCurrentClaims, type CurrentClaims } from './accounts/sessions/cur
 import { createSessionEnds, type SessionEnds } from './accounts/sessions/session-ends.js'
 import { type CausedSessionManager, createSessionManager } from './accounts/sessions/session-manager.js'
 import { createSignInManager, type TicketSignIn } from './accounts/sign-in/sign-in-manager.js'
+import { createThrottle, type Throttle } from './accounts/throttle/throttle.js'
 import type { TokenProviders } from './accounts/second-factor/token-providers.js'
 import { createUserManager, type UserManager } from './accounts/managers/user-manager.js'
 import type { UserRules } from './accounts/users/user-validator.js'
@@ -59,6 +60,7 @@ export interface Accounts {
   readonly sessions: CausedSessionManager
   readonly keys: Keys & { readonly manager: KeyManager; close(): void }
   readonly mail: ReturnType<typeof createMail>
+  readonly throttle: Throttle
   readonly events: IdentityEmitter
   readonly hasher: QueuedHasher
   readonly denyList: DenyList
@@ -134,12 +136,13 @@ export async function openAccounts(
     notifier,
     notices,
   }
+  const throttle = createThrottle(connection, () => keys.vault(), options.lockout)
   const tokenProviders: TokenProviders = new Map()
   const secondFactors = createSecondFactors(context, options.twoFactor, tokenProviders)
   const isHardened = options.preset === 'hardened'
-  const proofs = createReauthentication(context, secondFactors, options.lockout)
+  const proofs = createReauthentication(context, secondFactors, throttle)
   return {
-    users: createUserManager(context, options, tokenProviders),
+    users: createUserManager(context, options, tokenProviders, throttle),
     enumerationSafe: isHardened
       ? createEnumerationSafeAccounts(context, mail, options.lockout.allowedForNewUsers)
       : null,
@@ -150,8 +153,7 @@ export async function openAccounts(
       clock,
       hasher,
       vault: keys.vault,
-      limits: options.lockout,
-      lockoutForNewUsers: options.lockout.allowedForNewUsers,
+      throttle,
       rules: options.signIn,
       hidesUnconfirmed: isHardened,
       absoluteSeconds: options.sessions.absoluteSeconds,
@@ -164,6 +166,7 @@ export async function openAccounts(
     }),
     roles: createRoleManager(context),
     sessions: createSessionManager(connection, sessionEnds, options.idleSeconds),
+    throttle,
     keys,
     mail,
     events,

@@ -209,6 +209,7 @@ async function open(
     stopTidying()
     await mail.close()
     await hasher.close()
+    accounts.throttle.close()
     await connection.close()
   })
   await mount(app, options.endpoints, { ...options.routeLogging, prefix: options.prefix })

@@ -191,12 +191,13 @@ async function withPlugin(t: TestContext, options: AppOptions = {}) {
 }
 
 test('who signs in beside as many others of one name as may still fail waits, and gets FST_IDENTITY_SIGN_INS_CROWDED in the end', async (t) => {
-  const plugin = await withPlugin(t)
+  const plugin = await withPlugin(t, { identity: { lockout: { maxWaitSeconds: 1 } } })
   const { email, password } = await plugin.register()
   const { signIn } = plugin.app.identity
   // A first sign-in makes the row; then five others seem to be under way.
   assert.equal((await signIn.passwordSignIn(email, 'wrong')).succeeded, false)
-  await plugin.sql('update attempts set failures = 0, pending = 5')
+  const others = Object.fromEntries([1, 2, 3, 4, 5].map((id) => [id, Date.now() + 86_400_000]))
+  await plugin.sql('update attempts set failures = 0, reservations = $1', [others])
   await assert.rejects(signIn.passwordSignIn(email, password), code('FST_IDENTITY_SIGN_INS_CROWDED'))
 })
 

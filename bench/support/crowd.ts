@@ -50,8 +50,8 @@ export async function gather(client: pg.Client, schema: string, model: string, c
     from (select * from users where two_factor_enabled order by md5(id::text)) u, generate_series(1, 10)`)
   await client.query(
     `
-    insert into attempts (key, pending_at, failures, total_failures)
-    select decode(md5(random()::text) || md5(random()::text), 'hex'), now(), 1, 1 from generate_series(1, $1)`,
+    insert into attempts (key, pending_at, failures, total_failures, lapses_at)
+    select decode(md5(random()::text) || md5(random()::text), 'hex'), now(), 1, 1, now() + interval '10 minutes' from generate_series(1, $1)`,
     [count >> 2],
   )
   await revoke(client, schema, count >> 2, 7200)

@@ -74,9 +74,12 @@ export interface AttemptsTable {
   failures: Generated<number>
   total_failures: Generated<number>
   locks: Generated<number>
-  pending: Generated<number>
   pending_at: Timestamp
   locked_until: NullableTimestamp
+  reservations: Generated<Record<string, number>>
+  has_user: Generated<boolean>
+  lapses_at: Timestamp
+  expires_at: Timestamp
 }
 
 export interface OutboxTable {

@@ -1,6 +1,7 @@
 // How sessions end: the row goes and a note with the cause stays, which every instance reads within a second; and what a change of a user
 // does to the sessions of that user, in the transaction of the change.
 import { type RawBuilder, sql } from 'kysely'
+import type { Reservation } from './attempts.js'
 import { deleteInBatches } from './batches.js'
 import { type ClaimChange, noteClaims } from './claim-changes.js'
 import { type Db, retrying, table, type Trx } from './transaction.js'
@@ -53,7 +54,7 @@ export interface Aftermath {
   /** What stays goes on under the new stamp; what had another stamp than the old one does not. Null: the stamp is the same. */
   readonly stamp: { readonly from: string; readonly to: string } | null
   /** A reservation of the throttle that the change gives back. */
-  readonly release?: Buffer | null | undefined
+  readonly release?: Reservation | null | undefined
 }
 
 /** What was done beside the user's row, to be made known once it is committed. */
@@ -129,7 +130,8 @@ function settling(
     ended as (delete from ${table(db, 'sessions')} where ${gate} and ${goes} returning id),
     kept as (${kept}),
     released as (
-      update ${table(db, 'attempts')} set pending = greatest(pending - 1, 0) where ${gate} and key = ${release}::bytea),
+      update ${table(db, 'attempts')} set reservations = reservations - ${release?.id ?? null}::text
+      where ${gate} and key = ${release?.key ?? null}::bytea),
     changed as (${noteClaims(db, sql`select 'u:' || ${userId}::text where ${gate}`)}),
     ends as (${noteEnds(db, ends?.cause ?? 'revoked')} returning session_id)
     select null as id, subject, mark, at from changed union all select session_id, null, null, null from ends`

@@ -1,5 +1,6 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
+import { type Reservation, success } from './attempts.js'
 import { type Db, retrying, table } from './transaction.js'
 import { cachedStatement } from './statement-cache.js'
 import { type Claim, grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
@@ -40,16 +41,17 @@ export interface NewSession {
  * checked: a password reset that overtook this login leaves nothing behind. The row is locked for as long as that takes, so that a
  * change which has not committed yet is waited for, and one that comes later finds this session.
  *
- * @param attemptKey the reserved attempt that succeeded, or null where none was reserved
+ * @param attempt the reserved attempt that succeeded, or null where none was reserved
  */
-export async function openSession(db: Db, session: NewSession, attemptKey: Buffer | null): Promise<boolean> {
+export async function openSession(db: Db, session: NewSession, attempt: Reservation | null): Promise<boolean> {
   const rows = await retrying(() =>
     open(db, {
       ...session,
       createdAt: new Date(session.createdAt),
       expiresAt: new Date(session.expiresAt),
       claims: JSON.stringify(session.claims),
-      attemptKey,
+      attemptKey: attempt?.key ?? null,
+      attemptId: attempt?.id ?? null,
     }),
   )
   return rows.length === 1
@@ -69,6 +71,7 @@ const open = cachedStatement(
     'address',
     'claims',
     'attemptKey',
+    'attemptId',
   ],
   (db, session) => sql`
     with opened as (
@@ -78,8 +81,7 @@ const open = cachedStatement(
       from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
       for share of u returning id),
     forgotten as (
-      update ${table(db, 'attempts')} set
-        pending = greatest(pending - 1, 0), failures = 0, total_failures = 0, locks = 0, locked_until = null
+      update ${table(db, 'attempts')} set ${success(db, session.attemptId)}
       where key = ${session.attemptKey}::bytea and exists (select 1 from opened))
     select id from opened`,
 )

@@ -140,10 +140,11 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
     await options.before?.(app)
     await app.register(identity, {
       prefix: '/account',
-      password: { hasher: { memoryKiB: 64, iterations: 1 } },
+      password: { hasher: { memoryKiB: 64, iterations: 1, maxWaitSeconds: 60 } },
       databaseTimeouts: patientTimeouts,
       ...(options.realTime === true ? {} : { clock }),
       ...options.identity,
+      lockout: { maxWaitSeconds: 120, ...options.identity?.lockout },
       database,
       schema,
     })

@@ -1,5 +1,6 @@
 // One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and
-// the host's administration by message. Real time, and argon2id at its cheapest.
+// the host's administration by message. Real time, and argon2id at its cheapest
+// unless the test asks for other settings.
 import Fastify from 'fastify'
 import pg from 'pg'
 import identity, { type IdentityOptions, requireAuthorization, type User } from '../../src/index.js'
@@ -9,6 +10,8 @@ import { patientTimeouts } from './patience.js'
 export interface HostSettings {
   /** The host opens the pool and passes it to option `database`. */
   readonly ownPool?: boolean
+  /** Option `clock` stands still: nothing expires by itself. */
+  readonly frozenClock?: boolean
 }
 
 export interface Order {
@@ -19,14 +22,17 @@ export interface Order {
 
 const given = JSON.parse(process.env.IDENTITY_OPTIONS ?? '{}') as IdentityOptions // written by processes.ts
 const app = Fastify({ forceCloseConnections: true })
-const { ownPool = false } = JSON.parse(process.env.HOST_SETTINGS ?? '{}') as HostSettings
+const { ownPool = false, frozenClock = false } = JSON.parse(process.env.HOST_SETTINGS ?? '{}') as HostSettings
+const start = Date.now()
 // JSON carries a connection string only.
 const pool = ownPool ? new pg.Pool({ connectionString: given.database as string }) : undefined
 await app.register(identity, {
   databaseTimeouts: patientTimeouts,
   ...given,
   ...(pool === undefined ? {} : { database: pool }),
-  password: { hasher: cheapHasher },
+  ...(frozenClock ? { clock: () => start } : {}),
+  password: { hasher: cheapHasher, ...given.password },
+  lockout: { maxWaitSeconds: 120, ...given.lockout },
 })
 app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
 

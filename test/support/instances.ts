@@ -19,6 +19,7 @@ export async function startApp(t: TestContext, options: IdentityOptions = {}): P
     databaseTimeouts: patientTimeouts,
     ...options,
     password: { hasher: cheapHasher, ...options.password },
+    lockout: { maxWaitSeconds: 120, ...options.lockout },
   })
   app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
   app.get('/open', (request) => ({ userId: request.identity?.userId ?? null }))

@@ -22,7 +22,9 @@ export interface Host extends Identity {
 export async function startHost(options: IdentityOptions = {}): Promise<Host> {
   // A clock that a whole file shares; startApp's own stands behind option clock.
   const clock = createClock()
-  const app = await startApp({ identity: { password: { hasher: { memoryKiB: 8, iterations: 1 } }, clock, ...options } })
+  const app = await startApp({
+    identity: { password: { hasher: { memoryKiB: 8, iterations: 1, maxWaitSeconds: 60 } }, clock, ...options },
+  })
   after(() => app.close())
   const { identity } = app.app
 

@@ -19,6 +19,8 @@ export interface ProcessAnswer {
   readonly body: unknown
   /** What a browser would send back. */
   readonly cookie: string
+  /** The header, or null. */
+  readonly retryAfter: string | null
 }
 
 export interface InstanceProcess {
@@ -82,6 +84,7 @@ export async function startProcess(
         status: response.status,
         text,
         body: text === '' ? null : (JSON.parse(text) as unknown),
+        retryAfter: response.headers.get('retry-after'),
         cookie: response.headers
           .getSetCookie()
           .map((line) => line.slice(0, line.indexOf(';')))

@@ -66,7 +66,12 @@ export type Options = [
         cookie?: CookieOptions
         preset?: 'aspnet' | 'hardened'
         password?: PasswordSettings
-        lockout?: { allowedForNewUsers?: boolean; maxFailedAccessAttempts?: number; lockoutSeconds?: number }
+        lockout?: {
+          allowedForNewUsers?: boolean
+          maxFailedAccessAttempts?: number
+          lockoutSeconds?: number
+          maxWaitSeconds?: number
+        }
         codes?: { confirmEmailSeconds?: number; resetPasswordSeconds?: number }
         sessions?: { absoluteSeconds?: number }
         revocation?: { pollSeconds?: number }

@@ -40,6 +40,11 @@ export const credentialOptions = Type.Object(
            * @default `300`
            */
           lockoutSeconds: defaulted(seconds(), 300),
+          /**
+           * Seconds that a sign-in waits at most while as many others of its name are verified as may still fail. Then it is answered with 503.
+           * @default `2`
+           */
+          maxWaitSeconds: defaulted(seconds(0), 2),
         },
         closed,
       ),

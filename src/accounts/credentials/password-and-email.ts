@@ -1,15 +1,16 @@
 // The first factor and the address of a user: the password, the confirmation, and the codes in mails. Codes are
 // opaque and bound to purpose, user, security stamp and, for a change, the new address. The reason for refusing one
 // is never revealed.
+import { secondsOf } from '../../clock.js'
 import { isMarkOf } from '../../tokens/fields.js'
 import { failed, type IdentityResult, success } from '../../errors.js'
-import { clearAttempts, type LockoutLimits } from '../../store/attempts.js'
+import { clearAttempts } from '../../store/attempts.js'
 import { inTransaction } from '../../store/transaction.js'
 import { confirmUserEmail, findUserById } from '../../store/users.js'
 import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
 import { newConcurrencyStamp } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
-import { attemptKeyOf, reserveProof } from '../throttle/throttle.js'
+import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 import type { CodeLifetimes } from './options.js'
 
@@ -66,10 +67,10 @@ export interface CredentialManager {
 export function createCredentialManager(
   context: AccountContext,
   lifetimes: CodeLifetimes,
-  limits: LockoutLimits,
+  throttle: Throttle,
 ): CredentialManager {
   const { db, clock, hasher, describe, keys, notifier } = context
-  const seconds = () => Math.floor(clock() / 1000)
+  const seconds = () => secondsOf(clock)
 
   function code(purpose: CodePurpose, user: User, data?: string): string {
     return sealCode(
@@ -120,15 +121,20 @@ export function createCredentialManager(
     },
 
     async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
-      const isRight = () => hasher.verify(user.passwordHash, currentPassword).then((verdict) => verdict !== 'no')
-      const proof = await reserveProof(db, keys.vault(), limits, user, isRight, keepSessionId)
-      if (proof === null) return failed(describe, [{ code: 'PasswordMismatch' }])
-      const result = await setPassword(user, newPassword, {
-        ends: { cause: 'passwordChanged', keep: keepSessionId },
-        release: proof.key,
-      })
-      if (!result.succeeded) await proof.release()
-      return result
+      const { answer } = await throttle.attempt(
+        db,
+        user.userName,
+        async (_found, reservation): Promise<Verdict<IdentityResult>> => {
+          if ((await hasher.verify(user.passwordHash, currentPassword)) === 'no') return 'wrong'
+          const result = await setPassword(user, newPassword, {
+            ends: { cause: 'passwordChanged', keep: keepSessionId },
+            release: reservation,
+          })
+          return { answer: result, isSettled: result.succeeded }
+        },
+        keepSessionId,
+      )
+      return typeof answer === 'string' ? failed(describe, [{ code: 'PasswordMismatch' }]) : answer
     },
 
     removePassword: (user) =>

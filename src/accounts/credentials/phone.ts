@@ -1,11 +1,10 @@
 // Phone numbers. The host sends the six digits and passes back what the user typed. The form of a number is not
 // checked; a host that wants one form must bring numbers into it first.
 import { failed, type IdentityResult } from '../../errors.js'
-import type { LockoutLimits } from '../../store/attempts.js'
 import { type AccountContext, changeUser } from '../users/change-user.js'
 import { stampCode, stampCodeStep } from '../second-factor/stamp-code.js'
 import { isStorable } from '../users/storable.js'
-import { provesUnderThrottle } from '../throttle/throttle.js'
+import { proves, type Throttle } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
 export interface PhoneManager {
@@ -34,8 +33,8 @@ export interface PhoneManager {
 
 const maxLength = 256
 
-export function createPhoneManager(context: AccountContext, limits: LockoutLimits): PhoneManager {
-  const { db, clock, describe, keys } = context
+export function createPhoneManager(context: AccountContext, throttle: Throttle): PhoneManager {
+  const { db, clock, describe } = context
   const purposeOf = (phoneNumber: string) => `ChangePhoneNumber:${phoneNumber}`
   const verify: PhoneManager['verifyChangePhoneNumberToken'] = (user, token, phoneNumber) =>
     isStorable(phoneNumber, maxLength) && stampCodeStep('Phone', user, purposeOf(phoneNumber), token, clock()) !== null
@@ -52,8 +51,7 @@ export function createPhoneManager(context: AccountContext, limits: LockoutLimit
     verifyChangePhoneNumberToken: verify,
     async changePhoneNumber(user, phoneNumber, token) {
       const isRight = () => Promise.resolve(verify(user, token, phoneNumber))
-      if (!(await provesUnderThrottle(db, keys.vault(), limits, user, isRight)))
-        return failed(describe, [{ code: 'InvalidToken' }])
+      if (!(await proves(throttle, db, user, isRight))) return failed(describe, [{ code: 'InvalidToken' }])
       return changeUser(context, user, { phoneNumber, phoneNumberConfirmed: true }, { rotateStamp: true })
     },
   }

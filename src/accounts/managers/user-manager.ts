@@ -24,6 +24,7 @@ import {
   takenOf,
   uniqueEmailOf,
 } from '../users/change-user.js'
+import type { Throttle } from '../throttle/throttle.js'
 import { type AuthenticationTokenManager, createAuthenticationTokenManager } from '../credentials/external-tokens.js'
 import { type ClaimManager, createClaimManager } from '../roles/user-claims.js'
 import { createCredentialManager, type CredentialManager } from '../credentials/password-and-email.js'
@@ -129,13 +130,14 @@ export function createUserManager(
   context: AccountContext,
   settings: UserSettings,
   providers: TokenProviders,
+  throttle: Throttle,
 ): UserManager & Registration {
   const { lockout, codes, twoFactor } = settings
   return {
     ...createUserBasics(context, lockout.allowedForNewUsers),
     ...createNameManager(context),
-    ...createCredentialManager(context, codes, lockout),
-    ...createPhoneManager(context, lockout),
+    ...createCredentialManager(context, codes, throttle),
+    ...createPhoneManager(context, throttle),
     ...createTwoFactorManager(context, twoFactor),
     ...createTokenProviderManager(
       context,
@@ -162,6 +164,7 @@ export function createUserManager(
         },
         settings,
         providers,
+        throttle,
       ),
   }
 }

@@ -1,10 +1,9 @@
 // A further proof of the caller's identity within a session (preset 'hardened'; ASVS 5.0 7.5.1): the password, or a
 // code of the authenticator app. Both count like a sign-in: wrong ones lock the name, and a code is used up.
-import type { LockoutLimits } from '../../store/attempts.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import type { AccountContext } from '../users/change-user.js'
 import type { SecondFactors } from '../second-factor/verify.js'
-import { provesUnderThrottle } from '../throttle/throttle.js'
+import { proves, type Throttle } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
 export interface Reauthentication {
@@ -19,18 +18,16 @@ export interface Reauthentication {
 export function createReauthentication(
   context: AccountContext,
   secondFactors: SecondFactors,
-  limits: LockoutLimits,
+  throttle: Throttle,
 ): Reauthentication {
-  const { db, hasher, keys } = context
+  const { db, hasher } = context
   const { loginProvider, name } = authenticatorKeyPlace
-  const proves = (user: User, verify: () => Promise<boolean>) =>
-    provesUnderThrottle(db, keys.vault(), limits, user, verify)
 
   return {
     byPassword: (user, password) =>
-      proves(user, async () => (await hasher.verify(user.passwordHash, password)) !== 'no'),
+      proves(throttle, db, user, async () => (await hasher.verify(user.passwordHash, password)) !== 'no'),
     byCode: (user, code) =>
-      proves(user, async () =>
+      proves(throttle, db, user, async () =>
         secondFactors.useAuthenticatorCode(user.id, await findUserToken(db, user.id, loginProvider, name), code),
       ),
   }

@@ -3,7 +3,7 @@
 import { isMarkOf } from '../../tokens/fields.js'
 import type { Clock } from '../../clock.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
-import type { FoundUser, LockoutLimits } from '../../store/attempts.js'
+import type { FoundUser } from '../../store/attempts.js'
 import type { Db } from '../../store/transaction.js'
 import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
 import {
@@ -24,7 +24,7 @@ import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
 import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
-import { createThrottle, type Verdict } from '../throttle/throttle.js'
+import type { Throttle, Verdict } from '../throttle/throttle.js'
 
 export type { SignedIn, SignInFailure, SignInMethod, SignInResult } from './sign-in-result.js'
 
@@ -39,9 +39,7 @@ export interface SignInDependencies {
   readonly clock: Clock
   readonly hasher: QueuedHasher
   readonly vault: () => SealingKey
-  readonly limits: LockoutLimits
-  /** Whether names without a user are throttled as those of new users would be. */
-  readonly lockoutForNewUsers: boolean
+  readonly throttle: Throttle
   readonly rules: SignInRules
   /**
    * Whether the right password of an unconfirmed address is answered, and counted, as a wrong one: otherwise a
@@ -94,8 +92,7 @@ export interface TicketSignIn extends SignInManager {
 }
 
 export function createSignInManager(dependencies: SignInDependencies): TicketSignIn {
-  const { db, clock, hasher, rules, sessions } = dependencies
-  const throttle = createThrottle(dependencies)
+  const { db, clock, hasher, rules, sessions, throttle } = dependencies
   const rotate = gatherRotations(db)
   const opened = new WeakSet<SignedIn>()
 
@@ -112,7 +109,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
 
   async function open(
     found: UserWithGrants,
-    { method, amr, client, key, claims = [] }: Opening,
+    { method, amr, client, reservation, claims = [] }: Opening,
   ): Promise<SignInResult> {
     const now = clock()
     const session = {
@@ -128,7 +125,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       claims,
     }
     // The stamp has changed since the password was checked: the password may have changed too.
-    if (!(await openSession(db, session, key))) return refused('Failed')
+    if (!(await openSession(db, session, reservation))) return refused('Failed')
     const signedIn = {
       ...found,
       sessionId: session.id,
@@ -182,14 +179,15 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   }
 
   return {
-    ...createHostSignIn({ ...dependencies, throttle, canSignIn, open, rehash, report }),
+    ...createHostSignIn({ ...dependencies, canSignIn, open, rehash, report }),
     canSignIn,
     isOwn: (signedIn) => opened.has(signedIn),
 
     async passwordSignIn(userName, password, options = {}) {
       const { found: known, answer } = await throttle.attempt(
+        db,
         userName,
-        async (found, key): Promise<Verdict<SignInResult>> => {
+        async (found, reservation): Promise<Verdict<SignInResult>> => {
           const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
           if (found === null || verdict === 'no') return 'wrong'
           if (dependencies.hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
@@ -204,7 +202,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
             method,
             amr: [method === 'password' ? 'pwd' : 'mfa'],
             client: options.client,
-            key,
+            reservation,
           })
           return { answer: result, isSettled: result.succeeded }
         },

@@ -1,7 +1,7 @@
 // Sign-in by steps of a host: the password alone, the second factor alone, a login of another system, or the host's
 // word. Each step that verifies counts failures in the throttle of the name, and is refused while the name is locked.
 import type { Clock } from '../../clock.js'
-import { readAttempts, succeedAttempt, type FoundUser } from '../../store/attempts.js'
+import { readAttempts, succeedAttempt, type FoundUser, type Reservation } from '../../store/attempts.js'
 import type { Db } from '../../store/transaction.js'
 import { findUserByLogin } from '../../store/logins.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
@@ -95,7 +95,7 @@ export interface Opening extends SessionOptions {
   readonly method: SignInMethod
   readonly amr: readonly string[]
   /** The reserved attempt that it completes. */
-  readonly key: Buffer | null
+  readonly reservation: Reservation | null
   /** Claims of this session alone. */
   readonly claims?: readonly Claim[] | undefined
 }
@@ -135,34 +135,42 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
     { client }: SessionOptions,
     verify: (found: FoundUser) => Promise<boolean>,
   ): Promise<SignInResult> {
-    const { answer } = await throttle.attempt(given.userName, async (found, key): Promise<Verdict<SignInResult>> => {
-      // The first factor was proved under this stamp; under another one it may no longer hold.
-      if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
-        return unsettled(refused('Failed'))
-      const reason = barrier(found.user)
-      if (reason !== null) return unsettled(refused(reason))
-      if (!(await verify(found))) return 'wrong'
-      const opened = await open(found, { method, amr: ['mfa'], client, key })
-      return { answer: opened, isSettled: opened.succeeded }
-    })
+    const { answer } = await throttle.attempt(
+      db,
+      given.userName,
+      async (found, reservation): Promise<Verdict<SignInResult>> => {
+        // The first factor was proved under this stamp: under another one it may no longer hold.
+        if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
+          return unsettled(refused('Failed'))
+        const reason = barrier(found.user)
+        if (reason !== null) return unsettled(refused(reason))
+        if (!(await verify(found))) return 'wrong'
+        const opened = await open(found, { method, amr: ['mfa'], client, reservation })
+        return { answer: opened, isSettled: opened.succeeded }
+      },
+    )
     return reported(given, typeof answer === 'string' ? refused(answer) : answer)
   }
 
   return {
     async checkPasswordSignIn(given, password) {
-      const { answer } = await throttle.attempt(given.userName, async (found, key): Promise<Verdict<PasswordCheck>> => {
-        const isSame = found?.user.id === given.id
-        const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
-        if (!isSame || verdict === 'no') return 'wrong'
-        const reason = barrier(found.user)
-        if (reason !== null) return unsettled(refused(reason))
-        const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
-        if (current === null) return unsettled(refused('Failed'))
-        Object.assign(given, current.user)
-        const requiresTwoFactor = await secondFactors.isRequired(current.user, found.authenticatorKey)
-        if (!requiresTwoFactor && key !== null) await succeedAttempt(db, key)
-        return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
-      })
+      const { answer } = await throttle.attempt(
+        db,
+        given.userName,
+        async (found, reservation): Promise<Verdict<PasswordCheck>> => {
+          const isSame = found?.user.id === given.id
+          const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
+          if (!isSame || verdict === 'no') return 'wrong'
+          const reason = barrier(found.user)
+          if (reason !== null) return unsettled(refused(reason))
+          const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
+          if (current === null) return unsettled(refused('Failed'))
+          Object.assign(given, current.user)
+          const requiresTwoFactor = await secondFactors.isRequired(current.user, found.authenticatorKey)
+          if (!requiresTwoFactor && reservation !== null) await succeedAttempt(db, reservation)
+          return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
+        },
+      )
       return reported(given, typeof answer === 'string' ? refused(answer) : answer)
     },
 
@@ -184,12 +192,12 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
       if (user === null) return reported(null, refused('Failed'))
       const reason = await externalRefusal(user, bypassTwoFactor)
       if (reason !== null) return reported(user, refused(reason))
-      return openFor(user, { method: 'external', amr: [loginProvider], client, key: null })
+      return openFor(user, { method: 'external', amr: [loginProvider], client, reservation: null })
     },
 
     async signIn(user, { client, amr = [], claims = [] } = {}) {
       requireSessionClaims(amr, claims)
-      return openFor(user, { method: 'host', amr, client, key: null, claims })
+      return openFor(user, { method: 'host', amr, client, reservation: null, claims })
     },
 
     async signOut(sessionId) {

@@ -4,117 +4,122 @@ import {
   failAttempt,
   type FoundUser,
   type LockoutLimits,
-  releaseAttempt,
-  reserveAttempt,
+  releaseAttempts,
+  type Reservation,
 } from '../../store/attempts.js'
 import type { Db } from '../../store/transaction.js'
 import type { UserRecord } from '../../store/users.js'
 import { mac, type SealingKey } from '../../tokens/seal.js'
+import { newReservationId } from '../../tokens/stamp.js'
 import { normalizeName } from '../users/names.js'
-import { waitForRoom } from './wait-for-room.js'
+import { createNameQueues } from './name-queue.js'
+import { createRecovery } from './recovery.js'
 
 /** The throttle's row of a name: keyed, because what people type as a name may be their password. */
 export function attemptKeyOf(vault: SealingKey, userName: string): Buffer {
   return mac(vault, 'throttle', normalizeName(userName) ?? userName)
 }
 
-/** What a verification found out: wrong is counted; otherwise the answer, and whether the reservation was given back with it. */
+/** The result of a verification: wrong is counted; otherwise the answer, and whether the reservation was settled with it. */
 export type Verdict<T> = 'wrong' | { readonly answer: T; readonly isSettled: boolean }
 
-export interface ThrottleDependencies {
-  readonly db: Db
-  readonly vault: () => SealingKey
-  readonly limits: LockoutLimits
+export interface ThrottleSettings extends LockoutLimits {
   /** Whether names without a user are throttled as those of new users would be. */
-  readonly lockoutForNewUsers: boolean
+  readonly allowedForNewUsers: boolean
+  /** How long an attempt waits for others of its name. */
+  readonly maxWaitSeconds: number
 }
 
 export interface Throttle {
   /**
-   * Verifies under a reservation and counts what was wrong; `Failed` and `LockedOut` stand for that.
+   * Verifies under a reservation and counts a wrong attempt; `Failed` and `LockedOut` stand for that.
    *
-   * @param verify gets the user as of now, and the row of their attempts where they are counted
-   * @returns the user too, but for a name that is locked
+   * @param db where the attempt is counted: the pool, or a host's transaction
+   * @param sessionId counts the attempt by this session instead of the name: a stolen session cannot guess without a limit, and wrong
+   *   logins of strangers do not keep the owner from a change
+   * @param verify gets the user as of now, and the reservation where attempts are counted
+   * @returns the user too, except for a name that is locked
    * @throws FST_IDENTITY_SIGN_INS_CROWDED
    */
   attempt<T>(
+    db: Db,
     userName: string,
-    verify: (found: FoundUser | null, key: Buffer | null) => Promise<Verdict<T>>,
+    verify: (found: FoundUser | null, reservation: Reservation | null) => Promise<Verdict<T>>,
+    sessionId?: string,
   ): Promise<{ readonly found: FoundUser | null; readonly answer: T | 'Failed' | 'LockedOut' }>
+  /** Stops settling reservations of which the database has not answered. */
+  close(): void
 }
 
-export function createThrottle({ db, vault, limits, lockoutForNewUsers }: ThrottleDependencies): Throttle {
+/** Attempts that wait for others of their name. */
+const maxWaiting = 256
+
+export function createThrottle(database: Db, vault: () => SealingKey, settings: ThrottleSettings): Throttle {
+  const queues = createNameQueues({
+    room: settings.maxFailedAccessAttempts,
+    maxWaiting,
+    maxWaitMilliseconds: settings.maxWaitSeconds * 1000,
+  })
+  const recovery = createRecovery(database, settings)
+
+  /** Runs a statement about a reservation. Without an answer its outcome is unknown, unless a transaction has rolled it back. */
+  async function settling<T>(db: Db, reservation: Reservation, isWrong: boolean, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!db.kysely.isTransaction) recovery.add(reservation, isWrong)
+      throw error
+    }
+  }
+
   return {
-    async attempt(userName, verify) {
-      const key = attemptKeyOf(vault(), userName)
-      const admission = await waitForRoom(() =>
-        admitAttempt(db, key, normalizeName(userName) ?? '', limits, lockoutForNewUsers),
+    async attempt(db, userName, verify, sessionId) {
+      // No name has a NUL.
+      const key = attemptKeyOf(vault(), sessionId === undefined ? userName : `\0session ${sessionId}`)
+      const name = normalizeName(userName) ?? ''
+      const reservation = { key, id: newReservationId() }
+      const { admission, leave } = await queues.enter(key.toString('latin1'), () =>
+        settling(db, reservation, false, () =>
+          admitAttempt(db, reservation, name, settings, settings.allowedForNewUsers),
+        ),
       )
       if (admission.state === 'locked') return { found: null, answer: 'LockedOut' }
       const { found, tracked } = admission
       let settled = !tracked
       try {
-        const verdict = await verify(found, tracked ? key : null)
+        const verdict = await verify(found, tracked ? reservation : null)
         if (verdict === 'wrong') {
           settled = true
-          return { found, answer: tracked && (await failAttempt(db, key, limits)) ? 'LockedOut' : 'Failed' }
+          const locks = tracked && (await settling(db, reservation, true, () => failAttempt(db, reservation, settings)))
+          return { found, answer: locks ? 'LockedOut' : 'Failed' }
         }
         settled ||= verdict.isSettled
         return { found, answer: verdict.answer }
       } finally {
-        // Neither wrong nor complete, or broken off: the reservation goes back. Nobody waits for it: a database that is gone would be
-        // waited for twice, and a reservation that stays is forgotten after 15 s.
-        if (!settled) void releaseAttempt(db, key).catch(() => undefined)
+        if (settled) leave()
+        else {
+          // Neither wrong nor complete, or interrupted. The answer does not wait for this.
+          const released = settling(db, reservation, false, () => releaseAttempts(db, [reservation]))
+            .catch(() => undefined)
+            .finally(leave)
+          // A host's transaction may end right after the answer.
+          if (db.kysely.isTransaction) await released
+        }
       }
     },
+    close: () => recovery.close(),
   }
 }
 
-/** What was proved; its reservation goes back with the change that it allows, or by `release`. */
-export interface Proof {
-  /** The row of the reservation; null where nothing was reserved. */
-  readonly key: Buffer | null
-  release(): Promise<void>
-}
-
-/** Whether a signed-in user proves something, under the throttle of their name: a stolen session is no way around it. */
-export async function provesUnderThrottle(
+/** Whether a signed-in user proves something, under the throttle of their name: a stolen session does not get around it. */
+export async function proves(
+  throttle: Throttle,
   db: Db,
-  vault: SealingKey,
-  limits: LockoutLimits,
   user: UserRecord,
-  verify: () => Promise<boolean>,
+  isRight: () => Promise<boolean>,
 ): Promise<boolean> {
-  const proof = await reserveProof(db, vault, limits, user, verify)
-  await proof?.release()
-  return proof !== null
-}
-
-/**
- * The same with the reservation still held; null for a wrong proof, which is counted. With a session it is counted by that: a stolen session cannot
- * guess without a limit, and wrong logins of strangers do not keep the owner from a change.
- */
-export async function reserveProof(
-  db: Db,
-  vault: SealingKey,
-  limits: LockoutLimits,
-  user: UserRecord,
-  verify: () => Promise<boolean>,
-  sessionId?: string,
-): Promise<Proof | null> {
-  if (!user.lockoutEnabled) return (await verify()) ? { key: null, release: () => Promise.resolve() } : null
-  // No name has a NUL.
-  const key = attemptKeyOf(vault, sessionId === undefined ? user.userName : `\0session ${sessionId}`)
-  if ((await waitForRoom(() => reserveAttempt(db, key, limits))).state === 'locked') return null
-  const release = () => releaseAttempt(db, key).catch(() => undefined)
-  let isRight: boolean
-  try {
-    isRight = await verify()
-  } catch (error) {
-    await release()
-    throw error
-  }
-  if (isRight) return { key, release }
-  await failAttempt(db, key, limits)
-  return null
+  const { answer } = await throttle.attempt(db, user.userName, async (): Promise<Verdict<true>> =>
+    (await isRight()) ? { answer: true, isSettled: false } : 'wrong',
+  )
+  return answer === true
 }

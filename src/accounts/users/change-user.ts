@@ -10,6 +10,7 @@ import {
 } from '../../errors.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import { checkPassword, type PasswordRules } from '../../passwords/policy.js'
+import type { Reservation } from '../../store/attempts.js'
 import type { ClaimChange } from '../../store/claim-changes.js'
 import {
   type Aftermath,
@@ -61,7 +62,7 @@ export interface ChangeOptions {
   /** Ends the sessions of the user, but for `keep`. */
   readonly ends?: { readonly cause: SessionEndCause; readonly keep?: string | undefined }
   /** The reservation under which the change was proved: given back with it. */
-  readonly release?: Buffer | null
+  readonly release?: Reservation | null
   /** The hook and the event of the change. Default: `userUpdated`. */
   readonly event?: ChangeName
   /** The mail to the user, at the address from before the change. */
