@@ -133,12 +133,13 @@ export function keepOneCookie(
   // A browser refuses the prefix with a domain, and such a cookie is the only one of its name.
   const isName = /[a-z]/i.test(labels.at(-1) ?? '') && !request.hostname.includes(':') && !name.startsWith('__Host-')
   const domains = isName ? labels.slice(0, -1).map((_, index) => labels.slice(index).join('.')) : []
-  const { domain: _, ...attributes } = { domain: undefined, ...own }
   for (const path of new Set([own.path, '/'])) {
     for (const domain of [undefined, ...domains.slice(0, 4)]) {
       const given = {
-        ...attributes,
         path,
+        httpOnly: own.httpOnly,
+        sameSite: own.sameSite,
+        secure: own.secure,
         expires: new Date(0),
         maxAge: 0,
         ...(domain === undefined ? {} : { domain }),

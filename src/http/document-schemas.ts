@@ -37,8 +37,8 @@ function walk(value: unknown, context: Context): unknown {
   const { [documentedType]: type, ...given } = value as Json
   const walked = Object.fromEntries(Object.entries(given).map(([name, member]) => [name, walk(member, context)]))
   if (type !== undefined) {
-    const { anyOf: _, ...simple } = walked
-    return { ...simple, type }
+    delete walked.anyOf
+    return { ...walked, type }
   }
   const { title, ...schema } = walked
   if (typeof title !== 'string' || walked.type !== 'object') return walked

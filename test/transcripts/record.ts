@@ -21,7 +21,7 @@ try {
   for (const story of stories) {
     const host = await start(story.requireConfirmedEmail === true ? ['requireConfirmedEmail'] : [])
     const talk = new Talk(host.stage)
-    await story.tell(talk)
+    await story.play(talk)
     host.stop()
     recorded[story.name] = talk.exchanges
     console.log(`${story.name}: ${talk.exchanges.length}`)
@@ -50,8 +50,9 @@ async function start(args: readonly string[]): Promise<{ stage: Stage; stop(): v
       now: () => get<number>('/__reference/now'),
       // Its authenticator reads the machine's clock.
       codeTime: () => Promise.resolve(Date.now()),
-      advance: async (seconds) =>
-        void (await fetch(`${origin}/__reference/advance?seconds=${seconds}`, { method: 'POST' })),
+      advance: async (seconds) => {
+        await fetch(`${origin}/__reference/advance?seconds=${seconds}`, { method: 'POST' })
+      },
       letters: () => get<Letter[]>('/__reference/mails'),
     },
     stop: () => void child.kill(),

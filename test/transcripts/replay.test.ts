@@ -21,7 +21,7 @@ function differenceOf(name: string): [Difference, unknown] | null {
   return null
 }
 
-test('there are more than 300 transcripts, each of a story that is told', () => {
+test('there are more than 300 transcripts, each of a story that is played', () => {
   const count = Object.values(recorded).reduce((sum, exchanges) => sum + exchanges.length, 0)
   assert.ok(count >= 300, String(count))
   assert.deepEqual(

@@ -1,4 +1,4 @@
-// Tells a story to our own host, over a socket.
+// Plays a story on our own host, over a socket.
 import { identityRoutes } from '../../src/index.js'
 import { startApp } from '../support/app.js'
 import type { Story } from './stories/story.js'
@@ -26,13 +26,16 @@ export async function replay(story: Story): Promise<readonly Exchange[]> {
       origin,
       now,
       codeTime: now,
-      advance: (seconds) => Promise.resolve(app.clock.advance(seconds)),
+      advance: (seconds) => {
+        app.clock.advance(seconds)
+        return Promise.resolve()
+      },
       letters: async () => {
         await app.app.identity.mail.flush()
         return mails
       },
     })
-    await story.tell(talk)
+    await story.play(talk)
     return talk.exchanges
   } finally {
     await app.close()

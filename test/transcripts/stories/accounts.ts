@@ -3,7 +3,7 @@ import { bearer, newestMail, password, register, signIn, type Story, type Tokens
 
 export const registering: Story = {
   name: 'register',
-  async tell(talk) {
+  async play(talk) {
     const addresses = [
       'ann@example.com',
       'ANN@example.com',
@@ -77,7 +77,7 @@ export const registering: Story = {
 
 export const confirming: Story = {
   name: 'confirm an address',
-  async tell(talk) {
+  async play(talk) {
     const seen = (await talk.stage.letters()).length
     await talk.ask('register', { path: '/account/register', json: { email: 'confirm@example.com', password } })
     await talk.letters('its mail', seen)
@@ -128,7 +128,7 @@ export const confirming: Story = {
 
 export const changing: Story = {
   name: 'change address and password',
-  async tell(talk) {
+  async play(talk) {
     const post = (label: string, token: string, json: object) =>
       talk.ask(label, { path: '/account/manage/info', json, headers: bearer(token) })
     await register(talk, 'change@example.com')
@@ -191,7 +191,7 @@ export const changing: Story = {
 
 export const resetting: Story = {
   name: 'reset a password',
-  async tell(talk) {
+  async play(talk) {
     const { email } = await register(talk, 'reset@example.com')
     const forgot = (label: string, address: string) =>
       talk.ask(label, { path: '/account/forgotPassword', json: { email: address } })
@@ -236,12 +236,12 @@ export const resetting: Story = {
 
 export const refreshing: Story = {
   name: 'refresh',
-  async tell(talk) {
+  async play(talk) {
     await register(talk, 'refresh@example.com')
     const first = await signIn(talk, 'refresh@example.com')
     const refresh = (label: string, refreshToken: unknown) =>
       talk.ask(label, { path: '/account/refresh', json: { refreshToken } })
-    const second = (await refresh('a refresh token', first.refreshToken)).json<Tokens>()
+    const second = (await refresh('a refresh token', first.refreshToken)).json() as Tokens
     await talk.ask('info with the new token', { path: '/account/manage/info', headers: bearer(second.accessToken) })
     await talk.ask('info with the old token', { path: '/account/manage/info', headers: bearer(first.accessToken) })
     const wrong = [
@@ -274,7 +274,7 @@ export const refreshing: Story = {
       path: '/account/manage/info',
       headers: bearer(third.accessToken),
     })
-    const renewed = (await refresh('a refresh token after an hour', third.refreshToken)).json<Tokens>()
+    const renewed = (await refresh('a refresh token after an hour', third.refreshToken)).json() as Tokens
     await talk.stage.advance(14 * 86_400 - 10)
     await talk.ask('a refresh token shortly before its end', {
       path: '/account/refresh',

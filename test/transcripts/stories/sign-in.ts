@@ -7,7 +7,7 @@ const pairs = (heard: Heard) =>
 
 export const cookies: Story = {
   name: 'cookies',
-  async tell(talk) {
+  async play(talk) {
     const json = await register(talk, 'cookie@example.com')
     const path = '/account/manage/info'
     const login = await talk.ask('a cookie that lasts', { path: '/account/login?useCookies=true', json })
@@ -39,7 +39,7 @@ export const cookies: Story = {
 
 export const lockout: Story = {
   name: 'lockout',
-  async tell(talk) {
+  async play(talk) {
     const right = await register(talk, 'locked@example.com')
     const login = (label: string, json: object) => talk.ask(label, { path: '/account/login', json })
     const { accessToken, refreshToken } = await signIn(talk, right.email)
@@ -67,7 +67,7 @@ export const lockout: Story = {
 
 export const secondFactor: Story = {
   name: 'second factor',
-  async tell(talk) {
+  async play(talk) {
     const person = await register(talk, 'factor@example.com')
     const { accessToken, refreshToken } = await signIn(talk, person.email)
     const post = (label: string, json: object, headers: Record<string, string> = bearer(accessToken)) =>
@@ -75,7 +75,7 @@ export const secondFactor: Story = {
     const login = (label: string, json: object, query = '', headers = {}) =>
       talk.ask(label, { path: `/account/login${query}`, json: { ...person, ...json }, headers })
     await post('nobody', {}, {})
-    const { sharedKey } = (await post('the first request makes a key', {})).json<{ sharedKey: string }>()
+    const { sharedKey } = (await post('the first request makes a key', {})).json() as { sharedKey: string }
     await post('the key stays', {})
     await talk.ask('refresh of before the key', { path: '/account/refresh', json: { refreshToken } })
     const refused = [
@@ -94,9 +94,9 @@ export const secondFactor: Story = {
     for (const [index, json] of refused.entries()) await post(`request ${index + 1}`, json)
     await post('switch on', { enable: true, twoFactorCode: await codeOf(talk, sharedKey) })
     await post('switched on', {})
-    const { recoveryCodes } = (await post('new recovery codes', { resetRecoveryCodes: true })).json<{
+    const { recoveryCodes } = (await post('new recovery codes', { resetRecoveryCodes: true })).json() as {
       recoveryCodes: string[]
-    }>()
+    }
     await login('without a code', {})
     await login('an empty code', { twoFactorCode: '' })
     await login('a wrong code', { twoFactorCode: '000000' })
@@ -126,14 +126,14 @@ export const secondFactor: Story = {
 /** Where we forgive what the reference does not. */
 export const forgiving: Story = {
   name: 'codes as people type them',
-  async tell(talk) {
+  async play(talk) {
     const person = await register(talk, 'typing@example.com')
     const { accessToken } = await signIn(talk, person.email)
     const post = (json: object) => talk.quietly({ path: '/account/manage/2fa', json, headers: bearer(accessToken) })
-    const { sharedKey } = (await post({})).json<{ sharedKey: string }>()
-    const { recoveryCodes } = (await post({ enable: true, twoFactorCode: await codeOf(talk, sharedKey) })).json<{
+    const { sharedKey } = (await post({})).json() as { sharedKey: string }
+    const { recoveryCodes } = (await post({ enable: true, twoFactorCode: await codeOf(talk, sharedKey) })).json() as {
       recoveryCodes: string[]
-    }>()
+    }
     const login = async (label: string, json: object) => {
       for (const value of Object.values(json)) talk.name('typed', String(value))
       await talk.ask(label, { path: '/account/login', json: { ...person, ...json } })
@@ -153,12 +153,12 @@ export const forgiving: Story = {
 
 export const remembering: Story = {
   name: 'remembered machine',
-  async tell(talk) {
+  async play(talk) {
     const person = await register(talk, 'machine@example.com')
     const { accessToken } = await signIn(talk, person.email)
     const { sharedKey } = (
       await talk.quietly({ path: '/account/manage/2fa', json: {}, headers: bearer(accessToken) })
-    ).json<{ sharedKey: string }>()
+    ).json() as { sharedKey: string }
     talk.name('key', sharedKey)
     await talk.quietly({
       path: '/account/manage/2fa',
@@ -186,7 +186,7 @@ export const remembering: Story = {
 export const unconfirmed: Story = {
   name: 'a host that asks for a confirmed address',
   requireConfirmedEmail: true,
-  async tell(talk) {
+  async play(talk) {
     const json = { email: 'waiting@example.com', password }
     await talk.ask('register', { path: '/account/register', json })
     await talk.ask('login before', { path: '/account/login', json })

@@ -1,4 +1,4 @@
-// What a story is told with: people who register and sign in, as every story needs them.
+// What stories share: people who register and sign in, as every story needs them.
 import { decodeBase32 } from '../../../src/two-factor/base32.js'
 import { totpCode, totpStep } from '../../../src/two-factor/totp.js'
 import type { Talk } from '../talk.js'
@@ -7,7 +7,7 @@ export interface Story {
   readonly name: string
   /** A host of its own, which lets nobody in without a confirmed address. */
   readonly requireConfirmedEmail?: boolean
-  tell(talk: Talk): Promise<void>
+  play(talk: Talk): Promise<void>
 }
 
 export interface Tokens {
@@ -23,7 +23,7 @@ export async function register(talk: Talk, email: string): Promise<{ email: stri
 }
 
 export async function signIn(talk: Talk, email: string, more: object = {}): Promise<Tokens> {
-  const tokens = (await talk.quietly({ path: '/account/login', json: { email, password, ...more } })).json<Tokens>()
+  const tokens = (await talk.quietly({ path: '/account/login', json: { email, password, ...more } })).json() as Tokens
   talk.name('access token', tokens.accessToken)
   talk.name('refresh token', tokens.refreshToken)
   return tokens

@@ -13,7 +13,7 @@ const posts = [
 
 export const methods: Story = {
   name: 'methods',
-  async tell(talk) {
+  async play(talk) {
     for (const path of [...posts, 'confirmEmail', 'manage/info']) {
       for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'TRACE'])
         await talk.ask(`${method} ${path}`, { method, path: `/account/${path}` })
@@ -25,7 +25,7 @@ export const methods: Story = {
 
 export const spellings: Story = {
   name: 'spellings',
-  async tell(talk) {
+  async play(talk) {
     const json = await register(talk, 'spelled@example.com')
     for (const path of [
       '/account/login',
@@ -68,7 +68,7 @@ export const spellings: Story = {
 
 export const contentTypes: Story = {
   name: 'content types',
-  async tell(talk) {
+  async play(talk) {
     const body = JSON.stringify(await register(talk, 'typed@example.com'))
     const types = [
       'application/json',
@@ -142,7 +142,7 @@ export const contentTypes: Story = {
 
 export const bodies: Story = {
   name: 'bodies',
-  async tell(talk) {
+  async play(talk) {
     const { email } = await register(talk, 'bodied@example.com')
     const texts = [
       '',
@@ -220,7 +220,7 @@ export const bodies: Story = {
 
 export const flags: Story = {
   name: 'query flags',
-  async tell(talk) {
+  async play(talk) {
     const json = await register(talk, 'flagged@example.com')
     const queries = [
       'useCookies=true',
@@ -258,7 +258,7 @@ export const flags: Story = {
 
 export const authorization: Story = {
   name: 'the Authorization header',
-  async tell(talk) {
+  async play(talk) {
     await register(talk, 'bearing@example.com')
     const { accessToken, refreshToken } = await signIn(talk, 'bearing@example.com')
     const path = '/account/manage/info'
