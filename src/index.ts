@@ -74,6 +74,8 @@ export {
   type ErrorCode,
   errorCodes,
   type ErrorDescriber,
+  type FastifyIdentityErrorCode,
   type IdentityError,
+  type IdentityErrorCode,
   type IdentityResult,
 } from './errors.js'

@@ -25,6 +25,9 @@ import { storeOptions } from './store/options.js'
 import { readKeys, readSecrets, tokenOptions } from './tokens/options.js'
 import { twoFactorOptions } from './two-factor/options.js'
 
+// Fastify's, written out: its own type is named after pino, which is no dependency of this package.
+type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+
 const registrationOptions = Type.Object(
   {
     /**
@@ -58,7 +61,7 @@ const registrationOptions = Type.Object(
      * Log level of the routes, as any plugin of Fastify takes it.
      * @default level of the application's logger
      */
-    logLevel: Type.Optional(foreign<NonNullable<RegisterOptions['logLevel']>>()),
+    logLevel: Type.Optional(foreign<LogLevel>()),
     /**
      * Log serializers of the routes, as any plugin of Fastify takes them.
      * @default serializers of the application's logger

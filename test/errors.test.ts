@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { test, type TestContext } from 'node:test'
+import * as errors from '../src/errors.js'
 import { describeError, errorCodes, RevocationUnknown } from '../src/errors.js'
 import identity, { allowAnonymous, type IdentityOptions, requireAuthorization } from '../src/index.js'
 import { resolveOptions } from '../src/options.js'
@@ -234,4 +235,14 @@ test('a minute after the last word of the database every guard says FST_IDENTITY
   assert.equal((await guarded(app, accessToken)).body?.detail, message)
   await proxy.accept()
   await until(async () => (await guarded(app, accessToken)).status === 200)
+})
+
+test('every code of the exported union has one constructor, and every constructor a code of the union', () => {
+  type Constructor = new (...words: string[]) => Error & { readonly code: string }
+  const isConstructor = (value: unknown): value is Constructor =>
+    typeof value === 'function' && value.prototype instanceof Error
+  const made = Object.values(errors as Record<string, unknown>)
+    .filter(isConstructor)
+    .map((Thrown) => new Thrown('one', 'two', 'three').code)
+  assert.deepEqual(made.sort(), Array.from(errors.thrownCodes).sort())
 })

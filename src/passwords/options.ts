@@ -85,4 +85,4 @@ export const hasherOptions = Type.Object(
 )
 
 /** Settings of the built-in argon2id hasher and of the queue in front of it. */
-export type HasherOptions = Readonly<Static<typeof hasherOptions>>
+export interface HasherOptions extends Readonly<Static<typeof hasherOptions>> {}

@@ -5,5 +5,4 @@
  *
  *     declare module 'fastify-identity' { interface Profile { nickname?: string } }
  */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- hosts merge their fields into it
 export interface Profile extends Record<string, unknown> {}

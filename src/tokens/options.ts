@@ -5,9 +5,15 @@ import { closed, foreign } from '../option-schema.js'
 
 const ringKey = Type.Object(
   {
-    /** Name of the key, 1 to 128 characters, unique in the list. Tokens do not carry it. */
+    /**
+     * Name of the key, 1 to 128 characters, unique in the list.
+     * @default none, required
+     */
     id: Type.String({ minLength: 1, maxLength: 128 }),
-    /** Secret of the key, at least 32 bytes, for example the output of `openssl rand -base64 32`. */
+    /**
+     * Secret of the key, at least 32 bytes, for example the output of `openssl rand -base64 32`.
+     * @default none, required
+     */
     secret: Type.String(),
   },
   closed,
@@ -31,7 +37,7 @@ export const tokenOptions = Type.Object(
 )
 
 /** One key of option `keys`. */
-export type RingKeyOption = Static<typeof ringKey>
+export interface RingKeyOption extends Static<typeof ringKey> {}
 
 /**
  * The root secrets, newest first; none outside production.

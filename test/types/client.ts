@@ -1,23 +1,17 @@
 // The client's types: stated once more, and held against the schemas of the routes, which it does not import.
 import type { Static, TSchema } from '@sinclair/typebox'
 import type {
-  ClientOptions,
   Confirmation,
-  createIdentityClient,
   Credentials,
   IdentityClient,
-  IdentityClientError,
   Info,
   InfoChange,
   LoginFailure,
-  LoginResult,
   NewAccount,
   PasswordReset,
   Session,
   SessionsPage,
   TokenAnswer,
-  Tokens,
-  TokenStorage,
   TwoFactor,
   TwoFactorChange,
 } from '../../src/client/index.js'
@@ -64,76 +58,6 @@ type FunctionOf<Name extends string> = Name extends keyof Renamed ? Renamed[Name
 
 /** An error here names the endpoints that src/client/index.ts has no function for. */
 export type Complete = Expect<Equal<Exclude<FunctionOf<Declared['name']>, keyof IdentityClient>, never>>
-
-export type Signatures = [
-  Expect<
-    Equal<
-      typeof createIdentityClient,
-      <Fields extends object = object>(options: ClientOptions) => IdentityClient<Fields>
-    >
-  >,
-  Expect<
-    Equal<
-      ClientOptions,
-      {
-        readonly baseUrl: string | URL
-        readonly fetch?: typeof globalThis.fetch
-        readonly storage?: TokenStorage
-        readonly cookies?: boolean
-        readonly refreshTimeoutMilliseconds?: number
-      }
-    >
-  >,
-  Expect<
-    Equal<
-      IdentityClient<{ nickname: string }>,
-      {
-        fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
-        register(account: NewAccount & { nickname: string }): Promise<void>
-        login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
-        refresh(): Promise<boolean>
-        logout(scope?: 'others' | 'all'): Promise<void>
-        accessToken(): Promise<string | null>
-        isSignedIn(): Promise<boolean>
-        info(): Promise<Info & { nickname: string }>
-        changeInfo(change: InfoChange & Partial<{ nickname: string }>): Promise<Info & { nickname: string }>
-        twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
-        sessions(page?: SessionsPage): Promise<readonly Session[]>
-        endSession(id: string): Promise<boolean>
-        confirmEmail(confirmation: Confirmation): Promise<void>
-        resendConfirmationEmail(email: string): Promise<void>
-        forgotPassword(email: string): Promise<void>
-        resetPassword(reset: PasswordReset): Promise<void>
-      }
-    >
-  >,
-  Expect<
-    Equal<
-      LoginResult,
-      | { readonly succeeded: true }
-      | { readonly succeeded: false; readonly reason: LoginFailure; readonly requiresTwoFactor: boolean }
-    >
-  >,
-  Expect<Equal<Tokens, { readonly accessToken: string; readonly refreshToken: string; readonly renewAt: number }>>,
-  Expect<
-    Equal<
-      TokenStorage,
-      { get(): Tokens | null | Promise<Tokens | null>; set(tokens: Tokens | null): void | Promise<void> }
-    >
-  >,
-  Expect<
-    Equal<
-      Omit<IdentityClientError, keyof Error>,
-      {
-        readonly status: number
-        readonly errors: Readonly<Record<string, readonly string[]>>
-        readonly detail: string | null
-        readonly retryAfterSeconds: number | null
-        readonly codes: readonly string[]
-      }
-    >
-  >,
-]
 
 export async function uses(client: IdentityClient<{ nickname: string; birthYear?: number }>): Promise<void> {
   const { nickname, birthYear }: { nickname: string; birthYear?: number } = await client.info()

@@ -4,15 +4,12 @@ import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
 import plugin, {
   allowAnonymous,
-  type describeError,
-  type ErrorCode,
-  type errorCodes,
-  type ErrorDescriber,
-  type Guard,
+  type FastifyIdentityErrorCode,
   type HookEvent,
   identity,
   type Identity,
   type IdentityError,
+  type IdentityErrorCode,
   type IdentityOptions,
   type IdentityResult,
   identityRoutes,
@@ -20,11 +17,9 @@ import plugin, {
   type Principal,
   type Profile,
   requireAuthorization,
-  type Requirements,
   type SignedIn,
   type User,
 } from '../../src/index.js'
-import type { IdentityMigration, migrations } from '../../migrations/index.js'
 import type { Equal, Expect } from './equal.js'
 
 declare module '../../src/index.js' {
@@ -40,18 +35,15 @@ export type Values = [
   Expect<Equal<typeof plugin, typeof identity>>,
   Expect<Equal<FastifyInstance['identity'], Identity>>,
   Expect<Equal<FastifyRequest['identity'], Principal | null>>,
-  Expect<Equal<typeof requireAuthorization, (requirements?: Requirements | string) => Guard>>,
-  Expect<Equal<typeof allowAnonymous, (options?: { decorator?: string }) => Guard>>,
-  Expect<Equal<typeof describeError, ErrorDescriber>>,
-  Expect<Equal<typeof errorCodes, readonly ErrorCode[]>>,
-  Expect<'DuplicateUserName' extends ErrorCode ? true : false>,
-  Expect<string extends ErrorCode ? false : true>,
+  Expect<'DuplicateUserName' extends IdentityErrorCode ? true : false>,
+  Expect<string extends IdentityErrorCode ? false : true>,
+  Expect<'FST_IDENTITY_INVALID_OPTION' extends FastifyIdentityErrorCode ? true : false>,
+  Expect<FastifyIdentityErrorCode extends `FST_IDENTITY_${string}` ? true : false>,
+  Expect<`FST_IDENTITY_${string}` extends FastifyIdentityErrorCode ? false : true>,
   Expect<Equal<Profile['shoeSize'], number | undefined>>,
   Expect<Equal<User['profile']['shoeSize'], number | undefined>>,
   Expect<Equal<User['profile'][string], unknown>>,
-  Expect<Equal<typeof migrations, (schema?: string) => Record<string, IdentityMigration>>>,
-  Expect<Equal<IdentityMigration['up'], (db: Kysely<unknown>) => Promise<void>>>,
-  Expect<Equal<IdentityMigration['down'], (db: Kysely<unknown>) => Promise<void>>>,
+  Expect<string[] extends NonNullable<IdentityOptions['secret']> ? true : false>,
 ]
 
 export async function registers(app: FastifyInstance, db: Kysely<{ companies: { name: string } }>): Promise<void> {

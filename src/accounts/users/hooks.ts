@@ -27,11 +27,11 @@ export const hookOptions = Type.Object(
     userCreating: hook(),
     /** After a new user is written. @default none */
     userCreated: hook(),
-    /** After another change of a user is written: name, address, phone number, profile or lockout. @default none */
+    /** After any other change of a user is written, see the event `userUpdated`. @default none */
     userUpdated: hook(),
     /** Before a user is deleted; `user` is the user as it is. @default none */
     userDeleting: hook(),
-    /** After a user has changed their password, or the host has set one. @default none */
+    /** After a password was set, changed or removed. @default none */
     passwordChanged: hook(),
     /** After a password was reset by a mailed code. @default none */
     passwordReset: hook(),
@@ -51,7 +51,7 @@ export const hookOptions = Type.Object(
  * Option `hooks`. A hook is awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500
  * reaches the client with its message, any other one as a 500.
  */
-export type Hooks = Readonly<Static<typeof hookOptions>>
+export interface Hooks extends Readonly<Static<typeof hookOptions>> {}
 
 /** The name of a hook. */
 export type HookName = keyof Hooks
@@ -62,19 +62,43 @@ export const hookNames = Object.keys(hookOptions.properties) as readonly HookNam
 /** The changes with an event of the hook's name. */
 export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
 
-/** The events of `app.identity.events`, emitted after commit, with ids only. */
+/**
+ * The events of `app.identity.events`, with what a listener gets. They are emitted after commit, on the instance where the change happened,
+ * except for `sessionsEnded`.
+ *
+ * @example app.identity.events.on('signInFailed', ({ userId, reason }) => app.log.info({ userId, reason }, 'a sign-in failed'))
+ */
 export interface IdentityEvents extends Record<ChangeName, { readonly userId: string }> {
-  readonly userDeleted: { readonly userId: string }
+  /** A session was opened. `method` is one of the values of `SignInMethod`. */
   readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: string }
-  /** `userId` is null when there is no such user; the typed name is not included. */
+  /** A sign-in was refused: `reason` is `Failed`, `LockedOut`, `NotAllowed` or `RequiresTwoFactor`. `userId` is null where there is no such user; the name that was typed is not included. */
   readonly signInFailed: { readonly userId: string | null; readonly reason: string }
-  /** A used refresh token came back after its grace period: the session was ended. */
+  /** A used refresh token came back after its grace period, and its session was ended. */
   readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
   /**
-   * Sessions have ended, on whatever instance: emitted on each one, once for each session and within a second. One that ended while an instance was
-   * not running is not reported there.
+   * Sessions have ended, on whatever instance: emitted on each running one, once for each session and within a second. One that ended while an
+   * instance was not running is not reported there. `cause`: `signOut`, `revoked`, `passwordChanged`, `passwordReset`, `twoFactorChanged`,
+   * `loginRemoved`, `passkeyRemoved`, `stampChanged`, `locked`, `deleted`, `reuse`, `tooMany` or `expired`, see `SessionEndCause`.
    */
   readonly sessionsEnded: { readonly sessionIds: readonly string[]; readonly cause: SessionEndCause }
+  /** A user was created. */
+  readonly userCreated: { readonly userId: string }
+  /** Any other change of a user: name, phone number, role, claim, login, passkey, key of the authenticator app, lock, stamp, or `users.update`. */
+  readonly userUpdated: { readonly userId: string }
+  /** A user was deleted. */
+  readonly userDeleted: { readonly userId: string }
+  /** A password was set, changed or removed. */
+  readonly passwordChanged: { readonly userId: string }
+  /** A password was reset by a mailed code. */
+  readonly passwordReset: { readonly userId: string }
+  /** An address was confirmed. */
+  readonly emailConfirmed: { readonly userId: string }
+  /** An address was changed. */
+  readonly emailChanged: { readonly userId: string }
+  /** The second factor was switched on. */
+  readonly twoFactorEnabled: { readonly userId: string }
+  /** The second factor was switched off. */
+  readonly twoFactorDisabled: { readonly userId: string }
 }
 
 /** `app.identity.events`. An error or rejection of a listener is logged and changes nothing. */
