@@ -1,5 +1,5 @@
 // The queue of the attempts of one name in this process. As many are verified at once as may still fail; the others wait here and not at the
-// database (security D8, LG-06). Where other instances take the room, the first in the queue asks again, each time after twice the time.
+// database (security D8, LG-06). Where other instances hold the reservations, the first in the queue asks again, each time after twice the time.
 import { SignInsCrowded } from '../../errors.js'
 import type { Admission } from '../../store/attempts.js'
 
@@ -34,6 +34,8 @@ const shortestPauseMilliseconds = 10
 const longestPauseMilliseconds = 160
 
 interface Entry {
+  /** Counts arrivals, in this process. */
+  readonly number: number
   readonly since: number
   readonly ask: () => Promise<Admission>
   resolve(place: Place): void
@@ -43,7 +45,7 @@ interface Entry {
 interface Queue {
   readonly waiting: Entry[]
   running: number
-  /** Attempts that may run at once as far as is known: grows with each that is admitted, and shrinks where others take the room. */
+  /** Attempts that may run at once as far as is known: grows with each that is admitted, and shrinks where other instances hold reservations. */
   window: number
   pauseMilliseconds: number
   pause: NodeJS.Timeout | null
@@ -53,6 +55,7 @@ interface Queue {
 /** @param now counts milliseconds and must be monotonic */
 export function createNameQueues(limits: NameQueueLimits, now: () => number = () => performance.now()): NameQueues {
   const queues = new Map<string, Queue>()
+  let arrivals = 0
 
   return {
     enter(name, ask) {
@@ -60,7 +63,7 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
       queues.set(name, queue)
       if (queue.waiting.length >= limits.maxWaiting) return Promise.reject(new SignInsCrowded())
       return new Promise((resolve, reject) => {
-        queue.waiting.push({ since: now(), ask, resolve, reject })
+        queue.waiting.push({ number: arrivals++, since: now(), ask, resolve, reject })
         proceed(name, queue)
       })
     },
@@ -92,7 +95,7 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
     try {
       const admission = await entry.ask()
       if (admission.state === 'crowded') {
-        queue.waiting.unshift(entry)
+        putBack(queue, entry)
         queue.running--
         standBack(name, queue)
         return
@@ -104,7 +107,7 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
         proceed(name, queue)
         return
       }
-      // The others came before the lock was known, and would be told the same.
+      // The others came before the lock was known, and would get the same answer.
       for (const waiting of queue.waiting.splice(0)) waiting.resolve({ admission, leave: () => undefined })
       entry.resolve({ admission, leave: () => undefined })
     } catch (error) {
@@ -113,7 +116,7 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
     leave()
   }
 
-  /** Other instances take the room: the next question is asked later, or as soon as an attempt of this process ends. */
+  /** Other instances hold the reservations: the next question is asked later, or as soon as an attempt of this process ends. */
   function standBack(name: string, queue: Queue): void {
     queue.window = Math.max(1, queue.running)
     if (queue.pause !== null) return
@@ -149,6 +152,12 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
 
 function emptyQueue(room: number): Queue {
   return { waiting: [], running: 0, window: room, pauseMilliseconds: shortestPauseMilliseconds, pause: null, age: null }
+}
+
+/** Of several that were refused at the same moment, the answers arrive in any order. */
+function putBack({ waiting }: Queue, entry: Entry): void {
+  const next = waiting.findIndex(({ number }) => number > entry.number)
+  waiting.splice(next < 0 ? waiting.length : next, 0, entry)
 }
 
 function forget(queue: Queue): void {
