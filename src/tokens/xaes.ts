@@ -73,8 +73,8 @@ export function xaesOpen(key: XaesKey, nonce: Uint8Array, sealed: Uint8Array, aa
   return plaintext
 }
 
-// Doubling in GF(2^128), as for the CMAC subkey (SP 800-38B §6.1).
-function doubled(block: Buffer): Buffer {
+/** Doubling in GF(2^128), as for the CMAC subkeys (SP 800-38B §6.1). */
+export function doubled(block: Buffer): Buffer {
   const carry = block.readUInt8(0) >> 7
   const out = Buffer.alloc(16)
   for (let i = 0; i < 16; i++) {
