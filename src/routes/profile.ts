@@ -2,6 +2,7 @@
 // with messages.
 import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { isStorableJson } from '../accounts/users/storable.js'
 import type { IdentityError } from '../errors.js'
 import type { Profile } from '../store/profile.js'
 
@@ -41,7 +42,7 @@ export function profileFields({ options }: ProfileContext): ProfileFields {
         })),
       )
       if (errors.length > 0) return { errors }
-      const unstorable = Object.keys(given).filter((name) => !isStorable(given[name]))
+      const unstorable = Object.keys(given).filter((name) => !isStorableJson(given[name]))
       return unstorable.length === 0
         ? { profile: given }
         : { errors: unstorable.map((code) => ({ code, description: 'Expected Unicode text without NUL' })) }
@@ -51,12 +52,6 @@ export function profileFields({ options }: ProfileContext): ProfileFields {
 
 function distinct(errors: readonly IdentityError[]): readonly IdentityError[] {
   return [...new Map(errors.map((error) => [`${error.code} ${error.description}`, error])).values()]
-}
-
-/** Whether Postgres can hold a value as jsonb: all texts in it are well-formed and without NUL. */
-function isStorable(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0')
-  return typeof value !== 'object' || value === null || Object.entries(value).flat().every(isStorable)
 }
 
 function mapFields(fields: TProperties, map: (field: TSchema) => TSchema): TProperties {

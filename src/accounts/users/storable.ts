@@ -4,3 +4,9 @@
 export function isStorable(text: string, maxLength: number): boolean {
   return text.length <= maxLength && !text.includes('\0') && text.isWellFormed()
 }
+
+/** Whether a value can be stored as jsonb: each text in it can be stored, names of members too. */
+export function isStorableJson(value: unknown): boolean {
+  if (typeof value === 'string') return isStorable(value, Infinity)
+  return typeof value !== 'object' || value === null || Object.entries(value).flat().every(isStorableJson)
+}

@@ -5,7 +5,7 @@ import { type Static, type TObject, Type } from '@sinclair/typebox'
 import { withoutBlanksAround } from '../../accounts/users/names.js'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
-import { isDeliverable, isEmail } from '../../email/address.js'
+import { isDeliverable } from '../../email/address.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { confirmEmailUrl, type LinkContext } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
@@ -111,7 +111,7 @@ export const changeInfo = endpoint(
         const { userId, sessionId } = caller
         const user = await needs.users.findById(userId)
         if (user === null) return sendEmpty(reply, 404)
-        if (newEmail !== null && !(isEmail(newEmail) && isDeliverable(newEmail))) {
+        if (newEmail !== null && !isDeliverable(newEmail)) {
           return sendValidationProblem(reply, [
             { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [typed ?? '']) },
           ])
