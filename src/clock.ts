@@ -3,7 +3,7 @@
 /** Milliseconds since the Unix epoch; `Date.now` unless a test or a host sets its own. */
 export type Clock = () => number
 
-/** Whole seconds since the Unix epoch, as tickets and codes carry them. */
-export function secondsOf(clock: Clock): number {
-  return Math.floor(clock() / 1000)
+/** A time in whole seconds, as tickets and codes carry it. */
+export function secondsOf(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000)
 }

@@ -2,6 +2,7 @@
 // token decides alone: a cookie is not tried after a bad one (as in the reference). The reason for refusing a token
 // is never revealed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { secondsOf } from '../clock.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { SignedIn, TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import type { DenyList } from '../revocation/deny-list.js'
@@ -174,7 +175,7 @@ function purposeOf(scheme: Scheme): 'access' | 'cookie' {
 
 /** The ticket, from the cache or opened now; the expiry is checked each time. */
 function openKnown(context: AuthenticationContext, { scheme, token }: Credential): Opened | null {
-  const now = Math.floor(context.clock() / 1000)
+  const now = secondsOf(context.clock())
   const purpose = purposeOf(scheme)
   const known = context.opened.get(purpose, token)
   if (known !== undefined) return isTimely(known.ticket, now) ? known : null

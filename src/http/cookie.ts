@@ -1,6 +1,7 @@
 // The cookie of a sign-in: writes, reads, renews and clears it.
 import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { secondsOf } from '../clock.js'
 import { CookieTooLarge } from '../errors.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
@@ -80,7 +81,7 @@ export function slideCookie(
   reply: FastifyReply,
   ticket: Ticket,
 ): void {
-  const now = Math.floor(context.clock() / 1000)
+  const now = secondsOf(context.clock())
   if (!context.options.cookie.slidingExpiration || now - ticket.issuedAt <= ticket.expiresAt - now) return
   const expiresAt = Math.min(now + context.options.cookie.lifetimeSeconds, ticket.sessionExpiresAt)
   if (expiresAt > ticket.expiresAt) writeCookie(context, request, reply, { ...ticket, issuedAt: now, expiresAt })
@@ -197,7 +198,7 @@ export function sendCookie(
   const expires =
     expiresAt === null
       ? {}
-      : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - Math.floor(context.clock() / 1000)) }
+      : { expires: new Date(expiresAt * 1000), maxAge: Math.max(0, expiresAt - secondsOf(context.clock())) }
   putCookie(context, reply, name, value, { ...cookieAttributes(context, request), ...expires })
 }
 

@@ -1,5 +1,6 @@
 // The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user
 // and the security stamp, so that a change of password or second factor ends it. It does not sign anyone in.
+import { secondsOf } from '../clock.js'
 import { isMarkOf } from '../tokens/fields.js'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'
@@ -18,7 +19,7 @@ export function rememberMachine(
   reply: FastifyReply,
   user: User,
 ): void {
-  const now = Math.floor(context.clock() / 1000)
+  const now = secondsOf(context.clock())
   const value = sealCode(context.keys.sealing(), 'rememberMachine', { userId: user.id, stamp: user.securityStamp }, now)
   sendCookie(
     context,
@@ -33,7 +34,7 @@ export function rememberMachine(
 /** Whether this request comes from a machine that is remembered for the user. */
 export function isRememberedMachine(context: MachineContext, request: FastifyRequest, user: User): boolean {
   const values = context.options.cookies ? findCookies(request.headers.cookie, nameOf(context, request)) : []
-  const now = Math.floor(context.clock() / 1000)
+  const now = secondsOf(context.clock())
   const { rememberMachineSeconds } = context.options.twoFactor
   return values.some((value) => {
     const opened = openCode((id) => context.keys.find(id), 'rememberMachine', value, now, rememberMachineSeconds)

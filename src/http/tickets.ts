@@ -4,7 +4,7 @@ import { stampMark } from '../tokens/fields.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { User } from '../accounts/users/user.js'
-import type { Clock } from '../clock.js'
+import { type Clock, secondsOf } from '../clock.js'
 import type { Claim, UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { sealTicket, type Ticket } from '../tokens/ticket.js'
@@ -77,8 +77,8 @@ const maxClaimBytes = 2048
 /** The ticket of a session as of `nowMilliseconds`; it never outlives the session. One with too many claims is partial. */
 export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: TicketTerms): Ticket {
   const { user, roles, claims, sessionId, amr, sessionClaims } = signedIn
-  const now = Math.floor(nowMilliseconds / 1000)
-  const sessionExpiresAt = Math.floor(signedIn.sessionExpiresAt / 1000)
+  const now = secondsOf(nowMilliseconds)
+  const sessionExpiresAt = secondsOf(signedIn.sessionExpiresAt)
   const ticket = {
     userId: user.id,
     sessionId,
@@ -87,7 +87,7 @@ export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: Tic
     stamp: stampMark(user.securityStamp),
     issuedAt: now,
     expiresAt: Math.min(now + terms.lifetimeSeconds, sessionExpiresAt),
-    authenticatedAt: Math.floor(signedIn.authenticatedAt / 1000),
+    authenticatedAt: secondsOf(signedIn.authenticatedAt),
     sessionExpiresAt,
     validatedAt: now,
     amr,

@@ -1,5 +1,6 @@
 // POST /refresh: a new pair for a refresh token. The reason for refusing one is never revealed.
 import { Type } from '@sinclair/typebox'
+import { secondsOf } from '../clock.js'
 import { withoutBlanks } from '../blanks.js'
 import { documentedType } from '../http/document-schemas.js'
 import { sendChallenge } from '../http/problem.js'
@@ -56,7 +57,7 @@ export const refresh = endpoint(
       const refreshToken = /\s/.test(given) ? withoutBlanks(given) : given
       const keyId = keyIdOf(refreshToken, 'refresh')
       if (keyId !== null && needs.keys.find(keyId) === null) await needs.keys.reload()
-      const now = Math.floor(needs.clock() / 1000)
+      const now = secondsOf(needs.clock())
       const ticket = openTicket(needs.keys.find, 'refresh', refreshToken, now)
       const signedIn = ticket && (await needs.signIn.refresh(ticket))
       return signedIn === null ? sendChallenge(reply) : tokenPair(needs, signedIn)

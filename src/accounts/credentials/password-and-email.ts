@@ -70,7 +70,7 @@ export function createCredentialManager(
   throttle: Throttle,
 ): CredentialManager {
   const { db, clock, hasher, describe, keys, notifier } = context
-  const seconds = () => secondsOf(clock)
+  const seconds = () => secondsOf(clock())
 
   function code(purpose: CodePurpose, user: User, data?: string): string {
     return sealCode(

@@ -4,7 +4,7 @@ import { isMarkOf } from '../../tokens/fields.js'
 import type { Db } from '../../store/transaction.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import { openCode, sealCode } from '../../tokens/code.js'
-import type { Clock } from '../../clock.js'
+import { type Clock, secondsOf } from '../../clock.js'
 import type { AccountKeys } from '../users/change-user.js'
 import { authenticatorStep, openAuthenticatorKey } from './authenticator-key.js'
 import { canReach, stampCode, stampCodeStep, type StampProvider } from './stamp-code.js'
@@ -92,7 +92,7 @@ function stampBased({ clock }: ProviderContext, provider: StampProvider): TokenP
 
 /** Opaque tokens for links, never a second factor. */
 function sealed({ clock, keys }: ProviderContext, { tokenSeconds }: ProviderSettings): TokenProvider {
-  const seconds = () => Math.floor(clock() / 1000)
+  const seconds = () => secondsOf(clock())
   return {
     canGenerate: () => false,
     generate: (user, purpose) =>
