@@ -212,13 +212,24 @@ export const UndecidedRoutes = define<[routes: string]>('FST_IDENTITY_UNDECIDED_
  * replace.
  */
 export interface IdentityError {
+  /** An `IdentityErrorCode`, or a code of a validator of the host. */
   readonly code: string
+  /** The message, for people. */
   readonly description: string
 }
 
 /** The result of a manager's changing method: expected failures are values, not exceptions. */
 export type IdentityResult =
-  { readonly succeeded: true } | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+  | {
+      /** Whether the change was made. */
+      readonly succeeded: true
+    }
+  | {
+      /** Whether the change was made. */
+      readonly succeeded: false
+      /** Why not. */
+      readonly errors: readonly IdentityError[]
+    }
 
 export const success: IdentityResult = Object.freeze({ succeeded: true })
 

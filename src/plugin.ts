@@ -50,11 +50,17 @@ import { createTicketCache, type TicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
 export interface Identity {
+  /** Users, their credentials, roles and claims. */
   readonly users: UserManager
+  /** Opens and ends sessions, for login routes of your own. */
   readonly signIn: SignInManager & SignInAnswers
+  /** Roles and their claims. */
   readonly roles: RoleManager
+  /** Sessions of users: lists and ends them. */
   readonly sessions: SessionManager
+  /** The keys of tokens and codes. */
   readonly keys: KeyManager
+  /** The outbox. */
   readonly mail: MailManager
   /** Events for an audit log, emitted after commit. */
   readonly events: IdentityEmitter
@@ -181,11 +187,11 @@ async function open(
   }
   const identity: Identity = {
     users,
-    signIn: { ...signIn, ...createSignInAnswers(context) },
+    signIn: { ...signIn.host, ...createSignInAnswers(context) },
     roles,
     sessions,
     keys: keys.manager,
-    mail,
+    mail: { flush: () => mail.flush() },
     events,
     async migrate() {
       await migrate(connection)
@@ -263,7 +269,9 @@ function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void 
 // The release 5.12.2, which package.json asks for, calls itself 5.12.1 at run time.
 const fastifyRange = '>=5.12.1 <7'
 
+/** What `identityRoutes` takes. */
 export interface IdentityRoutesOptions {
+  /** Where the routes go. Default `''`. */
   prefix?: string
   /** The realm, by option `decorator` of its registration. Default `'identity'`. */
   decorator?: string

@@ -9,6 +9,7 @@ interface Problem {
 
 /** Thrown by the client's methods for an unsuccessful answer. Errors of the network are thrown unchanged. */
 export class IdentityClientError extends Error {
+  /** Always `'IdentityClientError'`. */
   override readonly name = 'IdentityClientError'
   /** The HTTP status: 400, 401, 403, 404, 413, 500, 503 … */
   readonly status: number

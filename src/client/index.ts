@@ -23,6 +23,7 @@ export type * from './answers.js'
 export { IdentityClientError } from './client-error.js'
 export type { Tokens, TokenStorage } from './keeper.js'
 
+/** What `createIdentityClient` takes. */
 export interface ClientOptions {
   /** Origin and prefix of the endpoints, `https://api.example.com/account`; in a browser also `/account`. */
   readonly baseUrl: string | URL
@@ -51,7 +52,10 @@ export interface IdentityClient<Fields extends object = object> {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
   /** Creates an account; does not sign in. */
   register(account: NewAccount & Fields): Promise<void>
-  /** @param options `isPersistent: false` in cookie mode: until the browser closes */
+  /**
+   * Signs in and keeps the tokens, or the cookie in cookie mode.
+   * @param options `isPersistent: false` in cookie mode: until the browser closes
+   */
   login(credentials: Credentials, options?: { readonly isPersistent?: boolean }): Promise<LoginResult>
   /**
    * Renews the tokens now, for new roles and claims. False when not signed in; does nothing in cookie mode, where the
@@ -67,20 +71,29 @@ export interface IdentityClient<Fields extends object = object> {
   accessToken(): Promise<string | null>
   /** Whether tokens are kept here; in cookie mode only the server knows: call `info`. */
   isSignedIn(): Promise<boolean>
+  /** The account of the user as stored now, with profile fields. */
   info(): Promise<Info & Fields>
+  /** Changes password, address or profile fields; returns the account as it is then. */
   changeInfo(change: InfoChange & Partial<Fields>): Promise<Info & Fields>
+  /** Reads the second factor, or changes it: key, codes, on, off. */
   twoFactor(change?: TwoFactorChange): Promise<TwoFactor>
   /** Those that can still be used, newest first. @param page at most `limit` (1 to 100, default 50), older than `after` */
   sessions(page?: SessionsPage): Promise<readonly Session[]>
   /** False when the caller has no such session. */
   endSession(id: string): Promise<boolean>
+  /** Confirms an address by what its mailed link carries. */
   confirmEmail(confirmation: Confirmation): Promise<void>
+  /** Has the confirmation link mailed again. Succeeds for unknown addresses too. */
   resendConfirmationEmail(email: string): Promise<void>
+  /** Has a code or link mailed that resets the password. Succeeds for unknown addresses too. */
   forgotPassword(email: string): Promise<void>
+  /** Sets a password by a mailed code; ends all sessions of the user. */
   resetPassword(reset: PasswordReset): Promise<void>
 }
 
 /**
+ * Makes a client of the endpoints below `baseUrl`. `Fields` are those of option `profile`.
+ *
  * @throws TypeError when `baseUrl` is no absolute URL, outside of a browser
  * @example const client = createIdentityClient({ baseUrl: '/account' })
  */

@@ -3,8 +3,11 @@
 import type { TokenAnswer } from './answers.js'
 import { errorOf } from './client-error.js'
 
+/** What a `storage` keeps. */
 export interface Tokens {
+  /** The token for the Authorization header. */
   readonly accessToken: string
+  /** The token for `POST /refresh`. */
   readonly refreshToken: string
   /** When to renew them, in milliseconds since the epoch by the clock of this machine. */
   readonly renewAt: number
@@ -15,6 +18,7 @@ export interface Tokens {
  * script can read a cookie (option `cookies`).
  */
 export interface TokenStorage {
+  /** The tokens that were stored last; null without any. */
   get(): Tokens | null | Promise<Tokens | null>
   /** null removes them. */
   set(tokens: Tokens | null): void | Promise<void>

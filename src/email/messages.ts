@@ -2,11 +2,15 @@
 // text is for mail programs that show no html. Links and codes are passed in raw and escaped here. Nothing is sent
 // from here.
 
+/** A mail with a text, as `MessageSender.send` gets it. */
 export interface MailMessage {
   /** One bare address, no display name. */
   readonly to: string
+  /** The subject line. */
   readonly subject: string
+  /** The body as HTML. */
   readonly html: string
+  /** The body as plain text. */
   readonly text: string
 }
 
@@ -18,6 +22,7 @@ export const securityNotices = [
   'twoFactorChanged',
   'recoveryCodeUsed',
 ] as const
+/** A notice of option `notices`. */
 export type SecurityNotice = (typeof securityNotices)[number]
 
 /**

@@ -17,8 +17,11 @@ export type { MailMessage, Notice, SecurityNotice } from './messages.js'
 
 /** What a sender gets to know about the recipient. */
 export interface MailUser {
+  /** The id of the user. */
   readonly id: string
+  /** The user name; null where it is not known. */
   readonly userName: string | null
+  /** The address as stored; null without one. */
   readonly email: string | null
 }
 
@@ -28,8 +31,11 @@ export interface MailUser {
  * crash a mail may be sent twice.
  */
 export interface EmailSender {
+  /** Sends the link that confirms an address. */
   sendConfirmationLink(user: MailUser, email: string, link: string): Promise<void>
+  /** Sends the link to the page of option `links.resetPassword`. */
   sendPasswordResetLink(user: MailUser, email: string, link: string): Promise<void>
+  /** Sends the code that resets a password; without option `links.resetPassword`. */
   sendPasswordResetCode(user: MailUser, email: string, code: string): Promise<void>
   /** Required with option `notices` or preset `hardened`, otherwise unused. The reference has no such mails. */
   sendSecurityNotice?(user: MailUser, email: string, notice: Notice): Promise<void>
@@ -37,6 +43,7 @@ export interface EmailSender {
 
 /** Takes messages with the default texts. `to` is one address without separators or quotes, safe wherever a mailbox is expected. */
 export interface MessageSender {
+  /** Sends one message. A rejected promise means that it was not sent. */
   send(message: MailMessage): Promise<void>
 }
 

@@ -7,14 +7,19 @@ export type Scheme = 'bearer' | 'cookie'
 
 /** `request.identity`. */
 export interface Principal {
+  /** The id of the user. */
   readonly userId: string
+  /** The user name when the ticket was made. */
   readonly userName: string
+  /** The e-mail address when the ticket was made; null without one. */
   readonly email: string | null
   /** The session of this request; `app.identity.sessions.revoke` ends it. */
   readonly sessionId: string
+  /** Whether the request came with a bearer token or with the cookie. */
   readonly scheme: Scheme
   /** All claims by their short registered names: sub, name, email, stored claims, role, amr, auth_time, sid. */
   readonly claims: readonly Claim[]
+  /** Names of the roles. */
   readonly roles: readonly string[]
   /** How the person signed in: `pwd`, or `mfa` where a second factor was used (RFC 8176). */
   readonly amr: readonly string[]
@@ -27,8 +32,11 @@ export interface Principal {
   readonly signal: AbortSignal
   /** Exact comparison, as in the reference. */
   isInRole(role: string): boolean
+  /** Whether there is a claim of the type, and with `value` one of that value. Exact comparison. */
   hasClaim(type: string, value?: string): boolean
+  /** The first claim of a type; null without one. */
   findFirst(type: string): Claim | null
+  /** All claims of a type. */
   findAll(type: string): readonly Claim[]
 }
 

@@ -20,7 +20,9 @@ export type VerifyResult = 'no' | 'yes' | 'yes-rehash'
  * read; it does not throw.
  */
 export interface PasswordHasher {
+  /** Returns the string to store for a password. */
   hash(password: string): Promise<string>
+  /** Compares a password with a stored hash. */
   verify(hash: string, password: string): Promise<VerifyResult>
 }
 

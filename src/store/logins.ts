@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
+/** An identity of a user at another system. */
 export interface UserLogin {
   /** For example `google`. */
   readonly loginProvider: string

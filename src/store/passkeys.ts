@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
+/** A registered passkey (WebAuthn Level 3 §4, credential record). */
 export interface Passkey {
   /** 1 to 1,023 bytes. */
   readonly credentialId: Uint8Array
@@ -10,14 +11,21 @@ export interface Passkey {
   readonly publicKey: Uint8Array
   /** The owner's name for it; at most 256 characters. */
   readonly name: string | null
+  /** When it was registered. */
   readonly createdAt: Date
   /** An unsigned 32-bit number. */
   readonly signCount: number
+  /** How the authenticator can be reached: `internal`, `usb`, `hybrid` and so on. */
   readonly transports: readonly string[]
+  /** Whether the user was verified when it was registered or used last. */
   readonly isUserVerified: boolean
+  /** Whether it may be synced to other devices. */
   readonly isBackupEligible: boolean
+  /** Whether it is synced to other devices. */
   readonly isBackedUp: boolean
+  /** The attestation object of the registration. */
   readonly attestationObject: Uint8Array
+  /** The client data of the registration, as JSON bytes. */
   readonly clientDataJson: Uint8Array
 }
 

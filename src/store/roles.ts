@@ -4,10 +4,15 @@ import { type ClaimChange, noteClaims } from './claim-changes.js'
 import { type Db, table, type Trx } from './transaction.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
+/** A role of the application. Methods that change a role also update the object that they are given. */
 export interface RoleRecord {
+  /** UUID version 7: sorting by id sorts by creation. */
   id: string
+  /** The name as typed. */
   name: string
+  /** The form of the name that is unique: NFC, ASCII letters in upper case. */
   normalizedName: string
+  /** A random text that changes with each write: a change of an older copy is a ConcurrencyFailure. */
   concurrencyStamp: string
 }
 

@@ -7,11 +7,17 @@ import { type Claim, grantColumns, userColumns, type UserRow, type UserWithGrant
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
 export interface SessionRecord {
+  /** The id, for `sessions.revoke`. */
   readonly id: string
+  /** The id of the user. */
   readonly userId: string
+  /** When the user signed in. */
   readonly createdAt: number
+  /** The last refresh or renewal of the cookie. */
   readonly lastSeenAt: number
+  /** When the session ends at the latest, see option `sessions.absoluteSeconds`. */
   readonly expiresAt: number
+  /** How the user signed in: `pwd` or `mfa` (RFC 8176), or the name of another system. */
   readonly amr: readonly string[]
   /** The User-Agent of the login, cut to 256 characters. */
   readonly client: string | null

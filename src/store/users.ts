@@ -8,34 +8,61 @@ import { type Db, table, type Trx } from './transaction.js'
 
 /** A claim as it is stored and as it travels in a ticket. */
 export interface Claim {
+  /** The kind of claim, for example `department`. */
   readonly type: string
+  /** Its value, as text. */
   readonly value: string
 }
 
 /** A user's row as the domain sees it. `profile` is described by option `profile`. */
 export interface UserRecord {
+  /** UUID version 7: sorting by id sorts by creation. */
   id: string
+  /** The name to sign in with, as typed. */
   userName: string
+  /** The form of `userName` that is unique: NFC, ASCII letters in upper case. */
   normalizedUserName: string
+  /** The e-mail address as typed; null without one. */
   email: string | null
+  /** The form of `email` that searches and `user.requireUniqueEmail` compare; null without one. */
   normalizedEmail: string | null
+  /** Whether the user has proved to receive mail at `email`. */
   emailConfirmed: boolean
+  /** The stored hash; null for a user without a password. */
   passwordHash: string | null
+  /**
+   * A random text that changes with each way to sign in: password, address, second factor. Mailed codes die with
+   * it.
+   */
   securityStamp: string
+  /** A random text that changes with each write: a change of an older copy is a ConcurrencyFailure. */
   concurrencyStamp: string
+  /** The phone number; null without one. */
   phoneNumber: string | null
+  /** Whether the user has proved to receive messages at `phoneNumber`. */
   phoneNumberConfirmed: boolean
+  /** Whether signing in needs a second factor. */
   twoFactorEnabled: boolean
+  /** Whether the user can be locked out. */
   lockoutEnabled: boolean
+  /**
+   * When the lock of an administrator ends; null without one. Locks after failed attempts are not here, see
+   * `users.isLockedOut`.
+   */
   lockoutEnd: Date | null
+  /** The fields that option `profile` describes. */
   profile: Profile
+  /** When the user was created. */
   createdAt: Date
 }
 
 /** A user with the contents of a ticket: role names, then stored claims, the user's own before those of roles. */
 export interface UserWithGrants {
+  /** The user as stored. */
   readonly user: UserRecord
+  /** Names of the roles, in alphabetical order. */
   readonly roles: readonly string[]
+  /** Stored claims, the user's own before those of roles. */
   readonly claims: readonly Claim[]
 }
 

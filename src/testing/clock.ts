@@ -7,7 +7,12 @@ export interface TestClock {
   advance(seconds: number): void
 }
 
-/** @param start milliseconds since the epoch; default: the current whole second */
+/**
+ * Makes a clock for option `clock` that stands still until `advance`.
+ *
+ * @param start milliseconds since the epoch; default: the current whole second
+ * @example const clock = createClock(); await app.register(identity, { clock }); clock.advance(3600)
+ */
 export function createClock(start = Math.floor(Date.now() / 1000) * 1000): TestClock {
   let now = start
   return Object.assign(() => now, {

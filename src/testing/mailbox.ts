@@ -1,12 +1,16 @@
 // A mailbox in memory for option `email`. Mails are delivered after the request that causes them: `await app.identity.mail.flush()` first.
 import type { EmailSender, MailUser } from '../email/sender.js'
 
+/** What a mail is for. */
 export type LetterKind = 'confirmationLink' | 'passwordResetLink' | 'passwordResetCode' | 'securityNotice'
 
 /** A mail that was sent. */
 export interface Letter {
+  /** What the mail is for. */
   readonly kind: LetterKind
+  /** The user it was sent to. */
   readonly user: MailUser
+  /** The address it was sent to. */
   readonly to: string
   /** The link or the code, raw; for a security notice its name. */
   readonly content: string
@@ -18,6 +22,7 @@ export interface Letter {
   readonly code: string
 }
 
+/** A sender for option `email` that keeps what it gets. */
 export interface Mailbox extends Required<EmailSender> {
   /** All mails so far, oldest first. */
   readonly letters: readonly Letter[]
@@ -25,6 +30,7 @@ export interface Mailbox extends Required<EmailSender> {
   last(address?: string): Letter
 }
 
+/** Makes an empty mailbox for option `email`; `await app.identity.mail.flush()` before reading it. */
 export function createMailbox(): Mailbox {
   const letters: Letter[] = []
   const keep =

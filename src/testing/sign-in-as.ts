@@ -23,6 +23,7 @@ export interface TestUser extends Partial<NewUser> {
   readonly claims?: readonly Claim[]
 }
 
+/** How `signInAs` signs in. */
 export interface SignInAsOptions {
   /** Default `'bearer'`. */
   readonly scheme?: 'bearer' | 'cookie'
@@ -33,8 +34,15 @@ export interface SignInAsOptions {
 }
 
 /** For `app.inject`. Types, not interfaces, so that they are assignable to any headers. */
-export type BearerHeaders = { readonly authorization: string }
-export type CookieHeaders = { readonly cookie: string }
+export type BearerHeaders = {
+  /** `Bearer` and the access token. */
+  readonly authorization: string
+}
+/** For `app.inject`, like `BearerHeaders`. */
+export type CookieHeaders = {
+  /** Name and value of the cookie. */
+  readonly cookie: string
+}
 
 /**
  * Opens a session and returns its headers; waits until the application is ready.

@@ -7,9 +7,11 @@ import type { User } from '../users/user.js'
 
 /** A login to add; the display name is optional. */
 export type NewUserLogin = Pick<UserLogin, 'loginProvider' | 'providerKey'> & {
+  /** The provider's name for display. Default null. */
   readonly providerDisplayName?: string | null | undefined
 }
 
+/** Identities of users at other systems. */
 export interface LoginManager {
   /**
    * Adds a login to the user. Of parallel additions of one login, to any users, one succeeds. Rotates no stamp and

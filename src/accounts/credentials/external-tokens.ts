@@ -19,6 +19,7 @@ import type { User } from '../users/user.js'
  * sealed tokens: here they are empty and read-only. No method of it rotates the stamp or ends a session.
  */
 export interface AuthenticationTokenManager {
+  /** The value of a token; null without it. */
   getAuthenticationToken(user: User, loginProvider: string, name: string): Promise<string | null>
   /**
    * Writes or replaces a token; null keeps the row without a value.

@@ -18,6 +18,7 @@ export interface LockoutManager {
    * enabled for them.
    */
   isLockedOut(user: User): Promise<boolean>
+  /** Whether the user can be locked out, as the object has it. */
   getLockoutEnabled(user: User): boolean
   /**
    * Sets whether the user can be locked out at all. Enabling it starts a lock whose end is in the future. @returns

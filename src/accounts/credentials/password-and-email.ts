@@ -18,6 +18,7 @@ import type { CodeLifetimes } from './options.js'
 export interface CredentialManager {
   /** Whether the password is the user's. Counts nothing and locks nothing. */
   checkPassword(user: User, password: string): Promise<boolean>
+  /** Whether the user has a password, as the object has it. */
   hasPassword(user: User): boolean
   /** Gives a password to a user who has none. Rotates the stamp; sessions go on. @returns UserAlreadyHasPassword, PasswordTooShort and its like */
   addPassword(user: User, password: string): Promise<IdentityResult>

@@ -7,8 +7,11 @@ import { isStorable } from '../users/storable.js'
 import { proves, type Throttle } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
+/** Phone numbers, and the codes that confirm them. */
 export interface PhoneManager {
+  /** The number of `user`, as the object has it; null without one. */
   getPhoneNumber(user: User): string | null
+  /** Whether the number is confirmed, as the object has it. */
   isPhoneNumberConfirmed(user: User): boolean
   /**
    * Sets another number, not confirmed. Rotates the stamp; sessions go on.

@@ -23,9 +23,13 @@ import type { SealingKey } from '../../tokens/seal.js'
 export interface KeyInfo {
   /** Eight hexadecimal digits, as in the head of each token. */
   readonly id: string
+  /** When the key was made. */
   readonly createdAt: number
+  /** From when on it seals. */
   readonly activatesAt: number
+  /** From when on it opens no token any more; null while it has no successor. */
   readonly retiresAt: number | null
+  /** When it was revoked; null while it was not. */
   readonly revokedAt: number | null
 }
 

@@ -44,10 +44,22 @@ import type { TokenProviders } from '../second-factor/token-providers.js'
 import { createTokenProviderManager, type TokenProviderManager } from '../second-factor/user-tokens.js'
 import { createTwoFactorManager, type TwoFactorManager } from '../second-factor/two-factor-manager.js'
 import type { NewUser, User } from '../users/user.js'
+import { joined } from './joined.js'
 
+/** The result of `users.create`. */
 export type CreateResult =
-  | { readonly succeeded: true; readonly user: User }
-  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+  | {
+      /** Whether the user was written. */
+      readonly succeeded: true
+      /** The new user. */
+      readonly user: User
+    }
+  | {
+      /** Whether the user was written. */
+      readonly succeeded: false
+      /** Why not. */
+      readonly errors: readonly IdentityError[]
+    }
 
 /** Creating, finding, changing and deleting users. */
 export interface UserBasics {
@@ -72,6 +84,7 @@ export interface UserBasics {
    * from elsewhere, and for rows that were changed past this package. Methods of the managers do it by themselves.
    */
   claimsChanged(user: Pick<User, 'id'>): Promise<void>
+  /** The user of this id; null without it. */
   findById(id: string): Promise<User | null>
   /** By user name, in any letter case of ASCII. */
   findByName(userName: string): Promise<User | null>
@@ -133,39 +146,39 @@ export function createUserManager(
   throttle: Throttle,
 ): UserManager & Registration {
   const { lockout, codes, twoFactor } = settings
-  return {
-    ...createUserBasics(context, lockout.allowedForNewUsers),
-    ...createNameManager(context),
-    ...createCredentialManager(context, codes, throttle),
-    ...createPhoneManager(context, throttle),
-    ...createTwoFactorManager(context, twoFactor),
-    ...createTokenProviderManager(
+  return joined([
+    createUserBasics(context, lockout.allowedForNewUsers),
+    createNameManager(context),
+    createCredentialManager(context, codes, throttle),
+    createPhoneManager(context, throttle),
+    createTwoFactorManager(context, twoFactor),
+    createTokenProviderManager(
       context,
       { windowSteps: twoFactor.windowSteps, tokenSeconds: codes.confirmEmailSeconds },
       providers,
     ),
-    ...createLockoutManager(context, lockout),
-    ...createLoginManager(context),
-    ...createClaimManager(context),
-    ...createMembershipManager(context),
-    ...createAuthenticationTokenManager(context),
-    ...createPasskeyManager(context),
-    ...createDirectory(context),
-    withTransaction: (trx) =>
-      createUserManager(
-        {
-          ...context,
-          db: within(context.db, trx),
-          // Ended sessions are not reported before the host commits: every instance, this one too, reads them from
-          // the feed.
-          sessions: { end: context.sessions.end, ended: () => undefined },
-          claimsChanged: () => undefined,
-          notifier: { ...context.notifier, emit: () => undefined },
-        },
-        settings,
-        providers,
-        throttle,
-      ),
+    createLockoutManager(context, lockout),
+    createLoginManager(context),
+    createClaimManager(context),
+    createMembershipManager(context),
+    createAuthenticationTokenManager(context),
+    createPasskeyManager(context),
+    createDirectory(context),
+    { withTransaction },
+  ])
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the host's tables are the host's
+  function withTransaction(trx: Transaction<any>): UserManager {
+    const inside = {
+      ...context,
+      db: within(context.db, trx),
+      // Ended sessions are not reported before the host commits: every instance, this one too, reads them from the
+      // feed.
+      sessions: { end: context.sessions.end, ended: () => undefined },
+      claimsChanged: () => undefined,
+      notifier: { ...context.notifier, emit: () => undefined },
+    }
+    return createUserManager(inside, settings, providers, throttle)
   }
 }
 

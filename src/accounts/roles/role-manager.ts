@@ -26,11 +26,24 @@ import { isUuid } from '../../ids.js'
 /** A role of the application. Methods that change a role also update the object that they are given. */
 export type { RoleRecord as Role } from '../../store/roles.js'
 
+/** The result of `roles.create`. */
 export type CreateRoleResult =
-  | { readonly succeeded: true; readonly role: Role }
-  | { readonly succeeded: false; readonly errors: readonly IdentityError[] }
+  | {
+      /** Whether the role was written. */
+      readonly succeeded: true
+      /** The new role. */
+      readonly role: Role
+    }
+  | {
+      /** Whether the role was written. */
+      readonly succeeded: false
+      /** Why not. */
+      readonly errors: readonly IdentityError[]
+    }
 
+/** A page of roles. */
 export interface RolePage {
+  /** The roles of this page. */
   readonly roles: readonly Role[]
   /** The value of `after` for the next page; null on the last one. */
   readonly next: string | null
@@ -47,9 +60,13 @@ export interface RoleManager {
   update(role: Role): Promise<IdentityResult>
   /** Deletes the role with its claims and memberships. @returns ConcurrencyFailure */
   delete(role: Role): Promise<IdentityResult>
+  /** Whether there is a role of this name. */
   roleExists(name: string): Promise<boolean>
+  /** The role of this id; null without it. */
   findById(id: string): Promise<Role | null>
+  /** The role of this name; null without it. */
   findByName(name: string): Promise<Role | null>
+  /** The name of a role, as the object has it. */
   getRoleName(role: Role): string
   /**
    * Sets another name and writes it; in the reference `update` writes it. @returns InvalidRoleName,

@@ -33,6 +33,7 @@ export interface ClaimManager {
   replaceClaim(user: User, claim: Claim, newClaim: Claim): Promise<IdentityResult>
   /** Removes every occurrence of a claim. */
   removeClaim(user: User, claim: Claim): Promise<IdentityResult>
+  /** Removes every occurrence of each of these claims. */
   removeClaims(user: User, claims: readonly Claim[]): Promise<IdentityResult>
   /** The user's own claims in the order of their addition, to the millisecond, without those of roles. */
   getClaims(user: User): Promise<readonly Claim[]>

@@ -16,19 +16,27 @@ import type { User } from '../users/user.js'
 
 /** Roles of users, by name in any letter case of ASCII. No method of it rotates the stamp or ends a session. */
 export interface MembershipManager {
-  /** @returns UserAlreadyInRole, ConcurrencyFailure @throws Error when there is no such role */
+  /**
+   * Adds the user to a role.
+   * @returns UserAlreadyInRole, ConcurrencyFailure
+   * @throws Error when there is no such role
+   */
   addToRole(user: User, role: string): Promise<IdentityResult>
   /**
    * Adds to all of them or none; a role that is named twice counts once. @returns UserAlreadyInRole,
    * ConcurrencyFailure @throws Error when one does not exist
    */
   addToRoles(user: User, roles: readonly string[]): Promise<IdentityResult>
-  /** @returns UserNotInRole, also when there is no such role; ConcurrencyFailure */
+  /**
+   * Removes the user from a role.
+   * @returns UserNotInRole, also when there is no such role; ConcurrencyFailure
+   */
   removeFromRole(user: User, role: string): Promise<IdentityResult>
   /** Removes from all of them or none. @returns UserNotInRole, ConcurrencyFailure */
   removeFromRoles(user: User, roles: readonly string[]): Promise<IdentityResult>
   /** Names as the roles are spelled, in alphabetical order. */
   getRoles(user: User): Promise<readonly string[]>
+  /** Whether the user is in a role. */
   isInRole(user: User, role: string): Promise<boolean>
   /** Users in a role, in the order of their ids; empty when there is no such role. */
   getUsersInRole(role: string, options?: PageOptions): Promise<UserPage>

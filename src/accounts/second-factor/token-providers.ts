@@ -14,7 +14,9 @@ import type { User } from '../users/user.js'
 export interface TokenProvider {
   /** Whether it can be this user's second factor now. */
   canGenerate(user: User): boolean | Promise<boolean>
+  /** Makes a token for the user and a purpose. */
   generate(user: User, purpose: string): string | Promise<string>
+  /** Whether a token was made for the user and the purpose and is still good. */
   validate(user: User, purpose: string, token: string): boolean | Promise<boolean>
 }
 

@@ -21,6 +21,7 @@ import type { User } from '../users/user.js'
 
 /** The authenticator app and recovery codes of a user. */
 export interface TwoFactorManager {
+  /** Whether the second factor is on, as the object has it. */
   getTwoFactorEnabled(user: User): boolean
   /** Switches the second factor on or off. Rotates the stamp and ends the user's sessions, except `keepSessionId`. */
   setTwoFactorEnabled(user: User, enabled: boolean, options?: { keepSessionId?: string }): Promise<IdentityResult>
@@ -43,6 +44,7 @@ export interface TwoFactorManager {
   generateNewTwoFactorRecoveryCodes(user: User, count: number): Promise<readonly string[]>
   /** Uses a recovery code up; of parallel uses one succeeds. @returns RecoveryCodeRedemptionFailed */
   redeemTwoFactorRecoveryCode(user: User, code: string): Promise<IdentityResult>
+  /** How many recovery codes are not used yet. */
   countRecoveryCodes(user: User): Promise<number>
   /**
    * For a user who has lost every factor: switches the second factor off and removes the authenticator key and the

@@ -58,11 +58,13 @@ export interface SignInDependencies {
   readonly notices: Notices
 }
 
+/** What `signIn.passwordSignIn` takes beside name and password. */
 export interface SignInOptions {
   /** The client's name in the list of sessions, for example the User-Agent. */
   readonly client?: string | null | undefined
   /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
   readonly twoFactorCode?: string | null | undefined
+  /** A recovery code instead, which is used up. */
   readonly twoFactorRecoveryCode?: string | null | undefined
   /** Whether this machine has shown the user's second factor before. Default: no. */
   readonly isRemembered?: (user: UserRecord) => boolean
@@ -83,6 +85,8 @@ export interface SignInManager extends HostSignIn {
 
 /** The same, with the methods for our own routes. */
 export interface TicketSignIn extends SignInManager {
+  /** What the application gets: nothing but the methods of `app.identity.signIn`. */
+  readonly host: SignInManager
   /** The session that a refresh token continues; null when it must not, for any reason. */
   refresh(ticket: Ticket): Promise<SignedIn | null>
   /** Whether this manager opened it, rather than that of another realm. */
@@ -178,11 +182,9 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     }
   }
 
-  return {
+  const host: SignInManager = {
     ...createHostSignIn({ ...dependencies, canSignIn, open, rehash, report }),
     canSignIn,
-    isOwn: (signedIn) => opened.has(signedIn),
-
     async passwordSignIn(userName, password, options = {}) {
       const { found: known, answer } = await throttle.attempt(
         db,
@@ -211,6 +213,12 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       report(known?.user ?? null, result)
       return result
     },
+  }
+
+  return {
+    ...host,
+    host,
+    isOwn: (signedIn) => opened.has(signedIn),
 
     async refresh(ticket) {
       const { sessionId, counter } = ticket

@@ -6,10 +6,15 @@ export type SignInFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwo
 
 /** A session with its user as of now: what tickets are made from. Times are milliseconds since the epoch. */
 export interface SignedIn extends UserWithGrants {
+  /** The id of the session. */
   readonly sessionId: string
+  /** How often the session was refreshed. */
   readonly counter: number
+  /** When the user signed in. */
   readonly authenticatedAt: number
+  /** When the session ends at the latest, see option `sessions.absoluteSeconds`. */
   readonly sessionExpiresAt: number
+  /** How the user signed in: `pwd` or `mfa` (RFC 8176), or the name of another system. */
   readonly amr: readonly string[]
   /** Claims of this session alone. */
   readonly sessionClaims: readonly Claim[]
@@ -21,15 +26,37 @@ export interface SignedIn extends UserWithGrants {
  */
 export type SignInMethod = 'password' | 'authenticator' | 'recoveryCode' | 'provider' | 'external' | 'host'
 
+/** The result of a sign-in: a refused one is a value, not an exception. */
 export type SignInResult =
-  | { readonly succeeded: true; readonly signedIn: SignedIn; readonly method: SignInMethod }
-  | { readonly succeeded: false; readonly reason: SignInFailure }
+  | {
+      /** Whether a session was opened. */
+      readonly succeeded: true
+      /** The session, for `signIn.sendTokens` and `signIn.setCookie`. */
+      readonly signedIn: SignedIn
+      /** How the sign-in was completed. */
+      readonly method: SignInMethod
+    }
+  | {
+      /** Whether a session was opened. */
+      readonly succeeded: false
+      /** Why not. */
+      readonly reason: SignInFailure
+    }
 
 /** A password that was checked without opening a session. */
 export type PasswordCheck =
-  /** `requiresTwoFactor`: go on with one of the methods that ask for a code; else with `signIn`. */
-  | { readonly succeeded: true; readonly requiresTwoFactor: boolean }
-  | { readonly succeeded: false; readonly reason: Exclude<SignInFailure, 'RequiresTwoFactor'> }
+  | {
+      /** Whether the password is right and the user may sign in. */
+      readonly succeeded: true
+      /** true: go on with one of the methods that ask for a code; false: with `signIn`. */
+      readonly requiresTwoFactor: boolean
+    }
+  | {
+      /** Whether the password is right and the user may sign in. */
+      readonly succeeded: false
+      /** Why not. */
+      readonly reason: Exclude<SignInFailure, 'RequiresTwoFactor'>
+    }
 
 export function refused<Reason extends SignInFailure>(
   reason: Reason,

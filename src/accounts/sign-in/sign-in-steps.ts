@@ -29,6 +29,7 @@ import {
 import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
+/** What the methods that open a session take. */
 export interface SessionOptions {
   /** The client's name in the list of sessions, for example the User-Agent. */
   readonly client?: string | null | undefined

@@ -7,11 +7,13 @@ import { type UserPage, userPage } from './page.js'
 import { isUuid } from '../../ids.js'
 import { limitOf, type PageOptions } from '../../page.js'
 
+/** Which page of the list of users. */
 export interface ListOptions extends PageOptions {
   /** The beginning of the user name or the e-mail address, in any letter case of ASCII. Default: all users. */
   readonly search?: string | null | undefined
 }
 
+/** The list of users. */
 export interface Directory {
   /**
    * Users in the order of their ids, which is the order of creation; with `search` in alphabetical order of the

@@ -9,20 +9,27 @@ import type { User } from './user.js'
 
 /** A principal, such as `request.identity`. */
 export interface PrincipalLike {
+  /** The id of the user. */
   readonly userId: string
+  /** The user name. */
   readonly userName?: string
 }
 
+/** User names, addresses and stamps, and the user of a principal. */
 export interface NameManager {
+  /** The id of a user. */
   getUserId(user: Pick<User, 'id'>): string
   /** The id of a principal; null without one. */
   getUserId(principal: PrincipalLike | null | undefined): string | null
+  /** The name of a user, as the object has it. */
   getUserName(user: Pick<User, 'id' | 'userName'>): string
   /** The name in a principal, as it was when its ticket was made; null when there is none. */
   getUserName(principal: PrincipalLike | null | undefined): string | null
   /** The user of a principal as stored now; null without a principal, and when the user was deleted. */
   getUser(principal: PrincipalLike | null | undefined): Promise<User | null>
+  /** The e-mail address, as the object has it; null without one. */
   getEmail(user: User): string | null
+  /** Whether the address is confirmed, as the object has it. */
   isEmailConfirmed(user: User): boolean
   /**
    * Sets another user name. Rotates the stamp; sessions go on. Failed sign-ins belong to the old name.
@@ -43,6 +50,7 @@ export interface NameManager {
   normalizeName(name: string): string | null
   /** The same for addresses. */
   normalizeEmail(email: string): string | null
+  /** The security stamp, as the object has it. */
   getSecurityStamp(user: User): string
   /**
    * Rotates the stamp and ends all sessions: everything issued before is refused, mailed codes too. @returns

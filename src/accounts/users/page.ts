@@ -4,7 +4,9 @@ import { isUuid } from '../../ids.js'
 import { limitOf, type PageOptions } from '../../page.js'
 import type { User } from './user.js'
 
+/** A page of users. */
 export interface UserPage {
+  /** The users of this page. */
   readonly users: readonly User[]
   /** The value of `after` for the next page; null on the last one. */
   readonly next: string | null
