@@ -8,7 +8,8 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context)
   const name = /\/dist\/(src\/.*)\.js$/.exec(url)?.[1]
   if (name === undefined || loaded.format !== 'module') return loaded
-  return { ...loaded, source: instrumented(String(loaded.source), `${name}.ts`, fileURLToPath(url)) }
+  const text = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source)
+  return { ...loaded, source: instrumented(text, `${name}.ts`, fileURLToPath(url)) }
 }
 
 interface Insertion {

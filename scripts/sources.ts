@@ -54,8 +54,8 @@ function isOfTypes(node: ts.Node): boolean {
   if (ts.isImportTypeNode(node)) return true
   if (ts.isExportDeclaration(node)) return node.isTypeOnly
   if (!ts.isImportDeclaration(node) || node.importClause === undefined) return false
-  const { isTypeOnly, name, namedBindings } = node.importClause
-  if (isTypeOnly) return true
+  const { phaseModifier, name, namedBindings } = node.importClause
+  if (phaseModifier === ts.SyntaxKind.TypeKeyword) return true
   return (
     name === undefined &&
     namedBindings !== undefined &&

@@ -101,7 +101,7 @@ function distinct(steps: readonly Step[]): Step[] {
 
 async function traced(request: () => Promise<unknown>): Promise<Step[]> {
   const steps: Step[] = []
-  const { prepareStackTrace, stackTraceLimit } = Error
+  const { stackTraceLimit } = Error
   Error.stackTraceLimit = 30
   globalThis.entered = (to) => {
     const from = callerOf()
@@ -112,7 +112,7 @@ async function traced(request: () => Promise<unknown>): Promise<Step[]> {
   } finally {
     globalThis.entered = undefined
     Error.stackTraceLimit = stackTraceLimit
-    Error.prepareStackTrace = prepareStackTrace
+    Reflect.deleteProperty(Error, 'prepareStackTrace')
   }
   return steps
 }

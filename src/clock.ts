@@ -2,8 +2,3 @@
 
 /** Milliseconds since the Unix epoch; `Date.now` unless a test or a host sets its own. */
 export type Clock = () => number
-
-/** A time in whole seconds, as tickets and codes carry it. */
-export function secondsOf(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000)
-}

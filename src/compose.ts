@@ -136,7 +136,7 @@ export async function openAccounts(
     notifier,
     notices,
   }
-  const throttle = createThrottle(connection, () => keys.vault(), options.lockout)
+  const throttle = createThrottle(connection, keys.vault, options.lockout)
   const tokenProviders: TokenProviders = new Map()
   const secondFactors = createSecondFactors(context, options.twoFactor, tokenProviders)
   const isHardened = options.preset === 'hardened'

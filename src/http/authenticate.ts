@@ -2,7 +2,6 @@
 // token decides alone: a cookie is not tried after a bad one (as in the reference). The reason for refusing a token
 // is never revealed.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { secondsOf } from '../clock.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { SignedIn, TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import type { DenyList } from '../revocation/deny-list.js'
@@ -13,7 +12,7 @@ import { DatabaseUnavailable, RevocationUnknown } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 import { withoutBlanks } from '../blanks.js'
 import { keyIdOf } from '../tokens/seal.js'
-import { isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
+import { secondsOf, isTimely, openTicket, type Ticket } from '../tokens/ticket.js'
 import { isSameOrigin, type OriginContext } from './cross-origin.js'
 import type { UserWithGrants } from '../store/users.js'
 import { clockSkewSeconds } from '../tokens/fields.js'

@@ -1,10 +1,9 @@
 // The cookie of a sign-in: writes, reads, renews and clears it.
 import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { secondsOf } from '../clock.js'
 import { CookieTooLarge } from '../errors.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
-import { sealTicket, type Ticket } from '../tokens/ticket.js'
+import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 import { ticketFor, type TicketContext } from './tickets.js'
 
 /** The dependencies of cookies. */

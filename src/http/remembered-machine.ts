@@ -1,6 +1,6 @@
 // The cookie of a machine that has shown a second factor and need not show it again for a while. Bound to the user
 // and the security stamp, so that a change of password or second factor ends it. It does not sign anyone in.
-import { secondsOf } from '../clock.js'
+import { secondsOf } from '../tokens/ticket.js'
 import { isMarkOf } from '../tokens/fields.js'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'

@@ -4,10 +4,10 @@ import { stampMark } from '../tokens/fields.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { User } from '../accounts/users/user.js'
-import { type Clock, secondsOf } from '../clock.js'
+import type { Clock } from '../clock.js'
 import type { Claim, UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
-import { sealTicket, type Ticket } from '../tokens/ticket.js'
+import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 
 /** What tickets are made with. */
 export interface TicketContext {

@@ -1,11 +1,10 @@
 // The scope below the prefix: our own parser, validator, serializer and error handler, so that a host's settings
 // neither weaken nor break it.
 import type { FastifyInstance, RegisterOptions } from 'fastify'
-import { bodyLimit, readJsonOnly } from '../http/json-parser.js'
+import { bodyLimit, boundBodies, readJsonOnly } from '../http/json-parser.js'
 import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { answerError } from '../http/problem.js'
 import { withoutQuery } from '../http/request-log.js'
-import { boundBodies } from './body-timeout.js'
 import type { EndpointDeclaration } from './endpoint.js'
 import { type EndpointNeeds, endpoints } from './endpoints.js'
 import type { Operation } from './options.js'

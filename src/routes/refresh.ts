@@ -1,6 +1,5 @@
 // POST /refresh: a new pair for a refresh token. The reason for refusing one is never revealed.
 import { Type } from '@sinclair/typebox'
-import { secondsOf } from '../clock.js'
 import { withoutBlanks } from '../blanks.js'
 import { documentedType } from '../http/document-schemas.js'
 import { sendChallenge } from '../http/problem.js'
@@ -8,7 +7,7 @@ import { type TicketContext, tokenPair } from '../http/tickets.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { keyIdOf } from '../tokens/seal.js'
-import { openTicket } from '../tokens/ticket.js'
+import { secondsOf, openTicket } from '../tokens/ticket.js'
 import { AccessTokenResponse, Empty, malformed, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 

@@ -1,5 +1,5 @@
 // The statement cache, for hot paths: the text of a statement is compiled once, and where the pool is known Postgres
-// parses and plans it once per connection (`over` in dialect.ts). Not for statements whose text depends on their
+// parses and plans it once per connection (`over` in transaction.ts). Not for statements whose text depends on their
 // parameters.
 import { CompiledQuery, type RawBuilder, sql } from 'kysely'
 import type { Db } from './transaction.js'

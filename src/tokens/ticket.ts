@@ -221,3 +221,8 @@ function inPairs(flat: string[]): TicketClaim[] {
   for (let i = 0; i + 1 < flat.length; i += 2) claims.push({ type: flat[i] ?? '', value: flat[i + 1] ?? '' })
   return claims
 }
+
+/** A time in whole seconds, as tickets and codes carry it. */
+export function secondsOf(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000)
+}

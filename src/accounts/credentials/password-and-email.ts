@@ -1,7 +1,7 @@
 // The first factor and the address of a user: the password, the confirmation, and the codes in mails. Codes are
 // opaque and bound to purpose, user, security stamp and, for a change, the new address. The reason for refusing one
 // is never revealed.
-import { secondsOf } from '../../clock.js'
+import { secondsOf } from '../../tokens/ticket.js'
 import { isMarkOf } from '../../tokens/fields.js'
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts } from '../../store/attempts.js'

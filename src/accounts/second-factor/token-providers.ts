@@ -1,10 +1,11 @@
 // Token providers by name: Authenticator, Email, Phone and Default as in the reference, and those that a host adds or
 // replaces.
+import { secondsOf } from '../../tokens/ticket.js'
 import { isMarkOf } from '../../tokens/fields.js'
 import type { Db } from '../../store/transaction.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import { openCode, sealCode } from '../../tokens/code.js'
-import { type Clock, secondsOf } from '../../clock.js'
+import type { Clock } from '../../clock.js'
 import type { AccountKeys } from '../users/change-user.js'
 import { authenticatorStep, openAuthenticatorKey } from './authenticator-key.js'
 import { canReach, stampCode, stampCodeStep, type StampProvider } from './stamp-code.js'
