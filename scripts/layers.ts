@@ -9,6 +9,7 @@ export const layers: Readonly<Record<string, number>> = {
   'index.ts': 5,
   'plugin.ts': 5,
   'compose.ts': 5,
+  'setup-warnings.ts': 5,
   'health.ts': 5,
   'options.ts': 5,
   routes: 4,

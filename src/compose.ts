@@ -98,11 +98,6 @@ export async function openAccounts(
     },
     clock,
   )
-  if (keys.isUnwrapped) {
-    log.warn(
-      "option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database. In production this is refused",
-    )
-  }
   const denyList = createDenyList()
   const events: IdentityEmitter = new EventEmitter()
   const notifier = createNotifier(options.hooks, events, (error) =>

@@ -71,6 +71,14 @@ const thrown = {
     500,
   ],
   /**
+   * `register`: the host has a decorator of that name already, usually because the plugin is registered twice.
+   * @remedy another `decorator`, `schema` and `prefix` for a second realm; `identityRoutes` for the same users under a second prefix
+   */
+  FST_IDENTITY_ALREADY_REGISTERED: [
+    "The application has a decorator '%s' already. Give a second realm another decorator, schema and prefix; to mount the same users under a second prefix, register identityRoutes",
+    500,
+  ],
+  /**
    * `startPostgres` of `fastify-identity/development` was called where `NODE_ENV` is `production`.
    * @remedy set `DATABASE_URL` to a Postgres of your own
    */
@@ -192,6 +200,7 @@ export const CookieTooLarge = define<[]>('FST_IDENTITY_COOKIE_TOO_LARGE')
 export const CookiesOff = define<[]>('FST_IDENTITY_COOKIES_OFF')
 export const InvalidOption = define<[option: string, problem: string, remedy: string]>('FST_IDENTITY_INVALID_OPTION')
 export const DatabaseMissing = define<[]>('FST_IDENTITY_DATABASE_MISSING')
+export const AlreadyRegistered = define<[decorator: string]>('FST_IDENTITY_ALREADY_REGISTERED')
 export const NotForProduction = define<[name: string]>('FST_IDENTITY_NOT_FOR_PRODUCTION')
 export const DatabaseUnreachable = define<[reason: string, remedy: string]>('FST_IDENTITY_DATABASE_UNREACHABLE')
 export const DatabaseEncoding = define<[encoding: string]>('FST_IDENTITY_DATABASE_ENCODING')

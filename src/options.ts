@@ -67,9 +67,17 @@ const registrationOptions = Type.Object(
      * @default serializers of the application's logger
      */
     logSerializers: Type.Optional(foreign<NonNullable<RegisterOptions['logSerializers']>>()),
+    /**
+     * Has no effect: fastify-cli and @fastify/autoload pass it to every plugin of an application.
+     * @default none
+     */
+    skipOverride: Type.Optional(foreign<boolean>()),
   },
   closed,
 )
+
+/** Fastify's levels. Its own type would bring an import of pino, which a host need not have, into the declarations. */
+type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 
 /** All options. */
 export const optionsSchema = Type.Object(
@@ -125,6 +133,7 @@ export interface ResolvedOptions extends Omit<
   | 'errors'
   | 'logLevel'
   | 'logSerializers'
+  | 'skipOverride'
   | 'password'
   | 'publicUrl'
   | 'secret'
@@ -155,7 +164,15 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
   const { hasher = {}, validators = [] } = given.password ?? {}
   if (!isHasher(hasher)) checkShape(hasherOptions, hasher, 'password.hasher')
   checkDatabase(given.database)
-  const { clock, csrf, errors, logLevel, logSerializers, ...plain } = complete(optionsSchema, given, given.preset)
+  const {
+    clock,
+    csrf,
+    errors,
+    logLevel,
+    logSerializers,
+    skipOverride: _,
+    ...plain
+  } = complete(optionsSchema, given, given.preset)
   const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
   const origins = typeof csrf === 'boolean' ? [] : (csrf.trustedOrigins ?? [])
   const resolved: ResolvedOptions = {
@@ -186,7 +203,7 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
     clock: clock ?? Date.now,
     ownClock: clock ?? undefined,
   }
-  checkCookie(resolved.cookie, resolved.decorator)
+  checkCookie(resolved.cookie, resolved.decorator, publicUrl)
   checkMail(resolved)
   return Object.freeze(resolved)
 }

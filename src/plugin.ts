@@ -20,7 +20,7 @@ import { createDocumentation, documentGuards } from './http/openapi.js'
 import { findRealm, type Realm } from './http/realm.js'
 import { collectRoutes } from './http/route-table.js'
 import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
-import { NotRegistered } from './errors.js'
+import { AlreadyRegistered, NotRegistered } from './errors.js'
 import { checkHealth, type Health, ping } from './health.js'
 import {
   type Accounts,
@@ -46,6 +46,7 @@ import { requireRights } from './store/usable.js'
 import { findNotes, type Notes, oldestWriterSeconds } from './store/notes.js'
 import { endExpired, type SessionEndCause } from './store/session-ends.js'
 import { findMissingSessions, isSessionLive } from './store/sessions.js'
+import { warnOfSetup } from './setup-warnings.js'
 import { createTicketCache, type TicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
@@ -89,6 +90,7 @@ declare module 'fastify' {
 
 async function identityPlugin(app: FastifyInstance, given: IdentityOptions): Promise<void> {
   const options = resolveOptions(given, process.env)
+  if (app.hasDecorator(options.decorator)) throw new AlreadyRegistered(options.decorator)
   const log = app.log.child({ plugin: 'fastify-identity' })
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
   const connection = connect(
@@ -120,6 +122,7 @@ async function open(
     log,
   )
   const { users, enumerationSafe, reauthentication, signIn, roles, sessions, keys, mail, events, hasher } = accounts
+  warnOfSetup(app.log, options, keys.isUnwrapped)
   const { denyList, claimChanges, currentClaims, sessionEnds } = accounts
   app.addHook('onClose', () => keys.close())
   let isStarting = true

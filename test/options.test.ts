@@ -176,6 +176,7 @@ test('a weak secret is refused wherever it comes from, and the option decides be
 
 test('options that contradict each other are refused by the name of the one to change', () => {
   expectRefused({ cookie: { sameSite: 'none', secure: false } }, 'cookie.sameSite')
+  expectRefused({ publicUrl: 'http://id.example.org', cookie: { sameSite: 'none' } }, 'cookie.sameSite')
   expectRefused({ cookie: { name: '__Host-x', domain: 'example.com' } }, 'cookie.name')
   expectRefused({ cookie: { name: '__Host-x', path: '/api' } }, 'cookie.name')
   expectRefused({ cookie: { name: '__Host-x', secure: false } }, 'cookie.name')

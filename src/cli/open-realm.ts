@@ -53,6 +53,8 @@ export async function withRealm<T>(target: Target, work: (accounts: Accounts) =>
           error: () => undefined,
         },
       )
+      if (accounts.keys.isUnwrapped)
+        target.warn("option 'secret' (IDENTITY_SECRET) is not set: keys lie unwrapped in the database")
       try {
         return await work(accounts)
       } finally {

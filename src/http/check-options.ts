@@ -59,12 +59,19 @@ function appOrigin(text: string): string | null {
 }
 
 /** @throws FST_IDENTITY_INVALID_OPTION for attributes that a browser would refuse together */
-export function checkCookie(cookie: Resolved<typeof httpOptions.properties>['cookie'], decorator: string): void {
-  if (cookie.sameSite === 'none' && cookie.secure === false) {
+export function checkCookie(
+  cookie: Resolved<typeof httpOptions.properties>['cookie'],
+  decorator: string,
+  publicUrl: URL | null,
+): void {
+  const isInsecure = cookie.secure === false || (cookie.secure === 'auto' && publicUrl?.protocol === 'http:')
+  if (cookie.sameSite === 'none' && isInsecure) {
     throw new InvalidOption(
       'cookie.sameSite',
-      "'none' needs a secure cookie",
-      "Set cookie.secure to true, or sameSite to 'lax'",
+      "'none' needs a secure cookie: browsers drop any other",
+      cookie.secure === false
+        ? "Set cookie.secure to true, or sameSite to 'lax'"
+        : "Set publicUrl to an https origin, cookie.secure to true, or sameSite to 'lax'",
     )
   }
   const name = cookie.name ?? decorator

@@ -252,9 +252,10 @@ function cookieAttributes(context: CookieContext, request: FastifyRequest) {
   return { path, httpOnly: true, sameSite, secure: isSecure(context, request), ...(domain === null ? {} : { domain }) }
 }
 
-/** `auto`: when users reach us by https, according to `publicUrl` or, without it, this request. */
+/** `auto`: when users reach us by https, according to `publicUrl` or, without it, this request. SameSite=None needs it always. */
 function isSecure({ options }: CookieContext, request: Protocol): boolean {
   if (options.cookie.secure !== 'auto') return options.cookie.secure
+  if (options.cookie.sameSite === 'none') return true
   return options.publicUrl === null ? request.protocol === 'https' : options.publicUrl.protocol === 'https:'
 }
 
