@@ -68,16 +68,13 @@ const registrationOptions = Type.Object(
      */
     logSerializers: Type.Optional(foreign<NonNullable<RegisterOptions['logSerializers']>>()),
     /**
-     * Has no effect: fastify-cli and @fastify/autoload pass it to every plugin of an application.
+     * Has no effect. Applications of fastify-cli pass it to every plugin.
      * @default none
      */
     skipOverride: Type.Optional(foreign<boolean>()),
   },
   closed,
 )
-
-/** Fastify's levels. Its own type would bring an import of pino, which a host need not have, into the declarations. */
-type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 
 /** All options. */
 export const optionsSchema = Type.Object(

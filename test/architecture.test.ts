@@ -87,7 +87,10 @@ test('nothing imports in a circle', () => {
 
 test('Fastify is imported by entry points, routes and http only', () => {
   const isFastify = (target: string) => /^(fastify|@fastify)(\/|-|$)/.test(target) && target !== '@fastify/error'
-  assert.deepEqual(outside(['index.ts', 'plugin.ts', 'options.ts', 'setup-warnings.ts', 'testing', 'routes', 'http'], isFastify), [])
+  assert.deepEqual(
+    outside(['index.ts', 'plugin.ts', 'options.ts', 'setup-warnings.ts', 'testing', 'routes', 'http'], isFastify),
+    [],
+  )
 })
 
 test('the database is known to the store only', () => {
