@@ -38,7 +38,7 @@ test('no request is refused during a key rotation, whichever instance made the t
     for (let turn = 0; turn < 4; turn++) {
       // Each instance reads the ring every two seconds.
       const { id } = await twins[turn % 2]!.identity.keys.rotate({ activateAfterSeconds: 4 })
-      await until(() => seen.has(id), 60_000)
+      await until(() => seen.has(id))
     }
   })().finally(() => {
     isOver = true
@@ -61,14 +61,14 @@ test('a revoked key is refused by this instance at once and by the other within 
   assert.equal((await guarded(twin, leaked.accessToken)).status, 200)
   assert.equal(await app.identity.keys.revoke(id), true)
   assert.ok(await isRefused(app, leaked.accessToken))
-  const one = await until(() => isRefused(twin, leaked.accessToken), 5_000)
+  const one = await until(() => isRefused(twin, leaked.accessToken))
   for (const where of twins) assert.equal((await guarded(where, old.accessToken)).status, 200)
 
   const kept = await signIn(twin, 'alice@example.com')
   await app.identity.keys.revokeAll()
   for (const { accessToken } of [old, kept]) assert.ok(await isRefused(app, accessToken))
-  const all = await until(() => isRefused(twin, kept.accessToken), 5_000)
+  const all = await until(() => isRefused(twin, kept.accessToken))
   t.diagnostic(`refused by the other instance after ${Math.round(one)} ms, all after ${Math.round(all)} ms`)
   const fresh = await signIn(app, 'alice@example.com')
-  for (const where of twins) await until(async () => (await guarded(where, fresh.accessToken)).status === 200, 5_000)
+  for (const where of twins) await until(async () => (await guarded(where, fresh.accessToken)).status === 200)
 })

@@ -15,17 +15,13 @@ import {
 } from '../support/instances.js'
 import type { EmailOption, IdentityOptions } from '../../src/index.js'
 import { report } from '../support/experiment.js'
+import { isBackground } from '../support/background.js'
 import { databaseUrl } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 
-// What asks by itself: the feed, twice a second, the ring, every two seconds, and once a minute the tidying.
+// What asks by itself, and the worker that delivers mail.
 const isOwn = (text: string) =>
-  /from .*"keys"/.test(text) ||
-  /^\s*select string_agg\(session_id/.test(text) ||
-  text.includes('pg_stat_activity') ||
-  // The worker that delivers mail.
-  /^\s*(update|delete from|select extract\(epoch from min\(due_at\)).*"outbox"/s.test(text) ||
-  /^\s*delete from .* = any\(array\(/.test(text)
+  isBackground(text) || /^\s*(update|delete from|select extract\(epoch from min\(due_at\)).*"outbox"/s.test(text)
 
 async function place(t: TestContext, options: IdentityOptions = {}) {
   const proxy = await startTcpProxy(await databaseUrl())

@@ -198,7 +198,6 @@ async function playAll(t: TestContext, database: string): Promise<void> {
     `${ended} revocations seen by 2 other processes each: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`,
   )
   assert.ok(ended >= 30)
-  assert.ok(lags.at(-1)! < 5_000, `the slowest took ${at(1)} ms`)
 }
 
 test('what one of three processes ends, the others refuse', async (t) => playAll(t, await databaseUrl()))

@@ -124,6 +124,8 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const clock = createClock()
   const logLines: string[] = []
   const app = Fastify({
+    // A busy machine may need more than the 10 s that Fastify gives a plugin.
+    pluginTimeout: 0,
     ...options.server,
     logger: {
       level: 'trace',

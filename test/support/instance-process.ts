@@ -21,7 +21,7 @@ export interface Order {
 }
 
 const given = JSON.parse(process.env.IDENTITY_OPTIONS ?? '{}') as IdentityOptions // written by processes.ts
-const app = Fastify({ forceCloseConnections: true })
+const app = Fastify({ forceCloseConnections: true, pluginTimeout: 0 })
 const { ownPool = false, frozenClock = false } = JSON.parse(process.env.HOST_SETTINGS ?? '{}') as HostSettings
 const start = Date.now()
 // JSON carries a connection string only.

@@ -11,7 +11,8 @@ export const cheapHasher = { memoryKiB: 8, iterations: 1, maxConcurrent: 2, maxQ
 
 /** An instance with the routes at the root, a guarded `/guarded` and a route `/open` without a guard; closed at the end of the test. */
 export async function startApp(t: TestContext, options: IdentityOptions = {}): Promise<FastifyInstance> {
-  const app = Fastify()
+  // A busy machine may need more than the 10 s that Fastify gives a plugin.
+  const app = Fastify({ pluginTimeout: 0 })
   t.after(() => app.close())
   await app.register(identity, {
     database: options.database ?? (await databaseUrl()),

@@ -139,6 +139,10 @@ export function createNameQueues(limits: NameQueueLimits, now: () => number = ()
 
   function watchAge(name: string, queue: Queue): void {
     const [first] = queue.waiting
+    if (first === undefined && queue.age !== null) {
+      clearTimeout(queue.age)
+      queue.age = null
+    }
     if (first === undefined || queue.age !== null) return
     queue.age = setTimeout(
       () => {
