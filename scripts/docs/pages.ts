@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { memberTable } from './app-identity.js'
+import { endpointTable } from './endpoints.js'
 import { codeTable, thrownTable } from './errors.js'
 import { eventTable, hookTable } from './events.js'
 import { optionTable } from './options.js'
@@ -11,6 +12,7 @@ import { type Table, withTables } from './tables.js'
 const pages: Readonly<Record<string, Readonly<Record<string, (opened: Package) => Table>>>> = {
   'docs/options.md': { options: optionTable },
   'docs/errors.md': { thrown: thrownTable, codes: codeTable },
+  'docs/endpoints.md': { endpoints: endpointTable },
   'docs/events.md': { events: eventTable, hooks: hookTable },
   'docs/app-identity.md': { members: memberTable },
 }

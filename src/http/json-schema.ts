@@ -33,7 +33,8 @@ function bind(schema: TObject, given: unknown): unknown {
 }
 
 function requireType(schema: TSchema | undefined, value: unknown): void {
-  if (schema === undefined || Value.Check(schema, value) || (value === null && Value.Check(schema, ''))) return
+  const isNullOfText = value === null && schema !== undefined && Value.Check(schema, '')
+  if (schema === undefined || isNullOfText || Value.Check(schema, value)) return
   throw new Invalid()
 }
 

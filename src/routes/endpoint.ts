@@ -48,6 +48,7 @@ export interface Route<Declared extends EndpointDeclaration = EndpointDeclaratio
   /** Returns the body of the 200, or has sent another answer. */
   // A method, so that routes over different schemas are of one type.
   handler(
+    // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- it has no `this`
     this: void,
     request: RequestOf<Declared>,
     reply: FastifyReply,

@@ -68,9 +68,10 @@ export const login = endpoint(
     path: '/login',
     auth: 'anonymous',
     summary: 'Log in',
-    description: 'Answers tokens, or sets a cookie and answers an empty body.',
+    description:
+      'The value of email is looked up as user name. Answers tokens; with useCookies or useSessionCookies it sets a cookie and answers an empty body.',
     query: LoginQuery,
-    body: NamedLoginRequest,
+    body: LoginRequest,
     answers: {
       200: AccessTokenResponse,
       400: invalid,
@@ -93,7 +94,7 @@ export const login = endpoint(
 
     return {
       before: holdWhileFull(() => hasher.busy),
-      ...(userNameIsEmail && { body: LoginRequest }),
+      ...(!userNameIsEmail && { body: NamedLoginRequest }),
       async handler(request, reply) {
         const useCookies = readFlag(request.query.useCookies) === true
         const useSessionCookies = readFlag(request.query.useSessionCookies) === true

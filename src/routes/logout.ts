@@ -34,7 +34,8 @@ export const logout = endpoint(
     path: '/logout',
     auth: 'signedIn',
     summary: 'Log out',
-    description: 'Tokens and cookies of the sessions that end are refused at once. Takes no body, or {}.',
+    description:
+      'Ends this session; with scope=others all others, with scope=all every one. Their tokens and cookies are refused at once. Takes no body, or {}.',
     query: LogoutQuery,
     body: Type.Object({}),
     bodyIsOptional: true,

@@ -39,7 +39,7 @@ export const refresh = endpoint(
     auth: 'anonymous',
     summary: 'Exchange a refresh token for a new pair',
     description:
-      'Each refresh token is good for one exchange; a repeated request within the time of grace gets the same successor.',
+      'The pair has the roles and claims of now. Each refresh token is good for one exchange; a repeated request within the time of grace gets the same successor.',
     body: RefreshRequest,
     answers: {
       200: AccessTokenResponse,

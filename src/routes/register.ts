@@ -1,6 +1,6 @@
 // POST /register: creates a user, who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi
 // /register). With preset 'hardened' a taken address is answered like a free one.
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { withoutBlanksAround } from '../accounts/users/names.js'
 import type { MailWriter } from '../accounts/mail/outbox.js'
 import type { Registration, UserManager } from '../accounts/managers/user-manager.js'
@@ -19,10 +19,18 @@ import { endpoint, on } from './endpoint.js'
 
 const RegisterRequest = Type.Object(
   {
-    userName: Type.Optional(Type.String({ description: 'Default: the e-mail address' })),
     // The reference reads null here and answers InvalidEmail.
     email: Type.Union([Type.String(), Type.Null()], { [documentedType]: 'string' }),
     password: Type.String(),
+  },
+  { title: 'RegisterRequest' },
+)
+
+// Where the user name is not the address.
+const NamedRegisterRequest = Type.Object(
+  {
+    userName: Type.Optional(Type.String({ description: 'Default: the e-mail address' })),
+    ...RegisterRequest.properties,
   },
   { title: 'RegisterRequest' },
 )
@@ -59,15 +67,14 @@ export const register = endpoint(
   (needs: RegisterNeeds) => {
     const { userNameIsEmail } = needs.options.user
     const fields = profileFields(needs)
-    const { userName, ...named } = RegisterRequest.properties
-    const body = { ...(!userNameIsEmail && { userName }), ...named, ...fields.request }
+    const { properties } = userNameIsEmail ? RegisterRequest : NamedRegisterRequest
     const hidden = Empty('The user was created, or the address has an account, whose owner gets a mail')
     return {
       before: holdWhileFull(() => needs.hasher.busy),
-      body: Type.Object(body, { title: 'RegisterRequest' }),
+      body: Type.Object({ ...properties, ...fields.request }, { title: 'RegisterRequest' }),
       ...(needs.enumerationSafe !== null && { answers: { 200: hidden } }),
       async handler(request, reply) {
-        const { password } = request.body
+        const { userName, password }: Static<typeof NamedRegisterRequest> = request.body
         const email = request.body.email === null ? null : withoutBlanksAround(request.body.email)
         if (email === null || !isEmail(email)) {
           return sendValidationProblem(reply, [
@@ -77,7 +84,7 @@ export const register = endpoint(
         const read = fields.read(request.body, true)
         if ('errors' in read) return sendValidationProblem(reply, read.errors)
         const user = {
-          userName: userNameIsEmail ? email : (request.body.userName ?? email),
+          userName: userNameIsEmail ? email : (userName ?? email),
           email,
           profile: read.profile,
         }

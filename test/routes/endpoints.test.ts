@@ -2,29 +2,31 @@
 import swagger from '@fastify/swagger'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { EndpointDeclaration } from '../../src/routes/endpoint.js'
+import { endpoints } from '../../src/routes/endpoints.js'
+import { endpointOptions } from '../../src/routes/options.js'
 import { type IdentityOptions, identityRoutes, type Operation } from '../../src/index.js'
 import { type AppOptions, expectEmpty, startApp, withApp } from '../support/app.js'
 
-const routesOf: Readonly<Record<Operation, readonly [string, string][]>> = {
-  register: [['POST', '/register']],
-  login: [['POST', '/login']],
-  refresh: [['POST', '/refresh']],
-  logout: [['POST', '/logout']],
-  confirmEmail: [['GET', '/confirmEmail']],
-  resendConfirmationEmail: [['POST', '/resendConfirmationEmail']],
-  forgotPassword: [['POST', '/forgotPassword']],
-  resetPassword: [['POST', '/resetPassword']],
-  twoFactor: [['POST', '/manage/2fa']],
-  info: [
-    ['GET', '/manage/info'],
-    ['POST', '/manage/info'],
-  ],
-  sessions: [
-    ['GET', '/manage/sessions'],
-    ['DELETE', '/manage/sessions/x'],
-  ],
-}
-const operations = Object.keys(routesOf) as Operation[]
+const declared: readonly EndpointDeclaration[] = endpoints
+const operations = Object.keys(endpointOptions.properties) as Operation[] // the names of the type's members
+const routesOf = (operation: Operation): [string, string][] =>
+  declared
+    .filter((endpoint) => operation in endpoint.switch)
+    .map(({ method, path }) => [method, path.replace(':id', 'x')])
+
+test('every endpoint has a name and exactly one switch, and every switch an endpoint', () => {
+  const names = declared.map(({ name }) => name)
+  assert.deepEqual([...new Set(names)], names)
+  assert.deepEqual(
+    declared.filter((endpoint) => Object.keys(endpoint.switch).length !== 1).map(({ name }) => name),
+    [],
+  )
+  assert.deepEqual(
+    operations.filter((operation) => routesOf(operation).length === 0),
+    [],
+  )
+})
 
 const withSwagger: Pick<AppOptions, 'before'> = {
   before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
@@ -34,19 +36,19 @@ for (const off of operations) {
   test(`without ${off} its paths are 404, and every other one is there`, () =>
     withApp({ ...withSwagger, identity: { endpoints: { [off]: false } } }, async (app) => {
       for (const operation of operations) {
-        for (const [method, path] of routesOf[operation]) {
+        for (const [method, path] of routesOf(operation)) {
           const answer = await app.call(method, `/account${path}`)
           if (operation === off) expectEmpty(answer, 404)
           else assert.notEqual(answer.status, 404, path)
         }
       }
       const { paths } = app.app.swagger() as unknown as { paths: object }
-      const gone = routesOf[off].map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
+      const gone = routesOf(off).map(([, path]) => `/account${path.replace('/x', '/{id}')}`)
       assert.deepEqual(
         gone.filter((path) => path in paths),
         [],
       )
-      assert.equal(Object.keys(paths).length, 12 - new Set(gone).size)
+      assert.equal(Object.keys(paths).length, new Set(declared.map(({ path }) => path)).size - new Set(gone).size)
     }))
 }
 
@@ -56,7 +58,7 @@ test('with everything off the managers are there and no path of ours', () =>
       identity: { endpoints: Object.fromEntries(operations.map((name) => [name, false])) },
     },
     async (app) => {
-      for (const [method, path] of Object.values(routesOf).flat())
+      for (const [method, path] of operations.flatMap(routesOf))
         assert.equal((await app.call(method, `/account${path}`)).status, 404)
       assert.ok((await app.app.identity.users.create({ userName: 'ann@example.com' })).succeeded)
     },

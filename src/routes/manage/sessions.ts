@@ -82,6 +82,7 @@ export const deleteSession = endpoint(
     path: '/manage/sessions/:id',
     auth: 'signedIn',
     summary: 'End a session of the caller',
+    description: '404 if the caller has no such session.',
     params: Type.Object({ id: Type.String() }),
     answers: {
       200: Empty('The session has ended'),
