@@ -39,7 +39,7 @@ function configOf(name: string, source: string, folder: string): ExtractorConfig
     configObject: {
       projectFolder: project,
       mainEntryPointFilePath: join(project, 'dist', source.replace(/\.ts$/, '.d.ts')),
-      compiler: { tsconfigFilePath: join(project, 'tsconfig.json'), skipLibCheck: true },
+      compiler: { overrideTsconfig: { extends: './tsconfig.json', compilerOptions: { skipLibCheck: true } } },
       apiReport: {
         enabled: true,
         reportFileName: `${name === '.' ? 'index' : name.slice(2)}.api.md`,
