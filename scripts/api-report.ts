@@ -1,5 +1,5 @@
-// The public API of each entry point, as @microsoft/api-extractor reports it from the declarations in dist/: api/<name>.api.md. A change of
-// the API shows as a difference of a report.
+// The public API of each entry point, as @microsoft/api-extractor reports it: api/<name>.api.md. A change of the API shows as a difference of
+// a report. Its declarations are emitted for it, so that whatever compiler made dist/ does not matter.
 import {
   CompilerState,
   Extractor,
@@ -9,12 +9,13 @@ import {
 } from '@microsoft/api-extractor'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { entryPoints, project } from './docs/program.js'
+import { entryPoints, openPackage, type Package, project } from './docs/program.js'
 
 /** The reports, by their paths. */
-export function apiReports(): ReadonlyMap<string, string> {
+export function apiReports(opened: Package = openPackage()): ReadonlyMap<string, string> {
   const folder = mkdtempSync(join(project, 'dist/api-'))
   try {
+    opened.emitDeclarations(folder)
     const configs = Array.from(entryPoints(), ([name, source]) => configOf(name, source, folder))
     // One program for all entry points.
     const compilerState = CompilerState.create(configs[0]!, {
@@ -38,7 +39,7 @@ function configOf(name: string, source: string, folder: string): ExtractorConfig
   return ExtractorConfig.prepare({
     configObject: {
       projectFolder: project,
-      mainEntryPointFilePath: join(project, 'dist', source.replace(/\.ts$/, '.d.ts')),
+      mainEntryPointFilePath: join(folder, source.replace(/\.ts$/, '.d.ts')),
       compiler: { overrideTsconfig: { extends: './tsconfig.json', compilerOptions: { skipLibCheck: true } } },
       apiReport: {
         enabled: true,

@@ -3,9 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { apiReports } from './api-report.js'
 import { generatedPages } from './docs/pages.js'
-import { project } from './docs/program.js'
+import { openPackage, project } from './docs/program.js'
 
-for (const [path, text] of [...generatedPages(), ...apiReports()]) {
+const opened = openPackage()
+for (const [path, text] of [...generatedPages(opened), ...apiReports(opened)]) {
   mkdirSync(dirname(join(project, path)), { recursive: true })
   writeFileSync(join(project, path), text)
 }

@@ -1,6 +1,6 @@
 // The package as the compiler sees it: the sources of the entry points that package.json names, with types and doc comments.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
 
 export const project = join(import.meta.dirname, '../../..')
@@ -21,13 +21,18 @@ export interface Package {
   readonly checker: ts.TypeChecker
   /** What an entry point exports, by name. */
   exportsOf(entry: string): ReadonlyMap<string, ts.Symbol>
+  /** Writes the declarations of the sources below a folder, as the build does. */
+  emitDeclarations(folder: string): void
 }
 
 export function openPackage(): Package {
   const { config } = ts.readConfigFile(join(project, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {
     config: { compilerOptions: object }
   }
-  const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, noEmit: true }, project)
+  const { options } = ts.convertCompilerOptionsFromJson(
+    { ...config.compilerOptions, emitDeclarationOnly: true, declarationMap: false },
+    project,
+  )
   const program = ts.createProgram(
     Array.from(entryPoints().values(), (file) => join(project, file)),
     options,
@@ -44,6 +49,14 @@ export function openPackage(): Package {
           .getExportsOfModule(module)
           .map((one) => [one.name, one.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(one) : one]),
       )
+    },
+    emitDeclarations(folder) {
+      const dist = join(project, 'dist')
+      program.emit(undefined, (file, text) => {
+        const path = join(folder, relative(dist, file))
+        mkdirSync(dirname(path), { recursive: true })
+        writeFileSync(path, text)
+      })
     },
   }
 }

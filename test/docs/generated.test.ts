@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { apiReports } from '../../scripts/api-report.js'
 import { generatedPages } from '../../scripts/docs/pages.js'
+import { openPackage } from '../../scripts/docs/program.js'
 import { withTables } from '../../scripts/docs/tables.js'
 
+const opened = openPackage()
 const project = join(import.meta.dirname, '../../..')
 
 function expectWritten(files: ReadonlyMap<string, string>, what: string): void {
@@ -17,11 +19,11 @@ function expectWritten(files: ReadonlyMap<string, string>, what: string): void {
 }
 
 test('the generated tables of docs/ are what the sources say', () => {
-  expectWritten(generatedPages(), 'the sources say')
+  expectWritten(generatedPages(opened), 'the sources say')
 })
 
 test('the reports in api/ are the public API', () => {
-  const reports = apiReports()
+  const reports = apiReports(opened)
   expectWritten(reports, 'the entry points export')
   assert.deepEqual(
     readdirSync(join(project, 'api')).sort(),
