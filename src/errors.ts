@@ -42,14 +42,6 @@ const thrown = {
     500,
   ],
   /**
-   * A cookie with all roles and claims of a user would exceed the 4,096 bytes that browsers keep.
-   * @remedy give the user fewer, or use bearer tokens
-   */
-  FST_IDENTITY_COOKIE_TOO_LARGE: [
-    'The cookie exceeds the 4,096 bytes that browsers keep. Give this user fewer or shorter roles and claims',
-    500,
-  ],
-  /**
    * `signIn.setCookie` was called, and option `cookies` is false.
    * @remedy answer with `signIn.sendTokens`
    */
@@ -196,7 +188,6 @@ export const SignInsCrowded = define<[]>('FST_IDENTITY_SIGN_INS_CROWDED')
 export const DatabaseContention = define<[]>('FST_IDENTITY_DATABASE_CONTENTION')
 export const RevocationUnknown = define<[]>('FST_IDENTITY_REVOCATION_UNKNOWN')
 export const TokenTooLarge = define<[characters: number, limit: number]>('FST_IDENTITY_TOKEN_TOO_LARGE')
-export const CookieTooLarge = define<[]>('FST_IDENTITY_COOKIE_TOO_LARGE')
 export const CookiesOff = define<[]>('FST_IDENTITY_COOKIES_OFF')
 export const InvalidOption = define<[option: string, problem: string, remedy: string]>('FST_IDENTITY_INVALID_OPTION')
 export const DatabaseMissing = define<[]>('FST_IDENTITY_DATABASE_MISSING')

@@ -343,7 +343,7 @@ test('a pool that the host hands in is used and not closed', async (t) => {
   assert.deepEqual((await pool.query('select 1 as one')).rows, [{ one: 1 }])
 })
 
-test('registering twice under one name is refused by Fastify, and closes what it had opened', async (t) => {
+test('registering twice under one name is refused, and closes what it had opened', async (t) => {
   const app = Fastify()
   t.after(() => app.close())
   const options = { database: await databaseUrl(), schema: uniqueSchema(), prefix: '/account' }
@@ -352,7 +352,7 @@ test('registering twice under one name is refused by Fastify, and closes what it
     async () => {
       await app.register(identity, { ...options, prefix: '/other' })
     },
-    { code: 'FST_ERR_DEC_ALREADY_PRESENT' },
+    { code: 'FST_IDENTITY_ALREADY_REGISTERED' },
   )
 })
 

@@ -1,7 +1,6 @@
 // The cookie of a sign-in: writes, reads, renews and clears it.
 import { fastifyCookie, type SerializeOptions } from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CookieTooLarge } from '../errors.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 import { ticketFor, type TicketContext } from './tickets.js'
@@ -170,19 +169,13 @@ export function findCookies(header: string | undefined, name: string): readonly 
   return found
 }
 
-// A browser keeps name and value up to 4,096 bytes and silently drops a longer cookie (RFC 6265bis §5.6).
-const maxCookieBytes = 4096
-
 function writeCookie(context: CookieContext, request: FastifyRequest, reply: FastifyReply, ticket: Ticket): void {
   const [name, value] = sealCookie(context, request, ticket)
   sendCookie(context, request, reply, name, value, ticket.persistent ? ticket.expiresAt : null)
 }
 
 function sealCookie(context: CookieContext, request: Protocol, ticket: Ticket): [name: string, value: string] {
-  const name = cookieName(context, request)
-  const value = sealTicket(context.keys.sealing(), 'cookie', ticket)
-  if (name.length + value.length > maxCookieBytes) throw new CookieTooLarge()
-  return [name, value]
+  return [cookieName(context, request), sealTicket(context.keys.sealing(), 'cookie', ticket)]
 }
 
 /** Sets a cookie of ours: until the browser closes, or until a time in whole seconds. */

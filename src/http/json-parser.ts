@@ -167,7 +167,11 @@ export function boundBodies(scope: FastifyInstance): void {
         socket.destroySoon()
       }, bodySeconds * 1000)
       timer.unref()
-      const clear = () => clearTimeout(timer)
+      // A connection carries many requests: each takes its listener away with it.
+      const clear = () => {
+        clearTimeout(timer)
+        socket.off('close', clear)
+      }
       raw.once('end', clear)
       socket.once('close', clear)
       done()

@@ -21,7 +21,7 @@ export interface SignInAnswers {
    * `?useCookies=true`; the route still sends its own answer.
    *
    * @throws TypeError for a sign-in of another realm, or one of more than a minute ago
-   * @throws FST_IDENTITY_COOKIES_OFF, FST_IDENTITY_COOKIE_TOO_LARGE
+   * @throws FST_IDENTITY_COOKIES_OFF
    */
   setCookie(reply: FastifyReply, signedIn: SignedIn, options?: { readonly isPersistent?: boolean }): void
 }

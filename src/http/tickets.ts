@@ -97,7 +97,7 @@ export function ticketOf(signedIn: SignedIn, nowMilliseconds: number, terms: Tic
     persistent: terms.persistent ?? false,
     ...(sessionClaims.length === 0 ? {} : { sessionClaims }),
   }
-  const bytes = Buffer.byteLength(JSON.stringify([ticket.userName, ticket.email, roles, claims]))
+  const bytes = Buffer.byteLength(JSON.stringify([ticket.userName, ticket.email, roles, claims, amr, sessionClaims]))
   return bytes > maxClaimBytes ? { ...ticket, isPartial: true } : ticket
 }
 

@@ -214,6 +214,6 @@ test('a second realm of the same name is refused', async () => {
   const database = await databaseUrl()
   await assert.rejects(
     startApp({ after: (app) => app.register(identity, { database, schema: uniqueSchema(), prefix: '/second' }) }),
-    { code: 'FST_ERR_DEC_ALREADY_PRESENT' },
+    { code: 'FST_IDENTITY_ALREADY_REGISTERED' },
   )
 })

@@ -121,7 +121,7 @@ test('a process whose registration failed ends by itself, also without closing',
   )
   assert.deepEqual(
     [await child.line(), await child.line(), await child.line()],
-    ['FST_IDENTITY_SECRET_WRONG', 'FST_IDENTITY_INVALID_OPTION', 'FST_ERR_DEC_ALREADY_PRESENT'],
+    ['FST_IDENTITY_SECRET_WRONG', 'FST_IDENTITY_INVALID_OPTION', 'FST_IDENTITY_ALREADY_REGISTERED'],
   )
   assert.equal(await child.ended, 0)
 })

@@ -64,10 +64,10 @@ test('who moves to another address keeps the old one until the link is followed,
     200,
   )
 
-  // The cookie is of the stamp of before: it lasts until it is validated next, and a login after that is needed.
+  // Another address is no other way to sign in: the session goes on when its cookie is validated next.
   server.clock.advance(1800)
-  assert.equal((await browser.get('/account/manage/info')).status, 401)
-  assert.equal(browser.cookies.size, 0)
+  assert.equal((await browser.get('/account/manage/info')).status, 200)
+  assert.ok(browser.cookies.size > 0)
 })
 
 test('an address that somebody else takes meanwhile stays theirs', async () => {
