@@ -161,7 +161,7 @@ test('no secret reaches the log, nor an answer that is not its own', () =>
     )
   }))
 
-test('neither do they where the database is broken and every endpoint answers 500', () =>
+test('neither do they where the tables are gone and every endpoint answers 503', () =>
   withMailApp(options, async (app) => {
     const answers: Answer[] = []
     const learned = await walk(app, answers)
@@ -195,15 +195,15 @@ test('neither do they where the database is broken and every endpoint answers 50
     app.clock.advance(1800)
     await step('GET', '/account/manage/info', { cookie })
     for (const { status, headers, body } of failed) {
-      assert.equal(status, 500, body)
+      assert.equal(status, 503, body)
       assert.equal(headers['content-type'], 'application/problem+json')
       assert.match(
         body,
-        /^\{"type":"https:\/\/tools\.ietf\.org\/html\/rfc9110#section-15\.6\.1","title":"Internal Server Error","status":500,"traceId":"req-[0-9a-z]+"\}$/,
+        /^\{"type":"https:\/\/tools\.ietf\.org\/html\/rfc9110#section-15\.6\.4","title":"Service Unavailable","status":503,"detail":"The database is not available"\}$/,
       )
     }
     assert.equal(
-      app.logLines.filter((line) => line.includes('unexpected error')).length,
+      app.logLines.filter((line) => line.includes('identity: not available')).length,
       failed.length,
       'each has a line in the log',
     )

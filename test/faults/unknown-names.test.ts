@@ -80,6 +80,7 @@ test('a flood of names that nobody has costs as many rows as are kept at most, a
     `${names} names in ${waves} waves: ${most_rows} rows at most after tidying, indexes ${kilo(sizes[1]!)} kB after the second wave, ${kilo(sizes.at(-1)!)} kB after the last, ${rows[0]!.rows} rows a day later`,
   )
   assert.ok(most_rows <= most, `${most_rows} rows`)
-  assert.ok(sizes.at(-1)! <= 1.5 * sizes[1]!, `indexes of ${sizes.map(kilo).join(', ')} kB`)
+  // Pages of a random key fill by half at first: the size settles within the first waves.
+  assert.ok(sizes.at(-1)! <= 1.5 * sizes[4]!, `indexes of ${sizes.map(kilo).join(', ')} kB`)
   assert.equal(rows[0]!.rows, 0)
 })

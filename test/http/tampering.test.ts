@@ -15,6 +15,8 @@ interface Kind {
   readonly show: (value: string) => Promise<Answer>
   /** A header carries no control characters, and blanks around what it carries do not count. */
   readonly inHeader: boolean
+  /** Whether it travels as a parameter of a link. */
+  readonly isInQuery?: boolean
 }
 
 let server: MailApp
@@ -82,7 +84,7 @@ async function confirmationCode(): Promise<Kind> {
   const userId = parameterOf(letter, 'userId')
   const show = (code: string) =>
     server.call('GET', `/account/confirmEmail?userId=${userId}&code=${encodeURIComponent(code.toWellFormed())}`)
-  return { value: letter.code, inHeader: false, show }
+  return { value: letter.code, inHeader: false, isInQuery: true, show }
 }
 
 async function changeCode(): Promise<Kind> {
@@ -93,6 +95,7 @@ async function changeCode(): Promise<Kind> {
   return {
     value: letter.code,
     inHeader: false,
+    isInQuery: true,
     show: (code) => server.call('GET', `${path}&code=${encodeURIComponent(code)}`),
   }
 }
@@ -127,12 +130,14 @@ async function everyKind(): Promise<Kind[]> {
 const said = (answer: Answer) => ({ status: answer.status, body: answer.body, headers: headersOf(answer) })
 
 /** Shows all of them; each gets what garbage gets, and the log only the lines that Fastify writes for every request. */
-async function refusesAll({ show, inHeader }: Kind, texts: Iterable<string>): Promise<number> {
+async function refusesAll({ show, inHeader, isInQuery }: Kind, texts: Iterable<string>): Promise<number> {
   const garbage = said(await show('garbage'))
   assert.ok(garbage.status === 400 || garbage.status === 401)
   const logged = server.logLines.length
   let shown = 0
   for (const text of texts) {
+    // An empty parameter of a link counts as a missing one: 400, as in the reference.
+    if (text === '' && isInQuery === true) continue
     if (inHeader && !/^[\x21-\x7e]*$/.test(text)) continue
     assert.deepEqual(said(await show(text)), garbage, `number ${shown}`)
     shown++

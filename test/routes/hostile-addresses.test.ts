@@ -157,10 +157,14 @@ test('no address makes a mail of a user go anywhere but to the stored address', 
         }),
       ),
     )
-    // Two mails for each of the two spellings in letters of another case; the Kelvin sign is no K.
+    // Two mails for each spelling in letters of another case or with blanks around it; the Kelvin sign is no K.
+    const own = hostile.filter(
+      (email) => email.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase() === victim && !/[\u212A\ufeff]/.test(email),
+    )
+    assert.ok(own.length >= 5)
     assert.deepEqual(
       await recipients(app),
-      Array.from({ length: 4 }, () => victim),
+      Array.from({ length: 2 * own.length }, () => victim),
     )
   }
 })
@@ -175,7 +179,8 @@ for (const path of ['/register', '/manage/info']) {
           const json = path === '/register' ? { email, userName: email, password: goodPassword } : { newEmail: email }
           const { status } = await app.call('POST', `/account${path}`, { token: accessToken, json })
           assert.ok([200, 400].includes(status), `${status} ${JSON.stringify(email)}`)
-          return status === 200 ? [mailbox(email)] : []
+          // Blanks around an address are not part of it.
+          return status === 200 ? [mailbox(email.trim())] : []
         }),
       )
       assert.deepEqual((await recipients(app)).sort(), mailed.flat().sort())

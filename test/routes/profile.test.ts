@@ -244,17 +244,22 @@ test('the document shows the fields with their own words', () =>
       before: (app) => app.register(swagger, { openapi: { openapi: '3.1.0' } }),
     },
     (own) => {
-      const { paths } = own.app.swagger() as unknown as {
+      const { paths, components } = own.app.swagger() as unknown as {
         paths: Record<string, Record<string, { requestBody: Body; responses: Record<string, Body> }>>
+        components: { schemas: Record<string, Schema> }
       }
-      const request = paths['/account/register']!.post!.requestBody.content['application/json']!.schema
+      const schemaOf = (body: Body) => {
+        const { $ref } = body.content['application/json']!.schema
+        return components.schemas[$ref.slice('#/components/schemas/'.length)]!
+      }
+      const request = schemaOf(paths['/account/register']!.post!.requestBody)
       assert.deepEqual(request.properties.nickname, {
         type: 'string',
         minLength: 1,
         maxLength: 16,
         description: 'What friends say',
       })
-      const shown = paths['/account/manage/info']!.get!.responses['200']!.content['application/json']!.schema
+      const shown = schemaOf(paths['/account/manage/info']!.get!.responses['200']!)
       assert.deepEqual(Object.keys(shown.properties), [
         'email',
         'isEmailConfirmed',
@@ -268,10 +273,12 @@ test('the document shows the fields with their own words', () =>
   ))
 
 interface Body {
-  readonly content: Record<
-    string,
-    { readonly schema: { readonly properties: Record<string, unknown>; readonly required?: string[] } }
-  >
+  readonly content: Record<string, { readonly schema: { readonly $ref: string } }>
+}
+
+interface Schema {
+  readonly properties: Record<string, unknown>
+  readonly required?: string[]
 }
 
 test('a profile that is no TypeBox object, has a field of ours or two that are spelled alike stops register', async () => {

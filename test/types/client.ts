@@ -56,8 +56,11 @@ interface Renamed {
 }
 type FunctionOf<Name extends string> = Name extends keyof Renamed ? Renamed[Name] : Name
 
-/** An error here names the endpoints that src/client/index.ts has no function for. */
-export type Complete = Expect<Equal<Exclude<FunctionOf<Declared['name']>, keyof IdentityClient>, never>>
+type Missing = Exclude<FunctionOf<Declared['name']>, keyof IdentityClient>
+type None<Complaint extends never> = Complaint
+
+/** An error here names the functions that the client lacks. */
+export type Complete = None<`add ${Missing}() to IdentityClient in src/client/index.ts`>
 
 export async function uses(client: IdentityClient<{ nickname: string; birthYear?: number }>): Promise<void> {
   const { nickname, birthYear }: { nickname: string; birthYear?: number } = await client.info()

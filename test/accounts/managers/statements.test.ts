@@ -7,6 +7,7 @@ import { requireAuthorization } from '../../../src/index.js'
 import { type Answer, pairOf, startApp, type TestApp } from '../../support/app.js'
 import { authenticatorOf } from '../../support/authenticator.js'
 import { isBackground, isOfTheRing } from '../../support/background.js'
+import { until } from '../../support/instances.js'
 import { databaseUrl } from '../../support/postgres.js'
 import { startTcpProxy } from '../../support/tcp-proxy.js'
 import { vectors } from '../../support/vectors.js'
@@ -157,5 +158,6 @@ test('ten thousand tokens that are none cost no statement, but for one reading o
   const seconds = (performance.now() - start) / 1000
   t.diagnostic(`${read} readings of the ring in ${seconds.toFixed(1)} s`)
   assert.ok(read <= 1 + Math.ceil(seconds), `${read} readings in ${seconds} s`)
-  assert.equal(await cost(() => app.call('GET', '/me', { token: accessToken })), 0)
+  // Where the machine was too busy for the poll of the feed, a request asks by itself until that is done.
+  await until(async () => (await cost(() => app.call('GET', '/me', { token: accessToken }))) === 0)
 })
