@@ -34,7 +34,7 @@ function signedIn(sizes: { names?: number; roles?: number; claims?: number; sess
   } as SignedIn // likewise
 }
 
-test('a ticket fits into a cookie however names, roles, claims and claims of the session share the room', () => {
+test('a ticket fits into a cookie however names, roles, claims and claims of the session share its size', () => {
   const key = sealingKey(77, Buffer.alloc(32, 4), 'app')
   const learnt: unknown[] = []
   const context = {

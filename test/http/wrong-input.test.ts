@@ -426,6 +426,17 @@ for (const endpoint of endpoints) {
         { payload: JSON.stringify(await endpoint.body()), headers: { 'content-type': type } },
         shown(type),
       )
+    const encoded: readonly (readonly [string, BufferEncoding])[] = [
+      ['us-ascii', 'ascii'],
+      ['latin1', 'latin1'],
+      ['ISO-8859-1', 'latin1'],
+      ['"utf-16"', 'utf16le'],
+    ]
+    for (const [charset, encoding] of encoded) {
+      const payload = Buffer.from(JSON.stringify(await endpoint.body()), encoding)
+      const headers = { 'content-type': `application/json; charset=${charset}` }
+      await accepted(endpoint, { payload, headers }, charset)
+    }
     const others = [
       'text/plain',
       'text/plain; charset=utf-8',
@@ -457,11 +468,7 @@ for (const endpoint of endpoints) {
       'application/ json',
       'application/+json',
       'application/json+xml',
-      'application/json; charset=latin1',
-      'application/json; charset=iso-8859-1',
-      'application/json; charset=utf-16',
       'application/json; charset=utf-7',
-      'application/json; charset="utf-16"',
       'application/vnd.api+json; charset=utf-32',
       'undefined',
       'null',
@@ -518,9 +525,11 @@ test('guarded routes reveal nothing about a body to a caller who is not signed i
           ...options,
           headers: { ...('headers' in options ? options.headers : {}), ...headers },
         })
+        // A content type that no route reads is refused before anything else, for every caller alike (as in the reference).
+        const isUnread = options.headers?.['content-type'] === 'text/plain' && endpoint.path !== '/logout'
         assert.deepEqual(
           [answer.status, answer.body, answer.headers['www-authenticate']],
-          [401, '', 'Bearer'],
+          isUnread ? [415, '', undefined] : [401, '', 'Bearer'],
           endpoint.path,
         )
       }
@@ -574,7 +583,7 @@ test('ids and codes that cannot be any get the answer of those that are wrong', 
   for (const id of ids) {
     const session = await server.call('DELETE', `/account/manage/sessions/${id}`, { token })
     if (id !== '%ff') assert.deepEqual([session.status, session.body], [404, ''], id)
-    for (const code of ['x', '%00', 'AAAA', 'A'.repeat(3_000), '%F0%9F%99%82', '', '____']) {
+    for (const code of ['x', '%00', 'AAAA', 'A'.repeat(3_000), '%F0%9F%99%82', '____']) {
       const confirmed = await server.call('GET', `/account/confirmEmail?userId=${id}&code=${code}`)
       assert.deepEqual(
         [confirmed.status, confirmed.body, confirmed.headers['www-authenticate']],
@@ -583,17 +592,7 @@ test('ids and codes that cannot be any get the answer of those that are wrong', 
       )
     }
   }
-  for (const query of [
-    '',
-    '?',
-    '?userId=1',
-    '?code=1',
-    '?userId=1&userId=2&code=3',
-    '?userId=1&code=2&code=3',
-    '?userId[]=1&code=1',
-    '?user=1&code=1',
-    '?userId=1&code=2&changedEmail=a&changedEmail=b',
-  ]) {
+  for (const query of ['', '?', '?userId=1&code=', '?userId=1', '?code=1', '?userId[]=1&code=1', '?user=1&code=1']) {
     const confirmed = await server.call('GET', `/account/confirmEmail${query}`)
     assert.deepEqual([confirmed.status, confirmed.body], [400, ''], query)
   }

@@ -31,7 +31,7 @@ interface Secured extends Person, Tokens {
   readonly recoveryCodes: readonly string[]
 }
 
-/** Somebody with a second factor, at the beginning of a step of 30 s. */
+/** A user with a second factor, at the beginning of a step of 30 s; the code that switched it on is two steps old. */
 async function secured(app: TestApp = server): Promise<Secured> {
   app.clock.advance(30 - ((app.clock() / 1000) % 30))
   const person = await app.signIn()
@@ -40,6 +40,7 @@ async function secured(app: TestApp = server): Promise<Secured> {
   const { sharedKey } = (await ask({})) as { sharedKey: string }
   const phone = authenticatorOf(sharedKey, app.clock)
   const { recoveryCodes } = (await ask({ enable: true, twoFactorCode: phone.code() })) as { recoveryCodes: string[] }
+  app.clock.advance(60)
   const [user] = await app.sql('select id from users where email = $1', [person.email])
   return { ...person, userId: user!.id as string, phone, recoveryCodes }
 }
@@ -126,13 +127,15 @@ test('with allowCodeReuse a code opens as many logins as its window lasts, as in
   assert.equal(await outcome(person, { twoFactorCode: code }, app), 'Failed')
 })
 
-test('setting up is no use: the code that switched the second factor on opens a login too', async () => {
-  const person = await secured()
-  // No second has passed since.
-  assert.equal(await outcome(person, { twoFactorCode: person.phone.code() }), 200)
+test('the code that switched the second factor on is used up, and so is every earlier one', async (t) => {
+  const app = await startWith(t, { twoFactor: { windowSteps: 3 } })
+  const person = await secured(app)
+  for (const step of [-3, -2])
+    assert.equal(await outcome(person, { twoFactorCode: person.phone.code(step) }, app), 'Failed')
+  assert.equal(await outcome(person, { twoFactorCode: person.phone.code(-1) }, app), 200)
 })
 
-test('leading zeros may be missing or plenty, blanks around the code do not count', async (t) => {
+test('leading zeros may be missing or plenty, blanks and hyphens do not count', async (t) => {
   const app = await startWith(t, { twoFactor: { allowCodeReuse: true } })
   const person = await secured(app)
   for (let steps = 0; !person.phone.code().startsWith('00'); steps++) {
@@ -140,11 +143,10 @@ test('leading zeros may be missing or plenty, blanks around the code do not coun
     app.clock.advance(30)
   }
   const code = person.phone.code()
-  for (const typed of [code, code.slice(1), String(Number(code)), `0000${code}`, ` ${code} `, `\t${code}\n`])
-    assert.equal(await outcome(person, { twoFactorCode: typed }, app), 200, typed)
-  for (const typed of [`${code.slice(0, 3)} ${code.slice(3)}`, `${code.slice(0, 3)}-${code.slice(3)}`, `+${code}`]) {
-    assert.equal(await outcome(person, { twoFactorCode: typed }, app), 'Failed', typed)
-  }
+  const asShown = [`${code.slice(0, 3)} ${code.slice(3)}`, `${code.slice(0, 3)}-${code.slice(3)}`]
+  const typed = [code, code.slice(1), String(Number(code)), `0000${code}`, ` ${code} `, `\t${code}\n`, ...asShown]
+  for (const twoFactorCode of typed) assert.equal(await outcome(person, { twoFactorCode }, app), 200, twoFactorCode)
+  assert.equal(await outcome(person, { twoFactorCode: `+${code}` }, app), 'Failed')
 })
 
 test('signs, other digits and other spellings of a number are no codes', async (t) => {
@@ -169,16 +171,22 @@ test('signs, other digits and other spellings of a number are no codes', async (
   assert.equal(await outcome(person, { twoFactorCode: code }, app), 200)
 })
 
-test('a recovery code opens one login, to the letter', async () => {
+test('a recovery code opens one login, as it is typed from paper', async () => {
   const person = await secured()
-  const [code] = person.recoveryCodes
-  for (const typed of [code!.toLowerCase(), code!.replace('-', ''), ` ${code!}`, `${code!} `]) {
-    assert.equal(await outcome(person, { twoFactorRecoveryCode: typed }), 'Failed', typed)
+  const spellings: ((code: string) => string)[] = [
+    (code) => code,
+    (code) => code.toLowerCase(),
+    (code) => code.replace('-', ''),
+    (code) => ` ${code} `,
+    (code) => code.replace('-', ' '),
+  ]
+  for (const [index, spell] of spellings.entries()) {
+    const code = person.recoveryCodes[index]!
+    assert.equal(await outcome(person, { twoFactorRecoveryCode: spell(code) }), 200, spell(code))
+    assert.equal(await outcome(person, { twoFactorRecoveryCode: code }), 'Failed')
   }
-  assert.equal(await outcome(person, { twoFactorRecoveryCode: code! }), 200)
-  assert.equal(await outcome(person, { twoFactorRecoveryCode: code! }), 'Failed')
   const users = server.app.identity.users
-  assert.equal(await users.countRecoveryCodes((await users.findById(person.userId))!), 9)
+  assert.equal(await users.countRecoveryCodes((await users.findById(person.userId))!), 10 - spellings.length)
 })
 
 test('wrong recovery codes are counted and lock', async () => {
@@ -384,7 +392,7 @@ test('a new key begins with no step used', async () => {
     (await server.call('POST', '/account/manage/2fa', { token: accessToken, json })).json() as { sharedKey: string }
   const phone = authenticatorOf((await ask({ resetSharedKey: true })).sharedKey, server.clock)
   await ask({ enable: true, twoFactorCode: phone.code() })
-  assert.equal(await outcome(person, { twoFactorCode: phone.code() }), 200)
+  assert.equal(await outcome(person, { twoFactorCode: phone.code(1) }), 200)
 })
 
 test('redeeming through the manager uses the same codes up, and says so in a code of the reference', async () => {
