@@ -2,7 +2,9 @@
 // that it guards.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import websocket from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
+import { WebSocket } from 'ws'
 import { type IdentityOptions, requireAuthorization } from '../../src/index.js'
 import { type Answer, expectProblem, type Person, type TestApp, withApp } from '../support/app.js'
 import { speak } from '../support/raw-http.js'
@@ -239,3 +241,63 @@ test('no answer of ours invites another origin', () =>
         [],
       )
   }))
+
+/** What a socket that is asked for says: its first message, or the status of the refusal. */
+function openSocket(origin: string, path: string, headers: Readonly<Record<string, string>>): Promise<string | number> {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}${path}`, { headers })
+  return new Promise((resolve, reject) => {
+    socket.on('message', (message: Buffer) => {
+      resolve(message.toString())
+      socket.terminate()
+    })
+    socket.on('unexpected-response', (request, { statusCode }) => {
+      resolve(statusCode ?? 0)
+      request.destroy()
+    })
+    socket.on('error', reject)
+  })
+}
+
+test('a WebSocket with our cookie opens for our own origin and trusted ones, and is 403 for any other', async () => {
+  const identity = { publicUrl: 'https://api.example.com', csrf: { trustedOrigins: ['https://app.example.com'] } }
+  const after = (app: FastifyInstance) => {
+    app.get('/socket', { websocket: true, onRequest: requireAuthorization() }, (socket, request) => {
+      socket.send(request.identity!.userName)
+    })
+    // A handler that checks the caller itself.
+    app.get('/lenient', { websocket: true }, (socket, request) => {
+      socket.send(request.identity?.userName ?? 'stranger')
+    })
+  }
+  await withApp({ identity, before: (app) => app.register(websocket), after }, async (app) => {
+    const origin = await app.listen()
+    const { cookie, ...person } = await app.signInWithCookie()
+    const rows: [headers: Record<string, string>, isOpened: boolean][] = [
+      [{}, true],
+      [{ origin }, true],
+      [{ origin: 'https://api.example.com' }, true],
+      [{ origin: 'https://app.example.com' }, true],
+      [{ origin: 'https://app.example.com', 'sec-fetch-site': 'cross-site' }, true],
+      [{ origin, 'sec-fetch-site': 'same-origin' }, true],
+      [{ origin: 'https://evil.example' }, false],
+      [{ origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }, false],
+      [{ origin: 'https://sub.app.example.com', 'sec-fetch-site': 'same-site' }, false],
+      [{ origin: 'null' }, false],
+      [{ origin: '' }, false],
+      [{ 'sec-fetch-site': 'cross-site' }, false],
+    ]
+    for (const [headers, isOpened] of rows) {
+      const said = JSON.stringify(headers)
+      assert.equal(await openSocket(origin, '/socket', { ...headers, cookie }), isOpened ? person.email : 403, said)
+      assert.equal(
+        await openSocket(origin, '/lenient', { ...headers, cookie }),
+        isOpened ? person.email : 'stranger',
+        said,
+      )
+    }
+    assert.equal(await openSocket(origin, '/socket', { origin }), 401)
+    const { accessToken } = await app.signIn(person)
+    const bearer = { authorization: `Bearer ${accessToken}`, origin: 'https://evil.example' }
+    assert.equal(await openSocket(origin, '/socket', bearer), person.email)
+  })
+})
