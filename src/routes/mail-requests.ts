@@ -9,7 +9,7 @@ import { sendEmpty } from '../http/problem.js'
 import { confirmEmailUrl, type LinkContext } from '../http/links.js'
 import type { MailWriter } from '../accounts/mail/outbox.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
-import type { Db } from '../store/transaction.js'
+import type { Db } from '../store/db.js'
 import { Empty, malformed, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 

@@ -12,7 +12,8 @@
 //   expires_at      when the row is no longer needed: with lapses_at, or 30 days after the last failure of a user
 import { type RawBuilder, sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
-import { type Db, retrying, table } from './transaction.js'
+import { type Db, table } from './db.js'
+import { retrying } from './transaction.js'
 import { cachedStatement, type Parameter } from './statement-cache.js'
 import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'

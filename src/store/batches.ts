@@ -1,6 +1,6 @@
 // Deleting what is over, so many rows at a time that no backlog is more than one statement may do. Knows no rule of what is over.
 import { type RawBuilder, sql } from 'kysely'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 
 const keyOf = { revocations: 'session_id', claim_changes: 'subject', attempts: 'key' } as const
 

@@ -1,6 +1,6 @@
 // Notes of whose claims have changed. One row for each user or role, whose mark is new with each change; never a row for each member of a role.
 import { type RawBuilder, sql } from 'kysely'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 
 /** Whose claims have changed: `u:` and the id of a user, or `r:` and the name of a role as tickets carry it. */
 export type ClaimSubject = `u:${string}` | `r:${string}`

@@ -1,6 +1,6 @@
 // Claims of users and of roles: two tables of one form. A claim may occur twice, as in the reference.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 import { type Claim, toUser, userColumns, type UserRecord } from './users.js'
 
 /** The owner of claims. */

@@ -7,7 +7,9 @@ import { type DatabaseOption, readDatabase } from './database-option.js'
 import { type DatabaseTimeouts, guardPool, limitsOf, listenTo, noLimits } from './pool.js'
 import { timeoutOptions } from './options.js'
 import type { Tables } from './schema.js'
-import { type Db, over, StatementTexts } from './transaction.js'
+import type { Db } from './db.js'
+import { createStatementTexts } from './statement-cache.js'
+import { over } from './transaction.js'
 
 export interface Connection extends Db {
   /** The pool behind it, where it is known. */
@@ -37,7 +39,7 @@ export function connect(
         // statement waits for a row, which is bounded by the limit of statements.
         () => sql<Date>`statement_timestamp()`
       : () => sql<Date>`to_timestamp(${clock() / 1000}::double precision)`
-  const ours = { schema, now, clock, statements: new StatementTexts() }
+  const ours = { schema, now, clock, statements: createStatementTexts() }
 
   const source = readDatabase(option, environment)
   if (source.kind === 'kysely') {

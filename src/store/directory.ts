@@ -1,7 +1,7 @@
 // All users, page by page. The cost of a page depends on its size, not on the number of users: each query walks an
 // index from the end of the previous page.
 import { sql } from 'kysely'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** Users in the order of their ids, which is the order of creation. */

@@ -1,6 +1,6 @@
 // Rows of the key ring. Roots are bytes here, wrapped or not: this file never sees the root secret.
 import { sql } from 'kysely'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 
 /** `token` keys seal tickets and codes and are rotated; the one `vault` key seals what stays in the database. */
 export type KeyPurpose = 'token' | 'vault'

@@ -1,7 +1,7 @@
 // Logins of other systems: the user's identity there, and the user here. A login belongs to one user; the primary key
 // guarantees it.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** An identity of a user at another system. */

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { ClaimChange } from './claim-changes.js'
 import type { SessionEndCause } from './session-ends.js'
 import { sqlState } from './sql-errors.js'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 
 export interface EndNote {
   readonly id: string

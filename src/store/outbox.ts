@@ -2,7 +2,7 @@
 // row by moving its due time ahead; when the worker dies, another one claims it after that. Always by the database's
 // own clock: a due time is no expiry.
 import { sql } from 'kysely'
-import { type Db, table } from './transaction.js'
+import { type Db, table } from './db.js'
 
 /** A stored mail; its contents are sealed. */
 export interface OutboxRecord {

@@ -1,6 +1,6 @@
 // Passkeys as registered by a ceremony (WebAuthn Level 3 §4, credential record). No signature is checked here.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** A registered passkey (WebAuthn Level 3 §4, credential record). */

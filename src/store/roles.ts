@@ -1,7 +1,7 @@
 // Rows of roles, and their members. A role's own claims are in claims.ts.
 import { sql } from 'kysely'
 import { type ClaimChange, noteClaims } from './claim-changes.js'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** A role of the application. Methods that change a role also update the object that they are given. */

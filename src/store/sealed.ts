@@ -1,7 +1,7 @@
 // Everything in the database that only the key ring can open: what is counted and deleted when the ring is lost.
 import { sql } from 'kysely'
 import { authenticatorKeyPlace, usedCodesProvider } from './second-factors.js'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 
 /** How much there is of each kind. */
 export interface SealedCounts {

@@ -1,7 +1,7 @@
 // Authenticator keys and recovery codes, already sealed and hashed. They are stored where the reference stores them,
 // which keeps plain text.
 import { sql } from 'kysely'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 
 /** The place of the key among a user's tokens, as in the reference. */
 export const authenticatorKeyPlace = { loginProvider: '[AspNetUserStore]', name: 'AuthenticatorKey' } as const

@@ -4,7 +4,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Reservation } from './attempts.js'
 import { deleteInBatches } from './batches.js'
 import { type ClaimChange, noteClaims } from './claim-changes.js'
-import { type Db, retrying, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
+import { retrying } from './transaction.js'
 import { type UserRecord, userUpdate } from './users.js'
 
 /**

@@ -1,7 +1,8 @@
 // One row per login, for ever: refreshing moves its counter, ending it deletes the row and leaves a note for the other instances.
 import { sql } from 'kysely'
 import { type Reservation, success } from './attempts.js'
-import { type Db, retrying, table } from './transaction.js'
+import { type Db, table } from './db.js'
+import { retrying } from './transaction.js'
 import { cachedStatement } from './statement-cache.js'
 import { type Claim, grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 

@@ -2,7 +2,7 @@
 // parses and plans it once per connection (`over` in transaction.ts). Not for statements whose text depends on their
 // parameters.
 import { CompiledQuery, type RawBuilder, sql } from 'kysely'
-import type { Db } from './transaction.js'
+import type { Db, StatementText, StatementTexts } from './db.js'
 
 /** A parameter in a statement's text. It has no value yet, so nothing can be computed from it. */
 export type Parameter = RawBuilder<never>
@@ -43,3 +43,31 @@ class Placeholder {
 
 /** The current time, where the host has a clock of its own. */
 const now = new Placeholder('now')
+
+/** An empty cache for one connection. */
+export function createStatementTexts(): StatementTexts {
+  const written = new Map<unknown, StatementText>()
+  const names = new Map<string, string>()
+  return {
+    of(writer, label, compile) {
+      const known = written.get(writer)
+      if (known !== undefined) return known
+      const { sql: compiled, parameters: values } = compile()
+      const text = compiled.trim()
+      written.set(writer, { text, values })
+      names.set(text, `identity ${label} ${fingerprint(text)}`)
+      return { text, values }
+    },
+    nameOf: (text) => names.get(text),
+  }
+}
+
+/**
+ * FNV-1a, 64 bits. Behind a pooler two releases or two realms may share a connection, on which a name must not mean
+ * two statements. All texts are from this package, so a collision cannot be provoked.
+ */
+function fingerprint(text: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of Buffer.from(text)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn
+  return hash.toString(16).padStart(16, '0')
+}

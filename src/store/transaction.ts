@@ -1,35 +1,13 @@
-// Where statements run: a pool or a transaction, which is retried when the database requires it.
-import { type CompiledQuery, Kysely, PostgresDialect, type RawBuilder, sql, type Transaction } from 'kysely'
+// Transactions and their retries, and the connections of a pool as Kysely takes them.
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import type pg from 'pg'
-import type { Clock } from '../clock.js'
 import { DatabaseContention } from '../errors.js'
+import type { Db, StatementTexts, Trx } from './db.js'
 import type { Tables } from './schema.js'
 import type { GuardedPool } from './pool.js'
 import { mapDatabaseError, sqlState } from './sql-errors.js'
 
-/** Where statements run: the pool or one transaction, with the names and the clock that every statement needs. */
-export interface Db {
-  readonly kysely: Kysely<Tables>
-  readonly schema: string
-  /** The current time as SQL: the database's own clock, or the host's where option `clock` is set. */
-  readonly now: () => RawBuilder<Date>
-  /** Option `clock`. */
-  readonly clock: Clock | undefined
-  /** The statement cache, see statement-cache.ts. */
-  readonly statements: StatementTexts
-}
-
-/** A Db inside a transaction, for functions that need one. */
-export interface Trx extends Db {
-  readonly kysely: Transaction<Tables>
-}
-
 export type { Transaction }
-
-/** The table's full name, for hand-written statements. */
-export function table(db: Db, name: keyof Tables | 'migrations' | 'migrations_lock'): RawBuilder<unknown> {
-  return sql.table(`${db.schema}.${name}`)
-}
 
 function placeOf({ schema, now, clock, statements }: Db): Omit<Db, 'kysely'> {
   return { schema, now, clock, statements }
@@ -131,43 +109,4 @@ export function over(pool: GuardedPool, schema: string, statements?: StatementTe
 function isUnprepared(error: unknown): boolean {
   const state = sqlState(error)
   return state === '26000' || state === '42P05' || state === '0A000'
-}
-
-// The compiled texts of cached statements, see statement-cache.ts, and their names as prepared statements.
-interface StatementText {
-  readonly text: string
-  /** By position: a constant value, or the parameter to replace. */
-  readonly values: readonly unknown[]
-}
-
-/** The texts for one connection; they contain its schema. */
-export class StatementTexts {
-  readonly #written = new Map<unknown, StatementText>()
-  readonly #names = new Map<string, string>()
-
-  /** @param writer the function that writes the text; a label shared by two functions means two texts */
-  of(writer: unknown, label: string, compile: () => CompiledQuery): StatementText {
-    const known = this.#written.get(writer)
-    if (known !== undefined) return known
-    const { sql: written, parameters: values } = compile()
-    const text = written.trim()
-    this.#written.set(writer, { text, values })
-    this.#names.set(text, `identity ${label} ${fingerprint(text)}`)
-    return { text, values }
-  }
-
-  /** The prepared statement name of this text. */
-  nameOf(text: string): string | undefined {
-    return this.#names.get(text)
-  }
-}
-
-/**
- * FNV-1a, 64 bits. Behind a pooler two releases or two realms may share a connection, on which a name must not mean
- * two statements. All texts are from this package, so a collision cannot be provoked.
- */
-function fingerprint(text: string): string {
-  let hash = 0xcbf29ce484222325n
-  for (const byte of Buffer.from(text)) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn
-  return hash.toString(16).padStart(16, '0')
 }

@@ -3,7 +3,7 @@
 import { sql } from 'kysely'
 import { DatabaseEncoding, DatabaseRights } from '../errors.js'
 import type { Tables } from './schema.js'
-import type { Db } from './transaction.js'
+import type { Db } from './db.js'
 
 /**
  * Refuses a database that cannot hold every name and address.

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { type ClaimChange, noteClaims } from './claim-changes.js'
 import { mailValues, type OutboxRecord } from './outbox.js'
 import type { Profile } from './profile.js'
-import { type Db, table, type Trx } from './transaction.js'
+import { type Db, table, type Trx } from './db.js'
 
 /** A claim as it is stored and as it travels in a ticket. */
 export interface Claim {

@@ -12,7 +12,7 @@ import {
   releaseAttempts,
   type Reservation,
 } from '../../src/store/attempts.js'
-import { table } from '../../src/store/transaction.js'
+import { table } from '../../src/store/db.js'
 import { openStore } from '../support/store.js'
 
 const key = Buffer.from('the key of one name')

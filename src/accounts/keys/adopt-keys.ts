@@ -1,6 +1,7 @@
 // The one-time step from a database without a root secret to one with it: wraps the keys that an application has made without one.
 import { loadKeys, rewrapKey } from '../../store/keys.js'
-import { type Db, inTransaction } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import { wrapRoot } from '../../tokens/key-ring.js'
 
 /** The keys that are not wrapped. */

@@ -5,7 +5,8 @@ import type { Clock } from '../../clock.js'
 import { DatabaseUnavailable, KeysAreStatic, KeysUnwrapped, SecretWrong } from '../../errors.js'
 import { hex, makeKey } from './make-key.js'
 import { mapDatabaseError } from '../../store/sql-errors.js'
-import { type Db, inTransaction } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import { type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../../store/keys.js'
 import {
   bindingOf,

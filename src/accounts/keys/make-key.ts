@@ -1,6 +1,6 @@
 // A new key for the ring, wrapped where there is a root secret.
 import { insertKey, type KeyRecord } from '../../store/keys.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { newRootKey, wrapRoot } from '../../tokens/key-ring.js'
 
 /** False when another instance has made the key of this generation. */

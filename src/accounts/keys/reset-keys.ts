@@ -1,7 +1,8 @@
 // The root secret is lost: a new ring instead of the old one, and an end to everything that only the old one can open.
 import type { Clock } from '../../clock.js'
 import { countSealed, deleteSealed, type SealedCounts } from '../../store/sealed.js'
-import { type Db, inTransaction } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import { makeKey } from './make-key.js'
 
 /** What a reset takes away. */

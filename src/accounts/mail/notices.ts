@@ -1,7 +1,8 @@
 // Security notices: mails to users about changes of their account (ASVS 5.0 6.3.7), as option `notices` says. Sent to
 // confirmed addresses only, since any other one may be a stranger's.
 import type { SecurityNotice } from '../../email/messages.js'
-import { type Db, inTransaction, type Trx } from '../../store/transaction.js'
+import type { Db, Trx } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import type { UserRecord } from '../../store/users.js'
 import type { MailWriter } from './outbox.js'
 

@@ -4,7 +4,7 @@ import { confirmEmailLink, resetPasswordLink } from '../../email/messages.js'
 import { nextAttemptSeconds } from '../../email/backoff.js'
 import { DeliveryFailed } from '../../email/delivery-failed.js'
 import type { ClosableSender, MailUser, Notice } from '../../email/sender.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import {
   type ClaimedMail,
   claimMails,

@@ -2,7 +2,8 @@
 // by one note for the role; no stamp rotates and no session ends (as in the reference).
 import { failed, type Failure, type IdentityError, type IdentityResult, success } from '../../errors.js'
 import { deleteClaims, listClaims } from '../../store/claims.js'
-import { inTransaction, type Transaction, type Trx, within } from '../../store/transaction.js'
+import type { Trx } from '../../store/db.js'
+import { inTransaction, type Transaction, within } from '../../store/transaction.js'
 import { violatedConstraint } from '../../store/sql-errors.js'
 import {
   deleteRole,

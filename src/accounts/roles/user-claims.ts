@@ -8,7 +8,7 @@ import {
   listUsersWithClaim,
   replaceClaim,
 } from '../../store/claims.js'
-import type { Trx } from '../../store/transaction.js'
+import type { Trx } from '../../store/db.js'
 import type { Claim } from '../../store/users.js'
 import { newUuidV7 } from '../../tokens/stamp.js'
 import { type AccountContext, changeUser } from '../users/change-user.js'

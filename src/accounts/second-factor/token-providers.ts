@@ -2,7 +2,7 @@
 // replaces.
 import { secondsOf } from '../../tokens/ticket.js'
 import { isMarkOf } from '../../tokens/fields.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import { openCode, sealCode } from '../../tokens/code.js'
 import type { Clock } from '../../clock.js'

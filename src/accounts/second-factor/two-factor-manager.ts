@@ -1,7 +1,8 @@
 // Second factors: the authenticator app's key, its codes, and recovery codes. Keys are sealed and recovery codes
 // hashed before they are stored; a code opens one login.
 import { failed, type IdentityResult, success } from '../../errors.js'
-import { inTransaction, type Trx } from '../../store/transaction.js'
+import type { Trx } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import {
   authenticatorKeyPlace,
   countRecoveryCodes,

@@ -2,7 +2,7 @@
 // change of its user, or of a role of its user, is learned; then it is read again, once for all requests that wait.
 import type { ClaimChanges } from '../../revocation/claim-changes.js'
 import { type Claim, findUserWithGrants, type UserRecord, type UserWithGrants } from '../../store/users.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 
 export interface CurrentClaims {
   /** What was read of a user, if nothing has changed since; the host's own claims are among the claims. */

@@ -1,6 +1,6 @@
 // Refreshes that arrive in one iteration of the event loop share a statement: under load most of the cost is the
 // round trip, not the row. A refresh that arrives alone is its own statement and does not wait.
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { type LiveSession, rotateSession, rotateSessions } from '../../store/sessions.js'
 
 interface Waiting {

@@ -3,7 +3,7 @@
 import type { Clock } from '../../clock.js'
 import { isUuid } from '../../ids.js'
 import type { DenyList } from '../../revocation/deny-list.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { type SessionEndCause, endSessions, type SessionSelection } from '../../store/session-ends.js'
 
 export interface SessionEnder {

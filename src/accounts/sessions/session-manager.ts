@@ -2,7 +2,7 @@
 // other instance as soon as its feed has asked again: half a second.
 import { isUuid } from '../../ids.js'
 import { limitOf, type PageOptions } from '../../page.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import type { SessionEndCause, SessionSelection } from '../../store/session-ends.js'
 import { listSessions, type SessionRecord } from '../../store/sessions.js'
 import type { SessionEnds } from './session-ends.js'

@@ -4,7 +4,7 @@ import type { ClaimChanges } from '../../revocation/claim-changes.js'
 import type { DenyList } from '../../revocation/deny-list.js'
 import { purgeAttempts } from '../../store/attempts.js'
 import { purgeNotes } from '../../store/session-ends.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 
 export interface TidyingDependencies {
   readonly db: Db

@@ -4,7 +4,7 @@ import { isMarkOf } from '../../tokens/fields.js'
 import type { Clock } from '../../clock.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { FoundUser } from '../../store/attempts.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
 import {
   isLockedByHand,

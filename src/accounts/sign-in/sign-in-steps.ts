@@ -2,7 +2,7 @@
 // word. Each step that verifies counts failures in the throttle of the name, and is refused while the name is locked.
 import type { Clock } from '../../clock.js'
 import { readAttempts, succeedAttempt, type FoundUser, type Reservation } from '../../store/attempts.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import { findUserByLogin } from '../../store/logins.js'
 import { authenticatorKeyPlace, findUserToken } from '../../store/second-factors.js'
 import {

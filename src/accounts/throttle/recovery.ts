@@ -7,7 +7,7 @@ import {
   type Reservation,
   reservationMilliseconds,
 } from '../../store/attempts.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 
 export interface Recovery {
   /** @param isWrong whether the attempt was wrong and has yet to be counted, unless it was */

@@ -7,7 +7,7 @@ import {
   releaseAttempts,
   type Reservation,
 } from '../../store/attempts.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 import type { UserRecord } from '../../store/users.js'
 import { mac, type SealingKey } from '../../tokens/seal.js'
 import { newReservationId } from '../../tokens/stamp.js'

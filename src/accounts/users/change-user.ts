@@ -20,7 +20,8 @@ import {
   type Settled,
   settleSessions,
 } from '../../store/session-ends.js'
-import { type Db, inTransaction, type Trx } from '../../store/transaction.js'
+import type { Db, Trx } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import { violatedConstraint } from '../../store/sql-errors.js'
 import { isLockedByHand, findTaken, updateUser, type UserRecord } from '../../store/users.js'
 import type { SecurityNotice } from '../../email/messages.js'

@@ -3,7 +3,8 @@
 // it, by mail. A user name that is chosen apart from the address cannot be hidden: a taken one is refused, as in the
 // reference.
 import { failed, type IdentityResult, success } from '../../errors.js'
-import { inTransaction, type Trx } from '../../store/transaction.js'
+import type { Trx } from '../../store/db.js'
+import { inTransaction } from '../../store/transaction.js'
 import { findOwners, insertUser } from '../../store/users.js'
 import { type AccountContext, normalized, ChangeRefused, uniqueEmailOf } from './change-user.js'
 import type { MailWriter } from '../mail/outbox.js'

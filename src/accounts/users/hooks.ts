@@ -4,7 +4,8 @@ import { type Static, Type } from '@sinclair/typebox'
 import type { EventEmitter } from 'node:events'
 import { callback, closed } from '../../option-schema.js'
 import type { SessionEndCause } from '../../store/session-ends.js'
-import type { Db, Transaction, Trx } from '../../store/transaction.js'
+import type { Db, Trx } from '../../store/db.js'
+import type { Transaction } from '../../store/transaction.js'
 import type { User } from './user.js'
 
 /** The argument of a hook. */
