@@ -7,6 +7,7 @@ import { createEnumerationSafeAccounts, type EnumerationSafeAccounts } from './a
 import { type KeyManager, type Keys, openKeys } from './accounts/keys/key-manager.js'
 import { createMail } from './accounts/mail/outbox.js'
 import { createNotices } from './accounts/mail/notices.js'
+import { createEmailChanges, type EmailChanges } from './accounts/credentials/email-change.js'
 import { createReauthentication, type Reauthentication } from './accounts/sign-in/reauthentication.js'
 import { createRoleManager, type RoleManager } from './accounts/roles/role-manager.js'
 import { createSecondFactors } from './accounts/second-factor/verify.js'
@@ -51,7 +52,8 @@ export interface Accounts {
   readonly users: UserManager
   /** With preset `hardened` alone. */
   readonly enumerationSafe: EnumerationSafeAccounts | null
-  /** Likewise. */
+  readonly emailChanges: EmailChanges
+  /** With preset `hardened` alone. */
   readonly reauthentication: Reauthentication | null
   /** Verifies the code that switches the second factor on, with every preset. */
   readonly codeProof: Pick<Reauthentication, 'byCode'>
@@ -141,6 +143,7 @@ export async function openAccounts(
     enumerationSafe: isHardened
       ? createEnumerationSafeAccounts(context, mail, options.lockout.allowedForNewUsers)
       : null,
+    emailChanges: createEmailChanges(context, mail, isHardened),
     reauthentication: isHardened ? proofs : null,
     codeProof: proofs,
     signIn: createSignInManager({

@@ -121,7 +121,19 @@ async function open(
     sender,
     log,
   )
-  const { users, enumerationSafe, reauthentication, signIn, roles, sessions, keys, mail, events, hasher } = accounts
+  const {
+    users,
+    enumerationSafe,
+    emailChanges,
+    reauthentication,
+    signIn,
+    roles,
+    sessions,
+    keys,
+    mail,
+    events,
+    hasher,
+  } = accounts
   warnOfSetup(app.log, options, keys.isUnwrapped)
   const { denyList, claimChanges, currentClaims, sessionEnds } = accounts
   app.addHook('onClose', () => keys.close())
@@ -162,6 +174,7 @@ async function open(
     describe: options.describe,
     users,
     enumerationSafe,
+    emailChanges,
     reauthentication,
     codeProof: accounts.codeProof,
     signIn,

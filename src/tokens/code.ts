@@ -1,6 +1,7 @@
 // Codes for mails, and the remembered machine: proof that the owner of a mailbox or machine may act for a user. Bound
 // to purpose, user, security stamp and data. The database makes a code single-use: using it rotates the stamp, and
 // `isMarkOf` is false afterwards.
+import { sha256 } from '@noble/hashes/sha2.js'
 import { withoutBlanks } from '../blanks.js'
 import {
   clockSkewSeconds,
@@ -85,4 +86,9 @@ export function openCode(
     data: bytes.toString('utf8', dataAt),
     issuedAt: issued,
   })
+}
+
+/** The hash under which a code is remembered; blanks that came in by pasting do not count. */
+export function codeHash(code: string): string {
+  return Buffer.from(sha256(Buffer.from(withoutBlanks(code)))).toString('base64url')
 }

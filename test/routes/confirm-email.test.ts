@@ -280,10 +280,88 @@ test('a change sets, confirms and renames in one step, rotates the stamp, and en
   )
 })
 
-test('a link of a change works once', async () => {
-  const letter = await changing(await registered(), 'once@example.com')
+test('a link of a change answers alike each time within its life, and changes the user once', async () => {
+  const person = await registered()
+  const letter = await changing(person, 'twice@example.com')
   expectThanks(await follow(letter.path))
+  const after = await userOf(person.userId)
+  for (let time = 0; time < 3; time++) expectThanks(await follow(letter.path))
+  assert.deepEqual(await userOf(person.userId), after)
+})
+
+test('a link of a change that is followed several times at once answers alike each time', async () => {
+  const person = await registered()
+  const letter = await changing(person, 'parallel@example.com')
+  for (const answer of await Promise.all(Array.from({ length: 6 }, () => follow(letter.path)))) expectThanks(answer)
+  assert.equal((await userOf(person.userId)).email, 'parallel@example.com')
+})
+
+test('a used link of a change is refused after its life, and once the user has another address', () =>
+  withMailApp({}, async (app) => {
+    const person = await registered(app)
+    const first = await changing(person, 'first@example.com', app)
+    expectThanks(await follow(first.path, app))
+    app.clock.advance(86_400)
+    expectRefused(await follow(first.path, app))
+    const moved = { email: 'first@example.com', password: person.password }
+    const second = await changing(moved, 'second@example.com', app)
+    expectThanks(await follow(second.path, app))
+    const { users } = app.app.identity
+    assert.ok((await users.setEmail((await users.findById(person.userId))!, 'third@example.com')).succeeded)
+    expectRefused(await follow(second.path, app))
+    assert.equal((await userOf(person.userId, app)).email, 'third@example.com')
+  }))
+
+test('of several requested addresses the last counts: the links of the others are dead at once', async () => {
+  const person = await registered()
+  const letters: Letter[] = []
+  for (const newEmail of ['typo@example.com', 'typo@example.com', 'right@example.com'])
+    letters.push(await changing(person, newEmail))
+  const before = await userOf(person.userId)
+  const [typo, again, right] = letters
+  for (const letter of [typo!, again!]) expectRefused(await follow(letter.path))
+  assert.deepEqual(await userOf(person.userId), before)
+  expectThanks(await follow(right!.path))
+  for (const letter of [typo!, again!]) expectRefused(await follow(letter.path))
+  expectThanks(await follow(right!.path))
+  assert.equal((await userOf(person.userId)).email, 'right@example.com')
+})
+
+test('a request for the present address takes an earlier request back', async () => {
+  const person = await registered()
+  const letter = await changing(person, 'unwanted@example.com')
+  const { accessToken } = await server.signIn(person)
+  const json = { newEmail: person.email }
+  assert.deepEqual(
+    await server.mailsOf(() => server.call('POST', '/account/manage/info', { token: accessToken, json })),
+    [],
+  )
   expectRefused(await follow(letter.path))
+  assert.equal((await userOf(person.userId)).email, person.email)
+})
+
+test('a request of another user ends no link', async () => {
+  const [ann, bob] = [await registered(), await registered()]
+  const letter = await changing(ann, 'anns@example.com')
+  await changing(bob, 'bobs@example.com')
+  expectThanks(await follow(letter.path))
+})
+
+test("a code that the application generates counts, unless the user's own request comes after it", async () => {
+  const { users } = server.app.identity
+  const person = await registered()
+  const codeFor = async (newEmail: string) =>
+    users.generateChangeEmailToken((await users.findById(person.userId))!, newEmail)
+  const change = (code: string, changedEmail: string) => ask({ userId: person.userId, code, changedEmail })
+  const early = await codeFor('early@example.com')
+  const letter = await changing(person, 'asked@example.com')
+  expectRefused(await change(early, 'early@example.com'))
+  expectThanks(await follow(letter.path))
+  const late = await codeFor('late@example.com')
+  expectThanks(await change(late, 'late@example.com'))
+  expectThanks(await change(late, 'late@example.com'))
+  expectRefused(await follow(letter.path))
+  assert.equal((await userOf(person.userId)).email, 'late@example.com')
 })
 
 test('a change of address ends the confirmation link of the old one', async () => {
@@ -329,12 +407,81 @@ test('a change to a name that was taken meanwhile is refused whole', async () =>
   assert.deepEqual(await userOf(person.userId), before)
 })
 
-test('a change to an address that may be no user name is refused whole', async () => {
+test('an address that cannot become the user name is refused when it is requested, and nothing is mailed or changed', async () => {
   const person = await registered()
-  const letter = await changing(person, "o'neil@example.com")
+  const { accessToken } = await server.signIn(person)
   const before = await userOf(person.userId)
-  expectRefused(await follow(letter.path))
+  const request = (newEmail: string) =>
+    server.call('POST', '/account/manage/info', {
+      token: accessToken,
+      json: { newEmail, newPassword: 'Another-Horse-8', oldPassword: person.password },
+    })
+  const letters = await server.mailsOf(async () => {
+    for (const newEmail of ['nina#9@example.com', 'a/b@example.com', 'a!b@example.com', 'ä@example.com']) {
+      const answer = await request(newEmail)
+      assert.equal(answer.status, 400)
+      assert.deepEqual((answer.json() as { errors: object }).errors, {
+        InvalidUserName: [`Username '${newEmail}' is invalid, can only contain letters or digits.`],
+      })
+    }
+  })
+  assert.deepEqual(letters, [])
   assert.deepEqual(await userOf(person.userId), before)
+})
+
+test('where the user name is another, an address may have any letters', () =>
+  withMailApp({ identity: { user: { userNameIsEmail: false } } }, async (app) => {
+    const person = await registered(app)
+    expectThanks(await follow((await changing(person, 'nina#9@example.com', app)).path, app))
+  }))
+
+test('rules of the application for users are asked when an address is requested', () =>
+  withMailApp(
+    {
+      identity: {
+        user: {
+          validators: [
+            ({ email }) => (email?.endsWith('@rival.example') === true ? [{ code: 'Rival', description: 'No.' }] : []),
+          ],
+        },
+      },
+    },
+    async (app) => {
+      const { accessToken } = await app.signIn()
+      const json = { newEmail: 'ann@rival.example' }
+      const letters = await app.mailsOf(async () => {
+        const answer = await app.call('POST', '/account/manage/info', { token: accessToken, json })
+        assert.deepEqual((answer.json() as { errors: object }).errors, { Rival: ['No.'] })
+      })
+      assert.deepEqual(letters, [])
+    },
+  ))
+
+test('an address of another user is answered as a free one is, ends earlier links as one does, and is mailed nothing', async () => {
+  const owner = await registered()
+  const person = await registered()
+  const free = await changing(person, 'free@example.com')
+  const { accessToken } = await server.signIn(person)
+  const request = (newEmail: string) =>
+    server.call('POST', '/account/manage/info', { token: accessToken, json: { newEmail } })
+  const answers: Answer[] = []
+  const letters = await server.mailsOf(async () =>
+    answers.push(await request(owner.email), await request(owner.email.toUpperCase())),
+  )
+  assert.deepEqual(letters, [])
+  const letter = await server.mailOf(async () => answers.push(await request('another@example.com')))
+  for (const answer of answers) {
+    assert.deepEqual(
+      [answer.status, answer.body, headersOf(answer)],
+      [answers[2]!.status, answers[2]!.body, headersOf(answers[2]!)],
+    )
+  }
+  expectRefused(await follow(free.path))
+  expectThanks(await follow(letter.path))
+  // Dead by the taken address alone too.
+  const later = await changing({ ...person, email: 'another@example.com' }, 'later@example.com')
+  await request(owner.email)
+  expectRefused(await follow(later.path))
 })
 
 test('an own address in other letters is a change to itself', async () => {

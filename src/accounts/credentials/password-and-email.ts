@@ -5,12 +5,14 @@ import { secondsOf } from '../../tokens/ticket.js'
 import { isMarkOf } from '../../tokens/fields.js'
 import { failed, type IdentityResult, success } from '../../errors.js'
 import { clearAttempts } from '../../store/attempts.js'
+import { useEmailChange, wasEmailChanged } from '../../store/email-changes.js'
 import { inTransaction } from '../../store/transaction.js'
 import { confirmUserEmail, findUserById } from '../../store/users.js'
-import { type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
+import { codeHash, type CodePurpose, openCode, sealCode } from '../../tokens/code.js'
 import { newConcurrencyStamp } from '../../tokens/stamp.js'
-import { type AccountContext, changeUser, passwordErrors } from '../users/change-user.js'
+import { type AccountContext, ChangeRefused, changeUser, passwordErrors } from '../users/change-user.js'
 import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.js'
+import { normalizeName } from '../users/names.js'
 import type { User } from '../users/user.js'
 import type { CodeLifetimes } from './options.js'
 
@@ -54,11 +56,12 @@ export interface CredentialManager {
    * reference). @returns InvalidToken
    */
   confirmEmail(user: User, token: string): Promise<IdentityResult>
-  /** A code for `changeEmail`; it contains the new address, sealed. */
+  /** A code for `changeEmail`; it contains the new address, sealed. It ends with the user's next request for a new address at `/manage/info`. */
   generateChangeEmailToken(user: User, newEmail: string): string
   /**
    * Sets and confirms the new address that the code carries, and with `setUserName` the user name to the same, in one transaction.
-   * Rotates the stamp, so that the code works once; sessions go on.
+   * Rotates the stamp; sessions go on. Within the code's lifetime a second use succeeds and changes nothing, as long as the user has the
+   * address. A code that was generated before another change was requested at `/manage/info` is an InvalidToken.
    *
    * @returns InvalidToken, InvalidUserName, DuplicateUserName, DuplicateEmail
    */
@@ -216,18 +219,34 @@ export function createCredentialManager(
     generateChangeEmailToken: (user, newEmail) => code('changeEmail', user, newEmail),
 
     async changeEmail(user, newEmail, token, { setUserName = false } = {}) {
-      if (!accepts('changeEmail', user, token, newEmail, lifetimes.confirmEmailSeconds))
-        return failed(describe, [{ code: 'InvalidToken' }])
-      return changeUser(
-        context,
-        user,
-        {
-          email: newEmail,
-          emailConfirmed: true,
-          ...(setUserName ? { userName: newEmail } : {}),
-        },
-        { rotateStamp: true, event: 'emailChanged', notice: newEmail === user.email ? undefined : 'emailChanged' },
-      )
+      const invalid = failed(describe, [{ code: 'InvalidToken' }])
+      const opened = openCode((id) => keys.find(id), 'changeEmail', token, seconds(), lifetimes.confirmEmailSeconds)
+      if (opened === null || opened.userId !== user.id || opened.data !== newEmail) return invalid
+      const used = { userId: user.id, codeHash: codeHash(token), issuedAt: opened.issuedAt }
+      const result = !isMarkOf(opened.stampMark, user.securityStamp)
+        ? invalid
+        : await changeUser(
+            context,
+            user,
+            {
+              email: newEmail,
+              emailConfirmed: true,
+              ...(setUserName ? { userName: newEmail } : {}),
+            },
+            {
+              rotateStamp: true,
+              event: 'emailChanged',
+              notice: newEmail === user.email ? undefined : 'emailChanged',
+              async also(trx) {
+                if (!(await useEmailChange(trx, used))) throw new ChangeRefused([{ code: 'InvalidToken' }])
+              },
+            },
+          )
+      if (result.succeeded || !(await wasEmailChanged(db, used, normalizeName(newEmail) ?? ''))) return result
+      // The same link was followed before, or at the same moment.
+      const current = await findUserById(db, user.id)
+      if (current !== null) Object.assign(user, current)
+      return success
     },
   }
 }

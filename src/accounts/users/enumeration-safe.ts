@@ -1,4 +1,4 @@
-// Registration and changes of address that do not reveal who has an account (preset 'hardened'; ASVS 5.0 6.3.8).
+// Registration that does not reveal who has an account (preset 'hardened'; ASVS 5.0 6.3.8).
 // Taken and free addresses cost the same statements and the same hash, and only the owner of a taken one learns about
 // it, by mail. A user name that is chosen apart from the address cannot be hidden: a taken one is refused, as in the
 // reference.
@@ -6,7 +6,7 @@ import { failed, type IdentityResult, success } from '../../errors.js'
 import type { Trx } from '../../store/db.js'
 import { inTransaction } from '../../store/transaction.js'
 import { findOwners, insertUser } from '../../store/users.js'
-import { type AccountContext, normalized, ChangeRefused, uniqueEmailOf } from './change-user.js'
+import { type AccountContext, ChangeRefused, uniqueEmailOf } from './change-user.js'
 import type { MailWriter } from '../mail/outbox.js'
 import { prepareUser } from './new-user.js'
 import type { NewUser, User } from './user.js'
@@ -19,8 +19,6 @@ export interface EnumerationSafeAccounts {
    * @returns the faults of the user or the password; DuplicateUserName when the name is not the address
    */
   register(given: NewUser, password: string, confirm: (trx: Trx, user: User) => Promise<void>): Promise<IdentityResult>
-  /** Writes the mail for a requested change of address: `confirm`, or a notice to the owner when it is taken. */
-  mailNewAddress(user: User, next: Pick<User, 'userName' | 'email'>, confirm: () => Promise<void>): Promise<void>
 }
 
 export function createEnumerationSafeAccounts(
@@ -29,15 +27,6 @@ export function createEnumerationSafeAccounts(
   lockoutForNewUsers: boolean,
 ): EnumerationSafeAccounts {
   const { db, describe, notifier } = context
-
-  /** The owner of a user's address, otherwise the owner of the name. */
-  function ownerOf(user: User, owners: readonly User[]): User | null {
-    return (
-      owners.find(({ normalizedEmail }) => normalizedEmail !== null && normalizedEmail === user.normalizedEmail) ??
-      owners[0] ??
-      null
-    )
-  }
 
   async function notifyOwner(owner: User | null): Promise<void> {
     if (owner === null || owner.email === null) await mail.nothing(db)
@@ -75,14 +64,16 @@ export function createEnumerationSafeAccounts(
       mail.written()
       return success
     },
-
-    async mailNewAddress(user, next, confirm) {
-      const changed = { ...user, ...next, ...normalized(next) }
-      const owners = await findOwners(db, changed.normalizedUserName, uniqueEmailOf(context, changed), user.id)
-      if (owners.length === 0) await confirm()
-      else await notifyOwner(ownerOf(changed, owners))
-    },
   }
+}
+
+/** The owner of a user's address, otherwise the owner of the name. */
+export function ownerOf(user: User, owners: readonly User[]): User | null {
+  return (
+    owners.find(({ normalizedEmail }) => normalizedEmail !== null && normalizedEmail === user.normalizedEmail) ??
+    owners[0] ??
+    null
+  )
 }
 
 async function unlessTaken(work: Promise<void>): Promise<boolean> {

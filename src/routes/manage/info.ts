@@ -10,10 +10,9 @@ import { isFresh, sendStale } from '../../http/freshness.js'
 import { confirmEmailUrl, type LinkContext } from '../../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
-import type { MailWriter } from '../../accounts/mail/outbox.js'
+import type { EmailChanges } from '../../accounts/credentials/email-change.js'
 import type { UserManager } from '../../accounts/managers/user-manager.js'
 import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
-import type { EnumerationSafeAccounts } from '../../accounts/users/enumeration-safe.js'
 import type { Clock } from '../../clock.js'
 import type { ErrorDescriber } from '../../errors.js'
 import { crossOrigin, gone, InfoResponse, invalid, nobody, staleSignIn, unavailable, unreadable } from '../answers.js'
@@ -64,12 +63,10 @@ const InfoRequest = Type.Object(
 interface ChangeInfoNeeds extends LinkContext, ProfileContext, Pick<AuthenticationContext, 'slot'> {
   readonly options: LinkContext['options'] &
     ProfileContext['options'] & { readonly user: { readonly userNameIsEmail: boolean } }
-  readonly users: Pick<UserManager, 'findById' | 'changePassword' | 'update' | 'generateChangeEmailToken'>
-  /** Mails a new address without an answer that depends on who has it; null where the answer is the reference's. */
-  readonly enumerationSafe: Pick<EnumerationSafeAccounts, 'mailNewAddress'> | null
+  readonly users: Pick<UserManager, 'findById' | 'changePassword' | 'update'>
+  readonly emailChanges: EmailChanges
   /** Proves the caller's identity once more before the address is changed; null where the reference asks for nothing. */
   readonly reauthentication: Pick<Reauthentication, 'byPassword'> | null
-  readonly mail: Pick<MailWriter, 'confirmationLink' | 'writeAlone'>
   readonly clock: Clock
   readonly describe: ErrorDescriber
 }
@@ -83,7 +80,7 @@ export const changeInfo = endpoint(
     auth: 'signedIn',
     summary: 'Change the password, or ask for a change of the e-mail address',
     description:
-      'A new address counts once its mailed link was followed; until then the answer shows the old one. A new password ends all other sessions.',
+      'A new address counts once its mailed link was followed; until then the answer shows the old one. Of several requested addresses the last counts. A new password ends all other sessions.',
     body: InfoRequest,
     answers: {
       200: InfoResponse,
@@ -118,8 +115,13 @@ export const changeInfo = endpoint(
         }
         const read = fields.read(request.body, false)
         if ('errors' in read) return sendValidationProblem(reply, read.errors)
-        const isMoving = isGiven(newEmail) && newEmail !== user.email
-        if (isMoving && needs.reauthentication !== null && !isFresh(caller, needs.clock())) {
+        const next =
+          isGiven(newEmail) && newEmail !== user.email
+            ? { email: newEmail, userName: needs.options.user.userNameIsEmail ? newEmail : user.userName }
+            : null
+        const faults = next === null ? [] : await needs.emailChanges.validate(user, next)
+        if (faults.length > 0) return sendValidationProblem(reply, faults)
+        if (next !== null && needs.reauthentication !== null && !isFresh(caller, needs.clock())) {
           if (!isGiven(oldPassword)) return sendStale(reply)
           // Beside a new password, its change verifies the old one.
           if (!isGiven(newPassword) && !(await needs.reauthentication.byPassword(user, oldPassword))) {
@@ -142,23 +144,8 @@ export const changeInfo = endpoint(
           const result = await needs.users.update(user)
           if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         }
-        if (isMoving) {
-          await needs.mail.writeAlone((db, mail) => {
-            const confirm = () =>
-              mail.confirmationLink(
-                db,
-                user,
-                newEmail,
-                confirmEmailUrl(needs, request),
-                needs.users.generateChangeEmailToken(user, newEmail),
-                newEmail,
-              )
-            const next = { email: newEmail, userName: needs.options.user.userNameIsEmail ? newEmail : user.userName }
-            return needs.enumerationSafe === null
-              ? confirm()
-              : needs.enumerationSafe.mailNewAddress(user, next, confirm)
-          })
-        }
+        if (next !== null) await needs.emailChanges.request(user, next, confirmEmailUrl(needs, request))
+        else if (isGiven(newEmail)) await needs.emailChanges.cancel(user)
         return infoOf(user)
       },
     }
