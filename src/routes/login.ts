@@ -49,8 +49,8 @@ const NamedLoginRequest = Type.Object(
 interface LoginNeeds extends MachineContext {
   readonly options: MachineContext['options'] &
     OriginContext['options'] & { readonly user: { readonly userNameIsEmail: boolean } }
-  readonly users: Pick<UserManager, 'findNameByEmail'>
-  readonly signIn: Pick<TicketSignIn, 'passwordSignIn'>
+  readonly users: Pick<UserManager, 'findByName' | 'findNameByEmail'>
+  readonly signIn: Pick<TicketSignIn, 'signInAsAny'>
   readonly hasher: Pick<QueuedHasher, 'busy'>
 }
 
@@ -85,11 +85,18 @@ export const login = endpoint(
     const { users, signIn, hasher, options } = needs
     const { userNameIsEmail } = options.user
 
-    /** The user name to look up: as typed, or that of the user with this address. */
-    async function nameOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<string | null> {
+    /**
+     * The user names to look up: as typed, or those of the users whom an address may stand for. One user's address may be the name of another,
+     * who has registered it to get in the way of the first.
+     */
+    async function namesOf({ userName, email }: Static<typeof NamedLoginRequest>): Promise<readonly string[]> {
       const address = email === undefined ? null : withoutBlanksAround(email)
-      if (userNameIsEmail || userName !== undefined) return userName ?? address
-      return address === null ? null : ((await users.findNameByEmail(address)) ?? address)
+      if (userName !== undefined && !userNameIsEmail) return [userName]
+      if (address === null || userNameIsEmail) return address === null ? [] : [address]
+      const byEmail = await users.findNameByEmail(address)
+      const byName = await users.findByName(address)
+      const names = new Set([byEmail, byName?.userName].filter((name) => name !== null && name !== undefined))
+      return names.size === 0 ? [address] : [...names]
     }
 
     return {
@@ -109,9 +116,9 @@ export const login = endpoint(
         }
         if (wantsCookie && !isSameOrigin(needs, request)) return sendForbiddenOrigin(reply)
         const { password, twoFactorCode, twoFactorRecoveryCode } = request.body
-        const name = await nameOf(request.body)
-        if (name === null) return sendEmpty(reply, 400)
-        const result = await signIn.passwordSignIn(name, password, {
+        const names = await namesOf(request.body)
+        if (names.length === 0) return sendEmpty(reply, 400)
+        const result = await signIn.signInAsAny(names, password, {
           client: request.headers['user-agent'],
           twoFactorCode,
           twoFactorRecoveryCode,

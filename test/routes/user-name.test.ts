@@ -194,3 +194,101 @@ test('by default a name at registration is ignored, and a login must say email',
     expectEmpty(await post('/login', { userName: 'kim@example.com', password: goodPassword }, byEmail), 400)
     assert.equal((await post('/login', { email: 'kim@example.com', password: goodPassword }, byEmail)).status, 200)
   }))
+
+const ownerOf = async (answer: Awaited<ReturnType<typeof login>>) => {
+  assert.equal(answer.status, 200, answer.body)
+  const { accessToken } = answer.json() as Tokens
+  const info = await server.call('GET', '/account/manage/info', { token: accessToken })
+  return (info.json() as { email: string }).email
+}
+
+/** A user called by an address-like name, and a stranger who has that name as address; or the other way around. */
+const pairs: Record<string, (name: string) => Promise<unknown>> = {
+  'who registers my user name as address': async (x) => [
+    await register(`${x}@example.com`, `mine-${x}@example.com`),
+    await register(`stranger-${x}`, `${x}@example.com`, server),
+  ],
+  'who registers and confirms my user name as address': async (x) => [
+    await register(`${x}@example.com`, `mine-${x}@example.com`),
+    await register(`stranger-${x}`, `${x}@example.com`),
+    await server.sql('update users set email_confirmed = true where user_name = $1', [`stranger-${x}`]),
+  ],
+  'who moves to my user name as address': async (x) => {
+    await register(`${x}@example.com`, `mine-${x}@example.com`)
+    await register(`stranger-${x}`, `other-${x}@example.com`)
+    const { users } = server.app.identity
+    const stranger = (await users.findByName(`stranger-${x}`))!
+    const code = users.generateChangeEmailToken(stranger, `${x}@example.com`)
+    assert.ok((await users.changeEmail(stranger, `${x}@example.com`, code)).succeeded)
+  },
+}
+
+for (const [index, [who, meet]] of Object.entries(pairs).entries()) {
+  test(`a stranger ${who} neither gets into my account nor keeps me out`, async () => {
+    const x = `victim${index}`
+    await meet(x)
+    const { users } = server.app.identity
+    const stranger = (await users.findByName(`stranger-${x}`))!
+    assert.ok((await users.changePassword(stranger, goodPassword, 'Strange-Horse-8')).succeeded)
+    for (const by of [{ email: `${x}@example.com` }, { userName: `${x}@example.com` }])
+      assert.equal(await ownerOf(await login(by)), `mine-${x}@example.com`)
+    assert.equal(await ownerOf(await login({ email: `${x}@example.com` }, 'Strange-Horse-8')), `${x}@example.com`)
+    expectProblem(await login({ userName: `${x}@example.com` }, 'Strange-Horse-8'), 401, failed)
+    // Neither counts against the other, however often each signs in.
+    for (let time = 0; time < 6; time++) {
+      assert.equal((await login({ email: `${x}@example.com` })).status, 200)
+      assert.equal((await login({ email: `${x}@example.com` }, 'Strange-Horse-8')).status, 200)
+    }
+    // Locked under his own name, the stranger does not lock me.
+    for (let guess = 0; guess < 5; guess++) await login({ userName: `stranger-${x}` }, 'x')
+    assert.equal(await ownerOf(await login({ email: `${x}@example.com` })), `mine-${x}@example.com`)
+  })
+}
+
+test('a stranger who is called by my address neither gets into my account nor keeps me out', async () => {
+  for (const confirmed of [false, true]) {
+    const x = `owner-${confirmed}`
+    await register(x, `${x}@example.com`)
+    if (confirmed) await server.sql('update users set email_confirmed = true where user_name = $1', [x])
+    await register(`${x}@example.com`, `stranger-of-${x}@example.com`)
+    const { users } = server.app.identity
+    const stranger = (await users.findByName(`${x}@example.com`))!
+    assert.ok((await users.changePassword(stranger, goodPassword, 'Strange-Horse-8')).succeeded)
+    assert.equal(await ownerOf(await login({ email: `${x}@example.com` })), `${x}@example.com`)
+    assert.equal(
+      await ownerOf(await login({ email: `${x}@example.com` }, 'Strange-Horse-8')),
+      `stranger-of-${x}@example.com`,
+    )
+    const letters = mails.length
+    await post('/forgotPassword', { email: `stranger-of-${x}@example.com` })
+    await server.app.identity.mail.flush()
+    assert.deepEqual(
+      mails.slice(letters).map(({ to }) => to),
+      [],
+    )
+  }
+})
+
+test('wrong passwords for a name that is also an address count against both users', async () => {
+  await register('both@example.com', 'first@example.com')
+  await register('second', 'both@example.com')
+  for (let guess = 0; guess < 4; guess++) expectProblem(await login({ email: 'both@example.com' }, 'x'), 401, failed)
+  for (const by of [{ email: 'both@example.com' }, { userName: 'second' }, { userName: 'both@example.com' }])
+    assert.equal(((await login(by, 'x')).json() as { detail: string }).detail, 'LockedOut')
+})
+
+test('many sign-ins at once of two users whose names and addresses are crossed all end', async () => {
+  await register('left@example.com', 'right@example.com')
+  await register('right@example.com', 'left@example.com')
+  const { users } = server.app.identity
+  const right = (await users.findByName('right@example.com'))!
+  assert.ok((await users.changePassword(right, goodPassword, 'Strange-Horse-8')).succeeded)
+  const emails = Array.from({ length: 16 }, (_, index) => (index % 2 === 0 ? 'left@example.com' : 'right@example.com'))
+  const answers = await Promise.all(
+    emails.map((email, index) => login({ email }, index % 4 < 2 ? goodPassword : 'Strange-Horse-8')),
+  )
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    emails.map(() => 200),
+  )
+})

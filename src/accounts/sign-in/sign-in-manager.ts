@@ -87,6 +87,11 @@ export interface SignInManager extends HostSignIn {
 export interface TicketSignIn extends SignInManager {
   /** What the application gets: nothing but the methods of `app.identity.signIn`. */
   readonly host: SignInManager
+  /**
+   * Signs in the one of several users whose password it is: a text may be the name of one and the address of another. A wrong password counts
+   * against each of them.
+   */
+  signInAsAny(names: readonly string[], password: string, options?: SignInOptions): Promise<SignInResult>
   /** The session that a refresh token continues; null when it must not, for any reason. */
   refresh(ticket: Ticket): Promise<SignedIn | null>
   /** Whether this manager opened it, rather than that of another realm. */
@@ -182,42 +187,69 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     }
   }
 
+  /** A right password is that of one user; which factor was wrong then is not tried with another user. */
+  async function attempt(
+    [userName = '', ...others]: readonly string[],
+    password: string,
+    options: SignInOptions,
+  ): Promise<{ readonly user: UserRecord | null; readonly result: SignInResult }> {
+    let other: Awaited<ReturnType<typeof attempt>> | null = null
+    const tryOthers = async () => (other = others.length === 0 ? null : await attempt(others, password, options))
+    const { found, answer } = await throttle.attempt(
+      db,
+      userName,
+      async (found, reservation): Promise<Verdict<SignInResult>> => {
+        const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
+        if (found === null || verdict === 'no') {
+          const elsewhere = await tryOthers()
+          return elsewhere === null || isWrong(elsewhere.result)
+            ? 'wrong'
+            : { answer: elsewhere.result, isSettled: false }
+        }
+        if (dependencies.hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
+        if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
+        if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
+        const current = verdict === 'yes' ? found : await rehash(found, password)
+        if (current === null) return { answer: refused('Failed'), isSettled: false }
+        const method = await secondFactor(found, options)
+        if (method === 'wrong') return 'wrong'
+        if (method === 'missing') return { answer: refused('RequiresTwoFactor'), isSettled: false }
+        const result = await open(current, {
+          method,
+          amr: [method === 'password' ? 'pwd' : 'mfa'],
+          client: options.client,
+          reservation,
+        })
+        return { answer: result, isSettled: result.succeeded }
+      },
+    )
+    // A locked name was not verified: its lock does not keep another user out.
+    const elsewhere = found === null && answer === 'LockedOut' && other === null ? await tryOthers() : other
+    if (elsewhere !== null && !isWrong(elsewhere.result)) return elsewhere
+    return { user: found?.user ?? null, result: typeof answer === 'string' ? refused(answer) : answer }
+  }
+
+  async function signInAsAny(
+    names: readonly string[],
+    password: string,
+    options: SignInOptions = {},
+  ): Promise<SignInResult> {
+    // In one order, whatever was typed: two attempts never wait for each other's name.
+    const { user, result } = await attempt([...names].sort(), password, options)
+    report(user, result)
+    return result
+  }
+
   const host: SignInManager = {
     ...createHostSignIn({ ...dependencies, canSignIn, open, rehash, report }),
     canSignIn,
-    async passwordSignIn(userName, password, options = {}) {
-      const { found: known, answer } = await throttle.attempt(
-        db,
-        userName,
-        async (found, reservation): Promise<Verdict<SignInResult>> => {
-          const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
-          if (found === null || verdict === 'no') return 'wrong'
-          if (dependencies.hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
-          if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
-          if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
-          const current = verdict === 'yes' ? found : await rehash(found, password)
-          if (current === null) return { answer: refused('Failed'), isSettled: false }
-          const method = await secondFactor(found, options)
-          if (method === 'wrong') return 'wrong'
-          if (method === 'missing') return { answer: refused('RequiresTwoFactor'), isSettled: false }
-          const result = await open(current, {
-            method,
-            amr: [method === 'password' ? 'pwd' : 'mfa'],
-            client: options.client,
-            reservation,
-          })
-          return { answer: result, isSettled: result.succeeded }
-        },
-      )
-      const result = typeof answer === 'string' ? refused(answer) : answer
-      report(known?.user ?? null, result)
-      return result
-    },
+    passwordSignIn: (userName, password, options) => signInAsAny([userName], password, options),
   }
 
   return {
     ...host,
     host,
+    signInAsAny,
     isOwn: (signedIn) => opened.has(signedIn),
 
     async refresh(ticket) {
@@ -267,6 +299,11 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
+}
+
+/** Whether a result leaves open that the password is another user's. */
+function isWrong(result: SignInResult): boolean {
+  return !result.succeeded && (result.reason === 'Failed' || result.reason === 'LockedOut')
 }
 
 /** Whether the user's stamp is the one that the session lives under; changes of ours bring the session along, SQL of others does not. */
