@@ -109,7 +109,9 @@ const situations: Record<string, { prepare: string; migrate?: 'check' | 'off'; r
   },
   'without any right on a schema that is ready': {
     prepare: 'tables',
-    rights: [/lacks USAGE on schema 'identity' and SELECT, INSERT, UPDATE and DELETE on attempts, keys, /],
+    rights: [
+      /lacks USAGE on schema 'identity' and SELECT, INSERT, UPDATE and DELETE on attempts, [a-z_, ]*users in schema 'identity'/,
+    ],
   },
   'that may read and not write': {
     prepare: 'tables; grant usage on schema identity to $role; grant select on all tables in schema identity to $role',

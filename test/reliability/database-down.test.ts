@@ -69,7 +69,8 @@ async function assertOutage(t: TestContext, app: FastifyInstance, { alice, bob }
     assert.equal((await guarded(app, bob.accessToken)).status, 401)
     assert.equal((await guarded(app, 'garbage')).status, 401)
     assert.equal((await guarded(app, alice.refreshToken)).status, 401)
-    assert.equal((await guarded(app, underUnknownKey(alice.accessToken))).status, 401)
+    // The key may be a new one of another instance: that is not known while the ring cannot be read.
+    assertUnavailable(await guarded(app, underUnknownKey(alice.accessToken)))
   }
   assert.equal((await app.identity.healthCheck()).ok, false)
 }
@@ -136,7 +137,10 @@ test('a database that is stopped or killed costs clean 503s, and all is well whe
 test('a network that swallows everything costs clean 503s, and all is well when it passes again', async (t) => {
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
-  const app = await startApp(t, { database: proxy.url })
+  const app = await startApp(t, {
+    database: proxy.url,
+    databaseTimeouts: { connectSeconds: 3, statementSeconds: 3 },
+  })
   const people = await settle(app)
   proxy.blackhole()
   await assertOutage(t, app, people)
@@ -148,7 +152,7 @@ test('connections that died in silence are not handed out once the network is ba
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
   const app = await startApp(t, {
-    database: { connectionString: proxy.url, query_timeout: 300, connectionTimeoutMillis: 300 },
+    database: { connectionString: proxy.url, query_timeout: 3_000, connectionTimeoutMillis: 60_000 },
   })
   const people = await settle(app)
   // Ten connections lie in the pool.
