@@ -17,28 +17,12 @@ import type {
   TwoFactorChange,
 } from './answers.js'
 import { errorOf, IdentityClientError } from './client-error.js'
-import { createKeeper, type Tokens, type TokenStorage } from './keeper.js'
+import { type ClientOptions, createTransport, jsonOf } from './transport.js'
 
 export type * from './answers.js'
 export { IdentityClientError } from './client-error.js'
 export type { Tokens, TokenStorage } from './keeper.js'
-
-/** What `createIdentityClient` takes. */
-export interface ClientOptions {
-  /** Origin and prefix of the endpoints, `https://api.example.com/account`; in a browser also `/account`. */
-  readonly baseUrl: string | URL
-  /** Default: the global one. */
-  readonly fetch?: typeof globalThis.fetch
-  /** Default: memory. */
-  readonly storage?: TokenStorage
-  /** true: the browser keeps a cookie that no script can read, and the client keeps nothing. Default false. */
-  readonly cookies?: boolean
-  /**
-   * How long a call waits for `/refresh`, and for other calls that wait for it, before it fails with a TimeoutError. Milliseconds, default
-   * 15,000.
-   */
-  readonly refreshTimeoutMilliseconds?: number
-}
+export type { ClientOptions } from './transport.js'
 
 /** `Fields` are those of option `profile`, which `register` takes and `info` returns. */
 export interface IdentityClient<Fields extends object = object> {
@@ -98,65 +82,8 @@ export interface IdentityClient<Fields extends object = object> {
  * @example const client = createIdentityClient({ baseUrl: '/account' })
  */
 export function createIdentityClient<Fields extends object = object>(options: ClientOptions): IdentityClient<Fields> {
-  const { storage, cookies = false, refreshTimeoutMilliseconds = 15_000 } = options
-  const { location } = globalThis as { location?: { href: string } } // browsers have one
-  const base = new URL(String(options.baseUrl).replace(/\/*$/, '/'), location?.href)
-  const send: typeof fetch = (input, init) => (options.fetch ?? globalThis.fetch)(input, init)
-  const keeper = createKeeper(storage, `fastify-identity ${base.href}`, (refreshToken, signal) =>
-    send(urlOf('refresh'), { ...jsonOf({ refreshToken }), signal }),
-  )
-
-  function renewalDeadline(): AbortSignal {
-    return AbortSignal.timeout(refreshTimeoutMilliseconds)
-  }
-
-  function urlOf(path: string): URL {
-    return new URL(path, base)
-  }
-
-  /** Sends a request with the access token, and once more with a newer one when the first is refused. */
-  async function call(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-    const request = new Request(typeof input === 'string' ? urlOf(input) : input, init)
-    if (new URL(request.url).origin !== base.origin) return send(request)
-    if (cookies) return send(new Request(request, { credentials: 'include' }))
-    const deadline = renewalDeadline()
-    const tokens = await due(deadline)
-    if (tokens === null) return send(request)
-    const again = request.clone()
-    const answer = await send(withToken(request, tokens.accessToken))
-    if (answer.status !== 401) return answer
-    // One deadline for both: a renewal that was given up before the request is not awaited again.
-    const second = deadline.aborted ? deadline : renewalDeadline()
-    const newer = await keeper.alone(() => keeper.renew(tokens, second), second)
-    if (newer === null) return answer
-    await answer.body?.cancel()
-    return send(withToken(again, newer.accessToken))
-  }
-
-  /** The tokens, renewed when they are due. */
-  async function due(deadline: AbortSignal): Promise<Tokens | null> {
-    const tokens = await keeper.held()
-    if (tokens === null || tokens.renewAt > Date.now()) return tokens
-    // While they cannot be renewed the old ones may still be valid; if not, the server refuses them.
-    return keeper.alone(() => keeper.renew(tokens, deadline), deadline).catch(() => tokens)
-  }
-
-  /** Public endpoints: sent without a token, and a 401 does not concern it. */
-  async function post(path: string, init?: RequestInit): Promise<void> {
-    const answer = await send(urlOf(path), { redirect: 'error', ...init })
-    if (!answer.ok) throw await errorOf(answer)
-  }
-
-  async function ask(path: string, init?: RequestInit): Promise<Response> {
-    const answer = await call(urlOf(path), { redirect: 'error', ...init })
-    if (!answer.ok) throw await errorOf(answer)
-    return answer
-  }
-
-  // The endpoints answer according to their schemas.
-  async function read<T>(path: string, init?: RequestInit): Promise<T> {
-    return (await (await ask(path, init)).json()) as T
-  }
+  const { cookies = false } = options
+  const { keeper, deadline, urlOf, send, call, due, post, ask, read } = createTransport(options)
 
   return {
     fetch: call,
@@ -180,11 +107,11 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       return { succeeded: true }
     },
     refresh() {
-      const deadline = renewalDeadline()
+      const end = deadline()
       return keeper.alone(async () => {
         const tokens = await keeper.held()
-        return tokens !== null && (await keeper.renew(tokens, deadline)) !== null
-      }, deadline)
+        return tokens !== null && (await keeper.renew(tokens, end)) !== null
+      }, end)
     },
     async logout(scope) {
       try {
@@ -195,11 +122,11 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
       } finally {
         if (scope !== 'others') {
           // A renewal that does not answer must not keep the tokens: they are forgotten without waiting for it.
-          await keeper.alone(() => keeper.forget(), renewalDeadline()).catch(() => keeper.forget())
+          await keeper.alone(() => keeper.forget(), deadline()).catch(() => keeper.forget())
         }
       }
     },
-    accessToken: async () => (await due(renewalDeadline()))?.accessToken ?? null,
+    accessToken: async () => (await due(deadline()))?.accessToken ?? null,
     isSignedIn: async () => (await keeper.held()) !== null,
     info: () => read('manage/info'),
     changeInfo: (change) => read('manage/info', jsonOf(change)),
@@ -226,15 +153,3 @@ export function createIdentityClient<Fields extends object = object>(options: Cl
 }
 
 const failures: readonly LoginFailure[] = ['Failed', 'LockedOut', 'NotAllowed', 'RequiresTwoFactor']
-
-/** No endpoint answers with a redirect: one would carry a password or a refresh token to another place, so it is an error. */
-function jsonOf(body: object): RequestInit {
-  const headers = { 'content-type': 'application/json' }
-  return { method: 'POST', headers, body: JSON.stringify(body), redirect: 'error' }
-}
-
-function withToken(request: Request, accessToken: string): Request {
-  const headers = new Headers(request.headers)
-  headers.set('authorization', `Bearer ${accessToken}`)
-  return new Request(request, { headers })
-}
