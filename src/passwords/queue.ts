@@ -76,28 +76,9 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
 
   /** Resolves when the entry may start; it then already counts as running. */
   function waitForStart(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        waiting.delete(entry)
-        signal?.removeEventListener('abort', abort)
-      }
-      const entry: Entry = {
-        since: now(),
-        begin() {
-          leave()
-          resolve()
-        },
-        refuse(reason) {
-          leave()
-          reject(reason)
-        },
-      }
-      // Typed any: rejected with unchanged, as throwIfAborted would throw it.
-      const abort = () => entry.refuse(signal?.reason as Error)
-      signal?.addEventListener('abort', abort)
-      waiting.add(entry)
-      watchAge()
-    })
+    const started = enter(waiting, now(), signal)
+    watchAge()
+    return started
   }
 
   function beginNext(): void {
@@ -138,4 +119,29 @@ export function createQueue(limits: QueueLimits, now: () => number = () => perfo
     if (!closed || running > 0 || waiting.size > 0) return
     for (const resolve of drained.splice(0)) resolve()
   }
+}
+
+/** Adds an entry, which leaves the queue once it may start, is refused, or its signal is aborted. */
+function enter(waiting: Set<Entry>, since: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      waiting.delete(entry)
+      signal?.removeEventListener('abort', abort)
+    }
+    const entry: Entry = {
+      since,
+      begin() {
+        leave()
+        resolve()
+      },
+      refuse(reason) {
+        leave()
+        reject(reason)
+      },
+    }
+    // Typed any: rejected with unchanged, as throwIfAborted would throw it.
+    const abort = () => entry.refuse(signal?.reason as Error)
+    signal?.addEventListener('abort', abort)
+    waiting.add(entry)
+  })
 }
