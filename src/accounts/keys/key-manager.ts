@@ -2,23 +2,15 @@
 // again when a token names an unknown key. The first instance makes a key, and the others read it before it seals.
 // The vault key seals stored data and does not rotate.
 import type { Clock } from '../../clock.js'
-import { DatabaseUnavailable, KeysAreStatic, KeysUnwrapped, SecretWrong } from '../../errors.js'
+import { KeysAreStatic } from '../../errors.js'
 import { hex, makeKey } from './make-key.js'
 import { mapDatabaseError } from '../../store/sql-errors.js'
 import type { Db } from '../../store/db.js'
 import { inTransaction } from '../../store/transaction.js'
-import { type KeyPurpose, type KeyRecord, loadKeys, retireKey, revokeKeys, rewrapKey } from '../../store/keys.js'
-import {
-  bindingOf,
-  createCurrentRing,
-  createKeyRing,
-  nextKey,
-  type RingKey,
-  staticKey,
-  unwrapRoot,
-  wrapRoot,
-} from '../../tokens/key-ring.js'
+import { retireKey, revokeKeys } from '../../store/keys.js'
+import { nextKey } from '../../tokens/key-ring.js'
 import type { SealingKey } from '../../tokens/seal.js'
+import { asRingKey, createRingReader, type RingOptions, type RingReader } from './ring-reader.js'
 
 /** A key without its bytes. Times are milliseconds since the epoch. */
 export interface KeyInfo {
@@ -69,13 +61,7 @@ export interface Keys {
   readonly isUnwrapped: boolean
 }
 
-export interface KeyOptions {
-  /** Root secrets, newest first. */
-  readonly secrets: readonly string[]
-  /** A ring that its owner manages; the vault's key is wrapped under its secrets when there is no root secret. */
-  readonly ring: readonly { readonly id: string; readonly secret: string }[] | null
-  /** Realms of one database do not open each other's tokens. */
-  readonly appName: string
+export interface KeyOptions extends RingOptions {
   /**
    * The longest lifetime of any token or code: a key opens for that long after its successor seals. Null when it is
    * not known.
@@ -83,7 +69,6 @@ export interface KeyOptions {
   readonly openForSeconds: number | null
   /** How often the ring is read. Default 2,000. */
   readonly lookMilliseconds?: number
-  readonly onError: (error: unknown) => void
 }
 
 const reloadMilliseconds = 1_000
@@ -102,71 +87,64 @@ export async function openKeys(
   options: KeyOptions,
   clock: Clock,
 ): Promise<Keys & { manager: KeyManager; close(): void }> {
-  const { appName } = options
-  const secrets = options.secrets.length > 0 ? options.secrets : (options.ring ?? []).map(({ secret }) => secret)
-  const given = options.ring?.map(({ id, secret }, position) => staticKey(id, secret, position)) ?? null
-  let loaded: readonly KeyRecord[] = []
-  const token = createCurrentRing(clock)
-  const vault = createCurrentRing(clock)
-  const roots = new Map<string, Uint8Array>()
-  let binding = appName
-  let last: Promise<unknown> = Promise.resolve()
+  const reader = createRingReader(db, options, clock)
+  const { token, vault, read } = reader
   let reading: Promise<unknown> | null = null
   let failure: Error | null = null
   let readAt = -Infinity
 
-  // One read after the other: the result of an older one never replaces that of a newer one.
-  function read(): Promise<void> {
-    const following = last.then(readNow)
-    last = following.catch(() => undefined)
-    return following
-  }
+  await read()
+  const rotateWhenDue = rotation(db, reader, options.openForSeconds, clock)
+  const timer = setInterval(() => {
+    void keys
+      .reload()
+      .then(() => rotateWhenDue(undefined, activationDelaySeconds))
+      .catch(options.onError)
+  }, options.lookMilliseconds ?? lookMilliseconds)
+  timer.unref()
 
-  async function readNow(): Promise<void> {
-    let records = await loadKeys(db)
-    for (const purpose of ['token', 'vault'] as const) {
-      if (records.some((record) => record.purpose === purpose) || (purpose === 'token' && given !== null)) continue
-      // A ring that existed and is missing is being restored; a new first key would conflict with the restored rows.
-      if (loaded.some((record) => record.purpose === purpose)) throw new DatabaseUnavailable()
-      const now = clock()
-      await makeKey(db, secrets[0], { purpose, generation: 1, createdAt: now, activatesAt: now })
-      records = await loadKeys(db)
-    }
-    if (isSame(records, loaded)) return
-    if (loaded.length === 0) refuseUnwrapped(records, secrets, given !== null)
-    const keys: { purpose: KeyPurpose; key: RingKey }[] = []
-    for (const record of records) {
-      if (!record.wrapped && secrets.length > 0) {
-        // Not made by an instance with a secret.
-        options.onError(new KeysUnwrapped())
-        continue
+  const keys = {
+    sealing: token.sealing,
+    find: token.find,
+    vault: vault.sealing,
+    async reload() {
+      if (reading === null && performance.now() - readAt < reloadMilliseconds) {
+        // The outcome of the last reading: a key that was not found while the database is away is not unknown.
+        if (failure !== null) throw failure
+        return
       }
-      // An instance with a newer secret may have wrapped anew what this one has read before.
-      const root = (await unwrap(db, record, secrets)) ?? roots.get(record.id)
-      if (root === undefined) {
-        // At start that is a misconfiguration; later it is a key of other instances, whose tokens are refused here.
-        const error = new SecretWrong(reasonOf(secrets))
-        if (loaded.length === 0) throw error
-        options.onError(error)
-        continue
-      }
-      roots.set(record.id, root)
-      keys.push({ purpose: record.purpose, key: { ...asRingKey(record), root } })
-    }
-    const of = (purpose: KeyPurpose) => keys.filter((one) => one.purpose === purpose).map(({ key }) => key)
-    const [vaultKey] = of('vault')
-    if (vaultKey !== undefined) binding = `${appName}/${bindingOf(vaultKey.root)}`
-    token.replace(createKeyRing(given ?? of('token'), binding, token.ring()))
-    vault.replace(createKeyRing(of('vault'), appName, vault.ring()))
-    loaded = records
+      reading ??= read()
+        .then(() => (failure = null))
+        .catch((error: unknown) => {
+          failure = mapDatabaseError(error) as Error // the database throws errors
+          throw failure
+        })
+        .finally(() => {
+          reading = null
+          readAt = performance.now()
+        })
+      await reading
+    },
+    onReplace: token.onReplace,
+    get isUnwrapped() {
+      return reader.secrets.length === 0
+    },
+    manager: createKeyManager(db, reader, rotateWhenDue),
+    close: () => clearInterval(timer),
   }
+  return keys
+}
 
-  function tokenKeys(): KeyRecord[] {
-    return loaded.filter(({ purpose }) => purpose === 'token')
-  }
+type RotateWhenDue = (rotationSeconds: number | undefined, delaySeconds: number) => Promise<void>
 
-  /** Makes the key that is due, if one is. */
-  async function rotateWhenDue(rotationSeconds: number | undefined, delaySeconds: number): Promise<void> {
+/** Makes the key that is due, if one is. */
+function rotation(
+  db: Db,
+  { secrets, given, read, tokenKeys }: RingReader,
+  openForSeconds: number | null,
+  clock: Clock,
+): RotateWhenDue {
+  return async (rotationSeconds, delaySeconds) => {
     if (given !== null) return
     const records = tokenKeys()
     const now = clock()
@@ -174,7 +152,7 @@ export async function openKeys(
     const trusted = records.filter(({ wrapped }) => wrapped || secrets.length === 0)
     const next = nextKey(trusted.map(asRingKey), now, {
       ...(rotationSeconds === undefined ? {} : { rotationSeconds }),
-      ...(options.openForSeconds === null ? {} : { openForSeconds: options.openForSeconds }),
+      ...(openForSeconds === null ? {} : { openForSeconds }),
       activationDelaySeconds: delaySeconds,
     })
     if (next === null) return
@@ -186,17 +164,10 @@ export async function openKeys(
     })
     await read()
   }
+}
 
-  await read()
-  const timer = setInterval(() => {
-    void keys
-      .reload()
-      .then(() => rotateWhenDue(undefined, activationDelaySeconds))
-      .catch(options.onError)
-  }, options.lookMilliseconds ?? lookMilliseconds)
-  timer.unref()
-
-  const manager: KeyManager = {
+function createKeyManager(db: Db, { given, read, tokenKeys }: RingReader, rotateWhenDue: RotateWhenDue): KeyManager {
+  return {
     async list() {
       if (given !== null) return given.map((key) => infoOf({ ...key, id: hex(key.id), activatesAt: 0 }))
       await read()
@@ -227,75 +198,8 @@ export async function openKeys(
       await rotateWhenDue(undefined, activationDelaySeconds)
     },
   }
-  const keys = {
-    sealing: token.sealing,
-    find: token.find,
-    vault: vault.sealing,
-    async reload() {
-      if (reading === null && performance.now() - readAt < reloadMilliseconds) {
-        // The outcome of the last reading: a key that was not found while the database is away is not unknown.
-        if (failure !== null) throw failure
-        return
-      }
-      reading ??= read()
-        .then(() => (failure = null))
-        .catch((error: unknown) => {
-          failure = mapDatabaseError(error) as Error // the database throws errors
-          throw failure
-        })
-        .finally(() => {
-          reading = null
-          readAt = performance.now()
-        })
-      await reading
-    },
-    onReplace: token.onReplace,
-    get isUnwrapped() {
-      return secrets.length === 0
-    },
-    manager,
-    close: () => clearInterval(timer),
-  }
-  return keys
-}
-
-// A ring without any wrapped key was made without a secret. In a wrapped ring, an unwrapped row is ignored.
-function refuseUnwrapped(records: readonly KeyRecord[], secrets: readonly string[], isStatic: boolean): void {
-  if (secrets.length === 0) return
-  for (const purpose of ['token', 'vault'] as const) {
-    const keys = records.filter((record) => record.purpose === purpose)
-    if (!(isStatic && purpose === 'token') && keys.every(({ wrapped }) => !wrapped)) throw new KeysUnwrapped()
-  }
-}
-
-// A key under an older secret is wrapped under the newest as soon as it is read. Null: under another one.
-async function unwrap(db: Db, record: KeyRecord, secrets: readonly string[]): Promise<Uint8Array | null> {
-  if (!record.wrapped) return Uint8Array.from(record.root)
-  const id = Number.parseInt(record.id, 16)
-  const opened = unwrapRoot(secrets, id, record.root)
-  const [newest] = secrets
-  if (opened !== null && newest !== undefined && opened.secretIndex !== 0) {
-    await rewrapKey(db, record.id, record.root, wrapRoot(newest, id, opened.root))
-  }
-  return opened?.root ?? null
-}
-
-function reasonOf(secrets: readonly string[]): string {
-  return secrets.length === 0
-    ? "The keys in the database are wrapped under a root secret, and none is set: neither option 'secret' nor IDENTITY_SECRET"
-    : 'The root secret cannot open the keys in the database'
-}
-
-function asRingKey({ id, root, createdAt, activatesAt, retiresAt, revokedAt }: KeyRecord): RingKey {
-  return { id: Number.parseInt(id, 16), root, createdAt, activatesAt, retiresAt, revokedAt }
 }
 
 function infoOf({ id, createdAt, activatesAt, retiresAt, revokedAt }: KeyInfo): KeyInfo {
   return { id, createdAt, activatesAt, retiresAt, revokedAt }
-}
-
-function isSame(records: readonly KeyRecord[], others: readonly KeyRecord[]): boolean {
-  const fingerprint = (list: readonly KeyRecord[]) =>
-    JSON.stringify(list.map((record) => ({ ...infoOf(record), purpose: record.purpose, wrapped: record.wrapped })))
-  return fingerprint(records) === fingerprint(others)
 }
