@@ -429,6 +429,12 @@ test('an address that cannot become the user name is refused when it is requeste
   assert.deepEqual(await userOf(person.userId), before)
 })
 
+test('an address with an apostrophe before the @ can be moved to', async () => {
+  const person = await registered()
+  expectThanks(await follow((await changing(person, "o'hara@example.com")).path))
+  assert.equal((await userOf(person.userId)).user_name, "o'hara@example.com")
+})
+
 test('where the user name is another, an address may have any letters', () =>
   withMailApp({ identity: { user: { userNameIsEmail: false } } }, async (app) => {
     const person = await registered(app)

@@ -75,7 +75,8 @@ test('characters outside the allowed ones make an invalid user name, also those 
     'a b@c',
     'mike@gıthub.com',
     'ſam@example.com',
-    "o'neil@example.com",
+    "o'neil#@example.com",
+    'o’neil@example.com',
     'a\t@b',
     '<b>@x',
     'a\u0000@x',
@@ -89,6 +90,28 @@ test('characters outside the allowed ones make an invalid user name, also those 
       validation(`"InvalidUserName":["Username '${shown}' is invalid, can only contain letters or digits."]`),
     )
   }
+})
+
+test('an address with an apostrophe before the @ is a user name, and signs in', async () => {
+  for (const email of ["o'neil@example.com", "'o''n'@example.com"]) {
+    expectEmpty(await send({ email, password: goodPassword }), 200)
+    const login = { email: email.toUpperCase(), password: goodPassword }
+    assert.equal((await server.call('POST', '/account/login', { json: login })).status, 200)
+    expectProblem(
+      await send({ email: email.toUpperCase(), password: goodPassword }),
+      400,
+      validation(`"DuplicateUserName":["Username '${email.toUpperCase()}' is already taken."]`),
+    )
+  }
+})
+
+test('an apostrophe elsewhere is refused', async () => {
+  const codes = async (email: string) =>
+    Object.keys(((await send({ email, password: goodPassword })).json() as { errors: object }).errors)
+  assert.deepEqual(await codes("x@o'neil.example"), ['InvalidUserName'])
+  const { users } = server.app.identity
+  const created = await users.create({ userName: "o'neil" }, goodPassword)
+  assert.deepEqual(created.succeeded ? [] : created.errors.map(({ code }) => code), ['InvalidUserName'])
 })
 
 test('apostrophes, plus signs and letters of other alphabets stand in the answer as they are', async () => {

@@ -193,8 +193,11 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     password: string,
     options: SignInOptions,
   ): Promise<{ readonly user: UserRecord | null; readonly result: SignInResult }> {
-    let other: Awaited<ReturnType<typeof attempt>> | null = null
-    const tryOthers = async () => (other = others.length === 0 ? null : await attempt(others, password, options))
+    const tried: Awaited<ReturnType<typeof attempt>>[] = []
+    const tryOthers = async () => {
+      if (others.length > 0) tried.push(await attempt(others, password, options))
+      return tried[0]
+    }
     const { found, answer } = await throttle.attempt(
       db,
       userName,
@@ -202,7 +205,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
         const verdict = await hasher.verify(found?.user.passwordHash ?? null, password)
         if (found === null || verdict === 'no') {
           const elsewhere = await tryOthers()
-          return elsewhere === null || isWrong(elsewhere.result)
+          return elsewhere === undefined || isWrong(elsewhere.result)
             ? 'wrong'
             : { answer: elsewhere.result, isSettled: false }
         }
@@ -224,8 +227,8 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       },
     )
     // A locked name was not verified: its lock does not keep another user out.
-    const elsewhere = found === null && answer === 'LockedOut' && other === null ? await tryOthers() : other
-    if (elsewhere !== null && !isWrong(elsewhere.result)) return elsewhere
+    const elsewhere = tried[0] ?? (answer === 'LockedOut' && found === null ? await tryOthers() : undefined)
+    if (elsewhere !== undefined && !isWrong(elsewhere.result)) return elsewhere
     return { user: found?.user ?? null, result: typeof answer === 'string' ? refused(answer) : answer }
   }
 
@@ -288,7 +291,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
     if (counter === session.counter - 1 && withinGrace) return session
     // Of parallel replays, here or on other instances, one ends the session and reports it. The user's others end
-    // with it: whoever took one token may have taken more.
+    // with it: an attacker with one token may have more.
     let ended: readonly string[] = []
     const isFirst = await dependencies.notices.withNotice(db, 'refreshTokenReused', session.user, async (place) => {
       ended = await sessions.end(place, { userId: session.user.id }, 'reuse')

@@ -29,7 +29,8 @@ const passwordOptions = Type.Object(
 const nameOptions = Type.Object(
   {
     /**
-     * Characters that a user name may hold; `null` or `''`: any. Reference: `UserOptions.AllowedUserNameCharacters`.
+     * Characters that a user name may hold; `null` or `''`: any. A name that is an address may have apostrophes before the @ too. Reference:
+     * `UserOptions.AllowedUserNameCharacters`.
      * @default `'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._@+'`
      */
     allowedUserNameCharacters: defaulted(

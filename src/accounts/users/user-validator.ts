@@ -15,7 +15,7 @@ export type PasswordValidator = (
 export type UserValidator = (user: Readonly<UserRecord>) => readonly IdentityError[] | Promise<readonly IdentityError[]>
 
 export interface UserRules {
-  /** null: any character. Default: ASCII letters, digits and `-._@+`. */
+  /** null: any character. Default: ASCII letters, digits and `-._@+`. A name that is an address may have apostrophes before the @ too. */
   readonly allowedUserNameCharacters: string | null
   /** `'as stored'`: leaves the index as it is, for a caller that does not know the application's option. */
   readonly requireUniqueEmail: boolean | 'as stored'
@@ -51,5 +51,9 @@ export function checkAddress({ email }: Pick<UserRecord, 'email'>): Failure[] {
 
 function isUserName({ allowedUserNameCharacters: allowed }: Omit<UserRules, 'validators'>, name: string): boolean {
   if (name.trim() === '' || normalizeName(name) === null || never.test(name)) return false
-  return allowed === null || Array.from(name).every((character) => allowed.includes(character))
+  if (allowed === null) return true
+  // O'Neil cannot choose otherwise where the address is the name.
+  const at = isEmail(name) ? name.indexOf('@') : 0
+  const rest = name.slice(0, at).replaceAll("'", '') + name.slice(at)
+  return Array.from(rest).every((character) => allowed.includes(character))
 }

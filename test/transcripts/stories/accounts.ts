@@ -156,8 +156,9 @@ export const changing: Story = {
     await post('ask for a new address', accessToken, { newEmail: 'changed@example.com' })
     await talk.letters('the mail to the new address', seen)
     const { path } = await newestMail(talk, 'changed@example.com')
-    await talk.ask('another address in the link', { path: path.replace('changed', 'stranger') })
+    await talk.ask('another address in the link', { path: path.replace('=changed', '=stranger') })
     await talk.ask('follow the link', { path })
+    await talk.ask('follow the link again', { path })
     await talk.ask('info after the change', { path: '/account/manage/info', headers: bearer(accessToken) })
     await talk.ask('login with the old address', {
       path: '/account/login',
@@ -283,5 +284,33 @@ export const refreshing: Story = {
     const last = await signIn(talk, 'refresh@example.com')
     await talk.stage.advance(14 * 86_400 + 1)
     await refresh('a refresh token after its end', last.refreshToken)
+  },
+}
+
+export const moving: Story = {
+  name: 'move to another address',
+  async play(talk) {
+    await register(talk, 'mover@example.com')
+    await register(talk, 'settled@example.com')
+    const { accessToken } = await signIn(talk, 'mover@example.com')
+    const move = async (newEmail: string) => {
+      const seen = (await talk.stage.letters()).length
+      const json = { newEmail }
+      await talk.ask(`ask for ${newEmail}`, { path: '/account/manage/info', json, headers: bearer(accessToken) })
+      await talk.letters(`the mails after asking for ${newEmail}`, seen)
+    }
+    await move('typo@example.com')
+    await move('right@example.com')
+    const first = await newestMail(talk, 'typo@example.com')
+    const last = await newestMail(talk, 'right@example.com')
+    const info = (label: string) => talk.ask(label, { path: '/account/manage/info', headers: bearer(accessToken) })
+    await talk.ask('the first link', { path: first.path })
+    await info('info after the first link')
+    await talk.ask('the last link', { path: last.path })
+    await talk.ask('the last link again', { path: last.path })
+    await talk.ask('the first link again', { path: first.path })
+    await info('info after the last link')
+    await move('nina#9@example.com')
+    await move('settled@example.com')
   },
 }

@@ -1,5 +1,5 @@
 // All stories, in the order in which they are recorded and replayed.
-import { changing, confirming, refreshing, registering, resetting } from './accounts.js'
+import { changing, confirming, moving, refreshing, registering, resetting } from './accounts.js'
 import { cookies, forgiving, lockout, remembering, secondFactor, unconfirmed } from './sign-in.js'
 import type { Story } from './story.js'
 import { authorization, bodies, contentTypes, flags, methods, spellings } from './wire.js'
@@ -14,6 +14,7 @@ export const stories: readonly Story[] = [
   registering,
   confirming,
   changing,
+  moving,
   resetting,
   cookies,
   lockout,
