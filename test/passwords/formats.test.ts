@@ -73,6 +73,8 @@ const readable: readonly [string, string][] = [
   ['V3 of two million iterations', blob(2, 2_000_000, 16, 32)],
   ['V3 of one iteration', blob(2, 1, 16, 32)],
   ['V3 with salt and subkey at their longest', blob(2, 1000, 64, 64)],
+  // The reference's base64 decoder skips blanks and line breaks, which an export may have wrapped it with.
+  ['V2 with blanks and line breaks in it', ` ${vectors.valid[0]!.hash.replace(/(.{20})/g, '$1\r\n')}\t `],
 ]
 
 for (const [title, text] of readable) test(`${title} is read`, () => assert.notEqual(parseHash(text), null))
@@ -124,7 +126,6 @@ const unreadable: readonly [string, string][] = [
   ],
   ['a blob of an unknown marker', Buffer.alloc(61, 2).toString('base64')],
   ['V2 without padding', vectors.valid[0]!.hash.replace(/=+$/, '')],
-  ['V2 with white space', `${vectors.valid[0]!.hash} `],
   ['V2 in base64url', vectors.valid[0]!.hash.replaceAll('+', '-')],
   ['a megabyte of dollars', '$'.repeat(1_048_576)],
   ['a megabyte of letters', 'A'.repeat(1_048_576)],

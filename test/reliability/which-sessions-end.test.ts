@@ -223,10 +223,12 @@ test(
           const mine = await open(app, email, scheme)
           const elsewhere = [await open(app, email, 'bearer'), await open(app, email, 'cookie')]
           await change(app, await find(), mine)
-          // What the twin has read when it knows of a later end, it has read of the change too.
+          // What the twin has read when its polls know of a later end, they have read of the change too.
           const marker = await app.signIn()
+          const { id: markerId } = (await app.app.identity.users.findByName(marker.email))!
+          const [live] = await app.app.identity.sessions.list(markerId)
           await app.call('POST', '/account/logout', { token: marker.accessToken })
-          await until(async () => (await twin.call('GET', '/me', { token: marker.accessToken })).status === 401)
+          await until(() => !twin.app.identity.sessions.isLive(live!.id))
 
           const expected = (stays: boolean, session: Session) =>
             session.scheme === 'bearer' ? [stays ? 200 : 401, stays ? 200 : 401] : [stays ? 200 : 401]

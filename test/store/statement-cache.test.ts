@@ -9,6 +9,7 @@ import { migrate } from '../../src/store/migrate.js'
 import { cachedStatement } from '../../src/store/statement-cache.js'
 import { isSessionLive, rotateSession } from '../../src/store/sessions.js'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.js'
+import { patientTimeouts } from '../support/patience.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 
 const nobody = '01900000-0000-7000-8000-000000000000'
@@ -123,10 +124,10 @@ test("a host's clock is read with each call", async (t) => {
 test('behind PgBouncer each of a thousand statements is answered', { skip: withoutPgbouncer }, async (t) => {
   const behind = await startPgbouncer(t, await databaseUrl(), 4)
   const schema = uniqueSchema()
-  const first = connect(behind, schema, undefined, {}, (error) => t.diagnostic(error.message))
+  const first = connect(behind, schema, undefined, {}, (error) => t.diagnostic(error.message), patientTimeouts)
   t.after(() => first.close())
   await migrate(first)
-  const second = connect(behind, schema, undefined, {}, (error) => t.diagnostic(error.message))
+  const second = connect(behind, schema, undefined, {}, (error) => t.diagnostic(error.message), patientTimeouts)
   t.after(() => second.close())
   await sql`insert into ${table(first, 'revocations')} (session_id, revoked_at) values (${nobody}, now())`.execute(
     first.kysely,
