@@ -57,7 +57,6 @@ export const usedCodesProvider = '[Identity]'
 /**
  * Marks the code of a step as used; false when it, or a later one under the same stamp, was used before.
  * @param stampMark codes under another stamp are other codes
- * @param stampMark the codes of another stamp are other codes
  */
 export async function useStampCode(
   db: Db,

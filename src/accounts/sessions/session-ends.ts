@@ -8,7 +8,7 @@ import { type SessionEndCause, endSessions, type SessionSelection } from '../../
 
 export interface SessionEnder {
   /** Ends sessions inside or outside a transaction; the ids must be passed to `ended` once it has committed. */
-  end(db: Db, selection: SessionSelection, cause: SessionEndCause): Promise<string[]>
+  readonly end: (db: Db, selection: SessionSelection, cause: SessionEndCause) => Promise<string[]>
   /** Refuses these sessions from now on, and reports those that were not known to have ended. */
   ended(sessionIds: readonly string[], cause: SessionEndCause): void
 }

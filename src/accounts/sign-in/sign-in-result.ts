@@ -1,8 +1,8 @@
 // The result of a sign-in.
 import type { Claim, UserWithGrants } from '../../store/users.js'
+import type { SignInFailure, SignInMethod } from '../users/sign-in-outcome.js'
 
-/** The reference's SignInResult in the words that its clients see. */
-export type SignInFailure = 'Failed' | 'LockedOut' | 'NotAllowed' | 'RequiresTwoFactor'
+export type { SignInFailure, SignInMethod }
 
 /** A session with its user as of now: what tickets are made from. Times are milliseconds since the epoch. */
 export interface SignedIn extends UserWithGrants {
@@ -19,12 +19,6 @@ export interface SignedIn extends UserWithGrants {
   /** Claims of this session alone. */
   readonly sessionClaims: readonly Claim[]
 }
-
-/**
- * How a sign-in was completed: `provider` is a code of a named provider, `external` a login of another system, `host`
- * the application's word.
- */
-export type SignInMethod = 'password' | 'authenticator' | 'recoveryCode' | 'provider' | 'external' | 'host'
 
 /** The result of a sign-in: a refused one is a value, not an exception. */
 export type SignInResult =

@@ -6,6 +6,7 @@ import { callback, closed } from '../../option-schema.js'
 import type { SessionEndCause } from '../../store/session-ends.js'
 import type { Db, Trx } from '../../store/db.js'
 import type { Transaction } from '../../store/transaction.js'
+import type { SignInFailure, SignInMethod } from './sign-in-outcome.js'
 import type { User } from './user.js'
 
 /** The argument of a hook. */
@@ -71,9 +72,9 @@ export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
  */
 export interface IdentityEvents extends Record<ChangeName, { readonly userId: string }> {
   /** A session was opened. `method` is one of the values of `SignInMethod`. */
-  readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: string }
+  readonly signInSucceeded: { readonly userId: string; readonly sessionId: string; readonly method: SignInMethod }
   /** A sign-in was refused: `reason` is `Failed`, `LockedOut`, `NotAllowed` or `RequiresTwoFactor`. `userId` is null where there is no such user; the name that was typed is not included. */
-  readonly signInFailed: { readonly userId: string | null; readonly reason: string }
+  readonly signInFailed: { readonly userId: string | null; readonly reason: SignInFailure }
   /** A used refresh token came back after its grace period, and its session was ended. */
   readonly refreshTokenReused: { readonly userId: string; readonly sessionId: string }
   /**
