@@ -32,11 +32,19 @@ test('no file has more than 400 lines: split a longer one by subject', () => {
   )
 })
 
-test('no function has more than 100 lines: take a part with a name of its own out of a longer one', unmet, () => {
+// Each has a part to take out still; no other function may join them.
+const stillLonger = [
+  'open in src/plugin.ts',
+  'createCredentialManager in src/accounts/credentials/password-and-email.ts',
+  'createSignInManager in src/accounts/sign-in/sign-in-manager.ts',
+  'createHostSignIn in src/accounts/sign-in/sign-in-steps.ts',
+]
+
+test('no function has more than 100 lines, but for four: take a part with a name of its own out of a longer one', () => {
   assert.deepEqual(
     sources
       .flatMap(functionsOf)
-      .filter(({ lines }) => lines > 100)
+      .filter(({ name, file, lines }) => lines > 100 && !stillLonger.includes(`${name} in ${file}`))
       .map(({ name, file, lines }) => `${name} in ${file}: ${lines} lines`),
     [],
   )
