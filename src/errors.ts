@@ -71,6 +71,22 @@ const thrown = {
     500,
   ],
   /**
+   * `register`: another realm of the application has its users in this schema of the database already.
+   * @remedy another `schema` for a second realm; `identityRoutes` for the same users under a second prefix
+   */
+  FST_IDENTITY_SCHEMA_IN_USE: [
+    "The schema '%s' has the users of the realm '%s' of this application already. Give the second realm another schema; to mount the same users under a second prefix, register identityRoutes",
+    500,
+  ],
+  /**
+   * At start, or per request where the plugin is not registered: a guard itself was given as a hook, not what it returns.
+   * @remedy write the parentheses: `onRequest: requireAuthorization()`
+   */
+  FST_IDENTITY_GUARD_NOT_CALLED: [
+    "'%s' is used as a hook%s, and it returns one. Write the parentheses: onRequest: %s()",
+    500,
+  ],
+  /**
    * `startPostgres` of `fastify-identity/development` was called where `NODE_ENV` is `production`.
    * @remedy set `DATABASE_URL` to a Postgres of your own
    */
@@ -192,6 +208,8 @@ export const CookiesOff = define<[]>('FST_IDENTITY_COOKIES_OFF')
 export const InvalidOption = define<[option: string, problem: string, remedy: string]>('FST_IDENTITY_INVALID_OPTION')
 export const DatabaseMissing = define<[]>('FST_IDENTITY_DATABASE_MISSING')
 export const AlreadyRegistered = define<[decorator: string]>('FST_IDENTITY_ALREADY_REGISTERED')
+export const SchemaInUse = define<[schema: string, decorator: string]>('FST_IDENTITY_SCHEMA_IN_USE')
+export const GuardNotCalled = define<[guard: string, where: string, again: string]>('FST_IDENTITY_GUARD_NOT_CALLED')
 export const NotForProduction = define<[name: string]>('FST_IDENTITY_NOT_FOR_PRODUCTION')
 export const DatabaseUnreachable = define<[reason: string, remedy: string]>('FST_IDENTITY_DATABASE_UNREACHABLE')
 export const DatabaseEncoding = define<[encoding: string]>('FST_IDENTITY_DATABASE_ENCODING')

@@ -138,6 +138,8 @@ export interface ResolvedOptions extends Omit<
 > {
   readonly routeLogging: RouteLogging
   readonly secrets: readonly string[]
+  /** Whether an answer says what is wrong with a request that cannot be read: outside of production. */
+  readonly explainsInput: boolean
   readonly publicUrl: URL | null
   readonly password: PasswordRules
   readonly passwordValidators: readonly PasswordValidator[]
@@ -178,6 +180,7 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
       ...(logLevel !== null && { logLevel }),
       ...(logSerializers !== null && { logSerializers }),
     }),
+    explainsInput: environment.NODE_ENV !== 'production',
     secrets: Object.freeze(readSecrets(given.secret, environment, given.keys !== undefined)),
     publicUrl,
     endpoints: resolveEndpoints(given.endpoints, plain.email !== null && plain.links.confirmEmail === null),

@@ -20,7 +20,7 @@ import { createDocumentation, documentGuards } from './http/openapi.js'
 import { findRealm, type Realm } from './http/realm.js'
 import { collectRoutes } from './http/route-table.js'
 import { createSignInAnswers, type SignInAnswers } from './http/sign-in-answers.js'
-import { AlreadyRegistered, NotRegistered } from './errors.js'
+import { AlreadyRegistered, NotRegistered, SchemaInUse } from './errors.js'
 import { checkHealth, type Health, ping } from './health.js'
 import {
   type Accounts,
@@ -42,11 +42,11 @@ import { type Presence, startPresence } from './revocation/presence.js'
 import { createMount } from './routes/index.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
-import { requireRights } from './store/usable.js'
+import { placeOf, requireRights } from './store/usable.js'
 import { findNotes, type Notes, oldestWriterSeconds } from './store/notes.js'
 import { endExpired, type SessionEndCause } from './store/session-ends.js'
 import { findMissingSessions, isSessionLive } from './store/sessions.js'
-import { warnOfSetup } from './setup-warnings.js'
+import { warnOfSetup, watchProxy } from './setup-warnings.js'
 import { createTicketCache, type TicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
@@ -111,6 +111,7 @@ async function open(
   log: FastifyInstance['log'],
 ): Promise<void> {
   await prepareDatabase(connection, options)
+  await claimSchema(app, connection, options)
   const { clock } = options
   const pollMilliseconds = options.revocation.pollSeconds * 1000
   const sender = options.email === null ? null : createSender(options.email)
@@ -194,6 +195,7 @@ async function open(
     serializeCookie: await cookieSerializer(app),
     mounted: new Set<string>(),
     slot: Symbol('fastify-identity.principal'),
+    watchProxy: watchProxy(app.log),
   }
   const mount = createMount(context)
   const mailsOurLinks = mail.isOn && options.links.confirmEmail === null
@@ -252,6 +254,22 @@ async function prepareDatabase(connection: Connection, { migrate: mode }: Resolv
   if (mode === 'auto') await migrate(connection)
   if (mode === 'check') await requireMigrated(connection)
   await requireRights(connection)
+}
+
+// By the server, which all scopes of an application share.
+const schemasOf = new WeakMap<object, Map<string, string>>()
+
+// Two realms over the same users would undo each other's work: each has keys, a deny list and an outbox of its own.
+async function claimSchema(
+  { server }: FastifyInstance,
+  connection: Connection,
+  { schema, decorator }: ResolvedOptions,
+): Promise<void> {
+  const place = await placeOf(connection)
+  const claimed = schemasOf.get(server) ?? new Map<string, string>()
+  const other = claimed.get(place)
+  if (other !== undefined) throw new SchemaInUse(schema, other)
+  schemasOf.set(server, claimed.set(place, decorator))
 }
 
 /** Takes in what the feed brings. */

@@ -1,6 +1,6 @@
 // Mistakes of a set-up that still lets the application start: each is logged as a warning with its remedy. Without a logger the process
 // emits it once (`process.emitWarning`), so that it is seen at all. Mistakes that nothing works with are errors of options.ts.
-import type { FastifyBaseLogger } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import warnings from 'process-warning'
 import type { ResolvedOptions } from './options.js'
 
@@ -20,6 +20,14 @@ const mailUnset = warnings.createWarning({
     'confirm addresses yourself with app.identity.users.confirmEmail',
 })
 
+const proxyUntrusted = warnings.createWarning({
+  name,
+  code: 'FST_IDENTITY_PROXY_UNTRUSTED',
+  message:
+    "a request came with 'X-Forwarded-Proto: https' and counts as http, and its address is that of the proxy: Fastify's 'trustProxy' does not " +
+    "trust the sender. Without 'publicUrl' cookies are not secure and mailed links begin with http. Set 'trustProxy' to the addresses of your proxy",
+})
+
 type Checked = Pick<ResolvedOptions, 'email' | 'signIn'>
 
 /**
@@ -35,6 +43,17 @@ export function warnOfSetup(log: FastifyBaseLogger, { email, signIn }: Checked, 
       ? 'requireConfirmedAccount'
       : null
   if (email === null && confirmation !== null) emit(log, mailUnset, confirmation)
+}
+
+/** Warns once, of the first request that a proxy took by https and that counts as http here. */
+export function watchProxy(log: FastifyBaseLogger): (request: FastifyRequest) => void {
+  let isDone = false
+  return ({ headers, protocol }) => {
+    const proto = headers['x-forwarded-proto']
+    if (isDone || proto === undefined || protocol !== 'http' || !/^\s*https\s*(?:,|$)/i.test(String(proto))) return
+    isDone = true
+    emit(log, proxyUntrusted)
+  }
 }
 
 function emit(log: FastifyBaseLogger, warning: ReturnType<typeof warnings.createWarning>, detail?: string): void {

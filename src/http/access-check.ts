@@ -1,8 +1,8 @@
-// Refuses to start when access is not decided: a guard names an unknown policy, or, with `authorization.explicit`, a
+// Refuses to start when access is not decided: a guard was not called or names an unknown policy, or, with `authorization.explicit`, a
 // route has no access rule.
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { UndecidedRoutes, UnknownPolicy } from '../errors.js'
-import { anonymousName, guardName, requirementsOf } from './authorize.js'
+import { anonymousName, guardName, requirementsOf, uncalled, uncalledGuardOf } from './authorize.js'
 import type { RequirementContext } from './requirements.js'
 import type { RouteEntry, Routes } from './route-table.js'
 
@@ -19,12 +19,13 @@ export interface AccessContext {
 /**
  * Checks once all routes are known.
  *
- * @throws FST_IDENTITY_UNKNOWN_POLICY, FST_IDENTITY_UNDECIDED_ROUTES when the instance gets ready
+ * @throws FST_IDENTITY_GUARD_NOT_CALLED, FST_IDENTITY_UNKNOWN_POLICY, FST_IDENTITY_UNDECIDED_ROUTES when the instance gets ready
  */
 export function checkAccess(instance: FastifyInstance, routes: Routes, { options }: AccessContext): void {
   const { authorization, decorator } = options
   instance.addHook('onReady', (done) => {
     try {
+      refuseUncalled(routes.table())
       if (authorization.explicit) refuseUndecided(routes.table())
       const policies = routes.added.flatMap(({ route }) => guardsOf(route, decorator)).map(({ policy }) => policy)
       for (const policy of policies) {
@@ -44,6 +45,13 @@ export function guardsOf(route: RouteOptions, decorator: string) {
     .map(requirementsOf)
     .filter((rules) => rules !== null)
     .filter((rules) => (rules.decorator ?? 'identity') === decorator)
+}
+
+function refuseUncalled(table: readonly RouteEntry[]): void {
+  for (const { method, url, hooks } of table) {
+    const [guard] = hooks.map(uncalledGuardOf).filter((name) => name !== null)
+    if (guard !== undefined) throw uncalled(guard, ` by ${method} ${url}`)
+  }
 }
 
 function refuseUndecided(table: readonly RouteEntry[]): void {

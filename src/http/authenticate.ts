@@ -17,6 +17,9 @@ import { isSameOrigin, type OriginContext } from './cross-origin.js'
 import type { UserWithGrants } from '../store/users.js'
 import { clockSkewSeconds } from '../tokens/fields.js'
 import { withCurrent } from './tickets.js'
+import { whyClosed } from '../tokens/why-closed.js'
+import { type Refusal } from './refusals.js'
+import { logNull, noteUnknown } from './unknown-caller.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { ClaimChanges } from '../revocation/claim-changes.js'
 import { clearCookie, type CookieContext, keepOneCookie, readCookies, renewCookie, slideCookie } from './cookie.js'
@@ -83,22 +86,29 @@ export function authenticate(context: AuthenticationContext, request: FastifyReq
 export function peek(context: AuthenticationContext, request: FastifyRequest): Principal | null {
   const known = (request as unknown as Slotted)[context.slot]
   const principal = known === undefined ? glimpse(context, request) : known
-  return principal?.scheme === 'cookie' && !isSameOrigin(context, request) ? null : principal
+  if (principal !== null && (principal.scheme !== 'cookie' || isSameOrigin(context, request))) return principal
+  if (principal !== null) noteUnknown(context.slot, request, 'cookie', 'originForeign')
+  logNull(context.slot, request)
+  return null
 }
 
 function glimpse(context: AuthenticationContext, request: FastifyRequest): Principal | null {
   const credential = readCredential(context, request)
-  const opened = credential && openKnown(context, credential)
-  if (credential === null || opened === null || context.denyList.has(opened.ticket.sessionId)) return null
+  if (credential === null) return null
+  const unknown = (reason: Refusal) => noteUnknown(context.slot, request, credential.scheme, reason)
+  const opened = openKnown(context, credential)
+  if (opened === null) return unopened(context, request, credential)
+  if (context.denyList.has(opened.ticket.sessionId)) return unknown('sessionEnded')
   const unsure =
     context.feed.state() === 'stale' ||
     context.feed.state() === 'blind' ||
     isValidationDue(context, credential.scheme, opened.ticket)
-  if (unsure) return null
+  if (unsure) return unknown('databaseNeeded')
   const principal = currentPrincipal(context, opened, credential.scheme)
+  if (principal !== null) return principal
   // For the next request.
-  if (principal === null) void context.currentClaims.read(opened.ticket.userId).catch(() => undefined)
-  return principal
+  void context.currentClaims.read(opened.ticket.userId).catch(() => undefined)
+  return unknown('databaseNeeded')
 }
 
 interface Credential {
@@ -116,12 +126,24 @@ function ask(context: AuthenticationContext, request: FastifyRequest, reply: Fas
   if (opened !== null) return admit(context, request, reply, credential, opened)
   // Another instance may have just made this key: read the ring again, at most once a second.
   const keyId = keyIdOf(credential.token, purposeOf(credential.scheme))
-  if (keyId === null || context.keys.find(keyId) !== null) return null
+  if (keyId === null || context.keys.find(keyId) !== null) return unopened(context, request, credential)
   // While the ring cannot be read, the token may be valid: that is 503, not 401.
   return context.keys.reload().then(() => {
     const reopened = openKnown(context, credential)
-    return reopened === null ? null : admit(context, request, reply, credential, reopened)
+    return reopened === null
+      ? unopened(context, request, credential)
+      : admit(context, request, reply, credential, reopened)
   })
+}
+
+/** The caller of a token that does not open. Why it does not is worked out where it is logged. */
+function unopened(context: AuthenticationContext, request: FastifyRequest, { scheme, token }: Credential): null {
+  const now = secondsOf(context.clock())
+  return noteUnknown(context.slot, request, scheme, () =>
+    token === '' && countAuthorizations(request) > 1
+      ? 'authorizationTwice'
+      : whyClosed((id) => context.keys.find(id), purposeOf(scheme), token, now),
+  )
 }
 
 function readCredential(context: AuthenticationContext, request: FastifyRequest): Credential | null {
@@ -145,15 +167,19 @@ function newestOf(context: AuthenticationContext, cookies: readonly string[]): s
 }
 
 /** The bearer token; one that opens nothing where there are several fields, of which Node shows the first and a proxy may read the last. */
-function readAuthorization({ headers, raw }: FastifyRequest): string | null {
-  const { authorization } = headers
+function readAuthorization(request: FastifyRequest): string | null {
+  const { authorization } = request.headers
   if (authorization === undefined) return null
+  return countAuthorizations(request) > 1 ? '' : readBearer(authorization)
+}
+
+function countAuthorizations({ raw }: FastifyRequest): number {
   let fields = 0
   for (let index = 0; index < raw.rawHeaders.length; index += 2) {
     const name = raw.rawHeaders[index]
     if (name?.length === 13 && name.toLowerCase() === 'authorization') fields++
   }
-  return fields > 1 ? '' : readBearer(authorization)
+  return fields
 }
 
 /**
@@ -216,7 +242,7 @@ function principalOf(
   const { scheme } = credential
   const read = (found: UserWithGrants | null) =>
     found === null || context.denyList.has(opened.ticket.sessionId)
-      ? refuse(context, request, reply, credential)
+      ? refuse(context, request, reply, credential, found === null ? 'userGone' : 'sessionEnded')
       : (currentPrincipal(context, opened, scheme) ??
         createPrincipal(withCurrent(opened.ticket, found), scheme, context.signalOf))
   return currentPrincipal(context, opened, scheme) ?? context.currentClaims.read(opened.ticket.userId).then(read)
@@ -255,9 +281,10 @@ function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
   { scheme }: Credential,
+  reason: Refusal = 'sessionEnded',
 ): null {
   if (scheme === 'cookie') clearCookie(context, request, reply)
-  return null
+  return noteUnknown(context.slot, request, scheme, reason)
 }
 
 // The feed is stale: each request asks the database itself, until that is known to be down.

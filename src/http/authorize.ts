@@ -1,12 +1,14 @@
 // Guards. They are module functions, so that a guard without the plugin is an error and never lets a request through.
 import type { FastifyError, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { Principal } from './principal.js'
-import { NotRegistered } from '../errors.js'
+import { GuardNotCalled, NotRegistered } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 import { authenticate, type AuthenticationContext } from './authenticate.js'
-import { isSameOrigin } from './cross-origin.js'
-import { answerError, problemOf, sendChallenge, sendEmpty, sendProblem } from './problem.js'
-import { meets, type RequirementContext, type Requirements, settled } from './requirements.js'
+import { isSameOrigin, opensSocket } from './cross-origin.js'
+import { problemOf, sendChallenge, sendEmpty, sendProblem, sendUnavailable } from './problem.js'
+import { logRefusal } from './refusals.js'
+import { meets, type RequirementContext, type Requirements, settled, whyNotMet } from './requirements.js'
+import { logNull, logUnknown, sentToken } from './unknown-caller.js'
 
 export type { Policy } from './requirements.js'
 
@@ -48,15 +50,19 @@ export function requirementsOf(hook: unknown): Requirements | null {
  * @example app.get('/orders', { onRequest: requireAuthorization({ roles: ['clerk'] }) }, handler)
  */
 export function requireAuthorization(requirements: Requirements | string = {}): Guard {
+  if (isRequest(requirements)) throw uncalled('requireAuthorization')
   const rules = settled(requirements)
   const { decorator = 'identity' } = rules
   const ask = asking(decorator)
   const asksForMore = Object.keys(rules).some((name) => name !== 'decorator')
   const guard: Guard = function identityGuard(request, reply, done) {
     ask(request, reply, done, (realm, principal) => {
-      if (principal === null) sendChallenge(reply)
+      if (principal === null) refuseUnknown(realm, request, reply)
       else if (principal.scheme === 'cookie' && !isSameOrigin(realm, request)) sendForbiddenOrigin(reply)
-      else if (asksForMore) decide(meets(realm, rules, principal, request), request, reply, done)
+      else if (asksForMore)
+        decide(meets(realm, rules, principal, request), request, reply, done, () => {
+          logRefusal(request, () => whyNotMet(realm, rules, principal))
+        })
       else done()
     })
   }
@@ -70,11 +76,36 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
  *
  * @returns a hook for `onRequest`
  */
-export function allowAnonymous({ decorator = 'identity' }: { decorator?: string } = {}): Guard {
+export function allowAnonymous(given: { decorator?: string } = {}): Guard {
+  if (isRequest(given)) throw uncalled('allowAnonymous')
+  const { decorator = 'identity' } = given
   const ask = asking(decorator)
   return function identityAnonymous(request, reply, done) {
-    ask(request, reply, done, () => done())
+    ask(request, reply, done, (realm, principal) => {
+      if (principal === null) logNull(realm.slot, request)
+      done()
+    })
   }
+}
+
+// By these names the table of hooks shows a guard that was not called; a function of the host's may well be called like ours.
+const uncalledPrefix = 'fastify-identity:'
+for (const maker of [requireAuthorization, allowAnonymous])
+  Object.defineProperty(maker, 'name', { value: `${uncalledPrefix}${maker.name}` })
+
+/** The guard that a hook is without its parentheses; null for any other hook. @param name of the hook */
+export function uncalledGuardOf(name: string): string | null {
+  return name.startsWith(uncalledPrefix) ? name.slice(uncalledPrefix.length) : null
+}
+
+/** @param where ' by GET /orders', or nothing */
+export function uncalled(guard: string, where = ''): Error {
+  return new GuardNotCalled(guard, where, guard)
+}
+
+// What Fastify passes to a hook.
+function isRequest(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'raw' in given && 'routeOptions' in given
 }
 
 type Enter = (realm: GuardContext, principal: Principal | null) => void
@@ -101,24 +132,34 @@ function asking(
   }
 }
 
+function refuseUnknown({ slot }: GuardContext, request: FastifyRequest, reply: FastifyReply): void {
+  logUnknown(slot, request)
+  sendChallenge(reply, sentToken(slot, request))
+}
+
 function decide(
   allowed: boolean | Promise<boolean>,
   request: FastifyRequest,
   reply: FastifyReply,
   done: HookHandlerDoneFunction,
+  log: () => void,
 ): void {
   if (typeof allowed === 'boolean') {
     if (allowed) done()
-    else sendEmpty(reply, 403)
+    else {
+      log()
+      sendEmpty(reply, 403)
+    }
     return
   }
   // A policy that fails is an error, not a permission.
   allowed
-    .then((answer) => decide(answer, request, reply, done))
+    .then((answer) => decide(answer, request, reply, done, log))
     .catch((error: unknown) => fail(error, request, reply, done))
 }
 
 export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
+  logRefusal(reply.request, opensSocket(reply.request) ? 'socketOriginForeign' : 'originForeign')
   return sendProblem(
     reply,
     problemOf(403, {
@@ -130,6 +171,6 @@ export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
 // Unavailability is answered here; other errors go to the error handler of the route's own scope.
 function fail(thrown: unknown, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
   const error = mapDatabaseError(thrown) as FastifyError // an error stays an error
-  if (error.statusCode === 503) answerError(error, request, reply)
+  if (error.statusCode === 503) sendUnavailable(error, request, reply)
   else done(error)
 }

@@ -32,6 +32,6 @@ function isHostOf(origin: string, { host, protocol }: FastifyRequest): boolean {
 }
 
 // A WebSocket is asked for by a GET that carries the cookie, and no same-origin policy keeps its answers from the page (RFC 6455 §10.2).
-function opensSocket({ headers }: FastifyRequest): boolean {
+export function opensSocket({ headers }: FastifyRequest): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
 }

@@ -3,6 +3,7 @@
 import type { FastifyReply } from 'fastify'
 import { problemOf, sendProblem } from './problem.js'
 import type { Principal } from './principal.js'
+import { logRefusal } from './refusals.js'
 
 /** The greatest age of a sign-in. */
 export const freshSeconds = 300
@@ -14,6 +15,7 @@ export function isFresh({ authenticatedAt }: Principal, now: number): boolean {
 
 /** 401: sign in again. The word is also in the body, since a page of another origin cannot read the header. */
 export function sendStale(reply: FastifyReply): FastifyReply {
+  logRefusal(reply.request, 'signInStale')
   const challenge = `Bearer error="insufficient_user_authentication", error_description="A more recent sign-in is required", max_age="${freshSeconds}"`
   return sendProblem(
     reply.header('www-authenticate', challenge),

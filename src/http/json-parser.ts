@@ -2,12 +2,8 @@
 // ignored, nothing coerced. Anything else is 400 with an empty body; the host's parsers, validators and their
 // settings do not apply here.
 import { Socket } from 'node:net'
-import createError from '@fastify/error'
+import { malformedBody, otherType, unknownCharset } from './input-errors.js'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-
-export const Malformed = createError('FST_ERR_CTP_IDENTITY_MALFORMED', 'The body is not well-formed JSON', 400)
-const UnsupportedType = createError('FST_ERR_CTP_IDENTITY_TYPE', 'The body is not JSON', 415)
-const UnsupportedCharset = createError('FST_ERR_CTP_IDENTITY_CHARSET', 'The charset of the body is not known', 415)
 
 // 16 KiB hold any request of ours; JSON deeper than 32 levels is none.
 export const bodyLimit = 16 * 1024
@@ -24,13 +20,13 @@ export function readJsonOnly(scope: FastifyInstance): void {
     const named = charset.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8'
     const decode = Object.hasOwn(decoders, named.toLowerCase()) ? decoders[named.toLowerCase()] : undefined
     if (decode === undefined) {
-      done(new UnsupportedCharset())
+      done(unknownCharset())
       return
     }
     try {
       done(null, parse(decode(body as Buffer))) // parseAs: 'buffer'
     } catch {
-      done(new Malformed())
+      done(malformedBody())
     }
   })
 }
@@ -50,7 +46,7 @@ export function expectJson(isOptional: boolean) {
     if (isEmpty(request) && (isOptional || !isReadable)) {
       request.headers = { 'content-type': undefined }
       done()
-    } else if (isReadable && !isOptional) done(new UnsupportedType())
+    } else if (isReadable && !isOptional) done(otherType())
     else done()
   }
 }
@@ -80,14 +76,14 @@ const decoders: Readonly<Record<string, (body: Buffer) => string>> = {
 }
 
 function readAscii(body: Buffer): string {
-  if (body.some((byte) => byte > 0x7f)) throw new Malformed()
+  if (body.some((byte) => byte > 0x7f)) throw malformedBody()
   return body.toString('latin1')
 }
 
 function parse(text: string): unknown {
   if (text.length === 0) return undefined
   const { depth, members } = measure(text)
-  if (depth > maxDepth) throw new Malformed()
+  if (depth > maxDepth) throw malformedBody()
   const value = JSON.parse(text) as unknown
   if (typeof value === 'object' && value !== null && members > Object.keys(value).length && !Array.isArray(value))
     repeated.set(value, membersOf(text))

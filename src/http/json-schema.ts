@@ -1,13 +1,13 @@
 // Binds bodies and queries to their schemas as the reference does (names in any letter case, nothing coerced), and
 // serializes answers by theirs: only members in the schema.
-import createError from '@fastify/error'
-import { Malformed, membersSent } from './json-parser.js'
+import { invalidInput, type InputRefusal } from './input-errors.js'
+import { membersSent } from './json-parser.js'
+import { camelCase, snakeCase } from './naming.js'
 import type { TObject, TSchema } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 
-export const Invalid = createError('FST_ERR_VALIDATION', 'The request does not match its schema', 400)
 /**
  * The members that a schema names, found in any letter case and as snake_case, the last one winning; the rest is left behind.
  * Strings must be well-formed Unicode: half a surrogate pair would be the same password as any other half.
@@ -24,18 +24,19 @@ function bind(schema: TObject, given: unknown): unknown {
   for (const [key, value] of membersSent(given)) {
     const name = names.get(key.toLowerCase())
     if (name === undefined) continue
-    if (typeof value === 'string' && !value.isWellFormed()) throw new Malformed()
+    if (typeof value === 'string' && !value.isWellFormed())
+      throw invalidInput({ reason: 'memberInvalid', member: name, expected: 'Expected well-formed Unicode' })
     // The last of several is the one that counts; the others must be of the right type all the same.
-    if (Object.hasOwn(bound, name)) requireType(schema.properties[name], bound[name])
+    if (Object.hasOwn(bound, name)) requireType(name, schema.properties[name], bound[name])
     bound[name] = value
   }
   return bound
 }
 
-function requireType(schema: TSchema | undefined, value: unknown): void {
+function requireType(member: string, schema: TSchema | undefined, value: unknown): void {
   const isNullOfText = value === null && schema !== undefined && Value.Check(schema, '')
   if (schema === undefined || isNullOfText || Value.Check(schema, value)) return
-  throw new Invalid()
+  throw invalidInput({ reason: 'memberInvalid', member, ...expectedOf(Value.Errors(schema, value).First()) })
 }
 
 /**
@@ -77,7 +78,22 @@ export function binding(body: TObject | undefined, query: TObject | undefined, b
 /** Compiles a scope's schemas with TypeBox, which validates without changing anything. */
 export const checkOnly: FastifySchemaCompiler<TSchema> = ({ schema }) => {
   const check = TypeCompiler.Compile(schema)
-  return (value: unknown) => (check.Check(value) ? { value } : { error: new Invalid() })
+  return (value: unknown) => (check.Check(value) ? { value } : { error: invalidInput(refusalOf(schema, value)) })
+}
+
+function refusalOf(schema: TSchema, value: unknown): InputRefusal {
+  if (value === undefined || value === null) return { reason: 'bodyMissing' }
+  const error = Value.Errors(schema, value).First()
+  const member = error?.path.split('/')[1]
+  if (typeof value !== 'object' || Array.isArray(value) || member === undefined) return { reason: 'bodyNotObject' }
+  return Object.hasOwn(value, member)
+    ? { reason: 'memberInvalid', member, ...expectedOf(error) }
+    : { reason: 'memberMissing', member }
+}
+
+// TypeBox says what it expected, never what it got.
+function expectedOf(error: { readonly message: string } | undefined): { readonly expected?: string } {
+  return error === undefined ? {} : { expected: error.message }
 }
 
 /** Writes only members in the schema of an answer, so that no other member leaks by mistake. */
@@ -123,18 +139,10 @@ export function isArraySchema(schema: unknown): schema is { items: unknown } {
   return typeof schema === 'object' && schema !== null && 'items' in schema
 }
 
-export function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-export function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-}
-
 /** `true` and `false` in any letter case, blanks around them allowed, as the reference parses; undefined where the query has none. */
-export function readFlag(value: unknown): boolean | undefined {
+export function readFlag(member: string, value: unknown): boolean | undefined {
   if (value === undefined) return undefined
   const text = typeof value === 'string' ? value.trim().toLowerCase() : ''
   if (text === 'true' || text === 'false') return text === 'true'
-  throw new Malformed()
+  throw invalidInput({ reason: 'parameterInvalid', member, expected: 'Expected true or false' })
 }

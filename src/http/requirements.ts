@@ -4,6 +4,7 @@ import { Value } from '@sinclair/typebox/value'
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../clock.js'
 import type { Principal } from './principal.js'
+import type { Refusal } from './refusals.js'
 import { InvalidOption, UnknownPolicy } from '../errors.js'
 
 /** The requirements for a caller, all of which must be met; of a list, any. */
@@ -74,24 +75,34 @@ export interface RequirementContext {
 
 /** Whether a caller meets the requirements of a guard; the policy is called last, and only when the rest is met. */
 export function meets(
-  { options, clock }: RequirementContext,
+  context: RequirementContext,
   rules: Requirements,
   principal: Principal,
   request: FastifyRequest,
 ): boolean | Promise<boolean> {
-  const { roles, claims, amr, maxAgeSeconds, policy } = rules
-  if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return false
-  if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return false
-  if (maxAgeSeconds !== undefined && clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return false
+  if (unmetPart(context, rules, principal) !== null) return false
+  const { policy } = rules
+  if (policy === undefined) return true
+  const { policies } = context.options.authorization
+  const rule = Object.hasOwn(policies, policy) ? policies[policy] : undefined
+  if (rule === undefined) throw new UnknownPolicy(policy)
+  return rule(principal, request)
+}
+
+/** Which requirement a caller does not meet who was refused. */
+export function whyNotMet(context: RequirementContext, rules: Requirements, principal: Principal): Refusal {
+  return unmetPart(context, rules, principal) ?? 'policyRefused'
+}
+
+function unmetPart({ clock }: RequirementContext, rules: Requirements, principal: Principal): Refusal | null {
+  const { roles, claims, amr, maxAgeSeconds } = rules
+  if (roles !== undefined && !roles.some((role) => principal.isInRole(role))) return 'roleMissing'
+  if (amr !== undefined && !amr.some((method) => principal.amr.includes(method))) return 'methodMissing'
+  if (maxAgeSeconds !== undefined && clock() > principal.authenticatedAt + maxAgeSeconds * 1000) return 'signInTooOld'
   const isClaimed =
     claims === undefined ||
     Object.entries(claims).every(([type, wanted]) =>
       wanted === true ? principal.hasClaim(type) : [wanted].flat().some((value) => principal.hasClaim(type, value)),
     )
-  if (!isClaimed) return false
-  if (policy === undefined) return true
-  const { policies } = options.authorization
-  const rule = Object.hasOwn(policies, policy) ? policies[policy] : undefined
-  if (rule === undefined) throw new UnknownPolicy(policy)
-  return rule(principal, request)
+  return isClaimed ? null : 'claimMissing'
 }

@@ -1,7 +1,7 @@
 // GET /confirmEmail, the target of mailed links. Confirms an address, or with `changedEmail` sets and confirms
 // another one. Every refusal is the same empty 401, without a challenge, as in the reference.
 import { Type } from '@sinclair/typebox'
-import { sendEmpty } from '../http/problem.js'
+import { sendRefusal } from '../http/problem.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import { Empty, malformed, unavailable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
@@ -45,12 +45,12 @@ export const confirmEmail = endpoint(
       const { userId, code, changedEmail } = request.query
       void reply.header('referrer-policy', 'no-referrer')
       const user = await users.findById(userId)
-      if (user === null) return sendEmpty(reply, 401)
+      if (user === null) return sendRefusal(reply, 401, 'codeRefused')
       const result =
         changedEmail === undefined || changedEmail === ''
           ? await users.confirmEmail(user, code)
           : await users.changeEmail(user, changedEmail, code, { setUserName: options.user.userNameIsEmail })
-      if (!result.succeeded) return sendEmpty(reply, 401)
+      if (!result.succeeded) return sendRefusal(reply, 401, 'codeRefused')
       return reply.header('content-type', 'text/plain; charset=utf-8').send('Thank you for confirming your email.')
     },
   }),

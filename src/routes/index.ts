@@ -1,16 +1,21 @@
 // The scope below the prefix: our own parser, validator, serializer and error handler, so that a host's settings
 // neither weaken nor break it.
-import type { FastifyInstance, RegisterOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RegisterOptions } from 'fastify'
 import { bodyLimit, boundBodies, readJsonOnly } from '../http/json-parser.js'
 import { checkOnly, writeOnly } from '../http/json-schema.js'
-import { answerError } from '../http/problem.js'
+import { type ErrorContext, errorHandler } from '../http/problem.js'
 import { withoutQuery } from '../http/request-log.js'
 import type { EndpointDeclaration } from './endpoint.js'
 import { type EndpointNeeds, endpoints } from './endpoints.js'
 import type { Operation } from './options.js'
 import { answerUnmatched, registerRoutes, type RegistrationContext, type Routes } from './route.js'
 
-export type MountContext = EndpointNeeds & RegistrationContext
+export type MountContext = EndpointNeeds &
+  RegistrationContext &
+  ErrorContext & {
+    /** Sees each request of ours, for a warning about the set-up. */
+    readonly watchProxy: (request: FastifyRequest) => void
+  }
 
 /** Mounts the routes of a realm under a prefix, and answers unknown paths below it. */
 export type Mount = (
@@ -30,7 +35,7 @@ export function createMount(context: MountContext): Mount {
     // Without a prefix the host answers for unknown paths.
     if (/^\/?$/.test(where.prefix)) return
     await app.register((scope, _options, done) => {
-      answerAsOurs(scope)
+      answerAsOurs(scope, context)
       if (routes !== undefined) answerUnmatched(scope, routes)
       done()
     }, where)
@@ -52,17 +57,18 @@ function mountRoutes(
   scope.addHook('onRoute', (route) => {
     route.bodyLimit ??= bodyLimit
   })
-  answerAsOurs(scope)
+  answerAsOurs(scope, context)
   const isOn = ({ switch: declared }: EndpointDeclaration) =>
     Object.entries(switches).some(([name, value]) => value && name in declared)
   return registerRoutes<MountContext>(scope, context, endpoints.filter(isOn))
 }
 
 // Every answer is for this caller only, and its content type is exact (security HT-01, HT-02).
-function answerAsOurs(scope: FastifyInstance): void {
+function answerAsOurs(scope: FastifyInstance, context: MountContext): void {
   boundBodies(scope)
-  scope.setErrorHandler(answerError)
-  scope.addHook('onRequest', function identityRoute(_request, reply, done) {
+  scope.setErrorHandler(errorHandler(context))
+  scope.addHook('onRequest', function identityRoute(request, reply, done) {
+    context.watchProxy(request)
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })

@@ -6,6 +6,8 @@ import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { sendForbiddenOrigin } from '../http/authorize.js'
 import { type OriginContext, isSameOrigin } from '../http/cross-origin.js'
 import { documentedType } from '../http/document-schemas.js'
+import { invalidInput } from '../http/input-errors.js'
+import { logRefusal } from '../http/refusals.js'
 import { readFlag } from '../http/json-schema.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
 import { isRememberedMachine, type MachineContext, rememberMachine } from '../http/remembered-machine.js'
@@ -103,10 +105,11 @@ export const login = endpoint(
       before: holdWhileFull(() => hasher.busy),
       ...(!userNameIsEmail && { body: NamedLoginRequest }),
       async handler(request, reply) {
-        const useCookies = readFlag(request.query.useCookies) === true
-        const useSessionCookies = readFlag(request.query.useSessionCookies) === true
+        const useCookies = readFlag('useCookies', request.query.useCookies) === true
+        const useSessionCookies = readFlag('useSessionCookies', request.query.useSessionCookies) === true
         const wantsCookie = useCookies || useSessionCookies
         if (wantsCookie && !options.cookies) {
+          logRefusal(request, 'cookiesOff')
           return sendProblem(
             reply,
             problemOf(400, {
@@ -117,14 +120,17 @@ export const login = endpoint(
         if (wantsCookie && !isSameOrigin(needs, request)) return sendForbiddenOrigin(reply)
         const { password, twoFactorCode, twoFactorRecoveryCode } = request.body
         const names = await namesOf(request.body)
-        if (names.length === 0) return sendEmpty(reply, 400)
+        if (names.length === 0) throw invalidInput({ reason: 'memberMissing', member: 'email' })
         const result = await signIn.signInAsAny(names, password, {
           client: request.headers['user-agent'],
           twoFactorCode,
           twoFactorRecoveryCode,
           isRemembered: (user) => isRememberedMachine(needs, request, user),
         })
-        if (!result.succeeded) return sendProblem(reply, problemOf(401, { detail: result.reason }))
+        if (!result.succeeded) {
+          logRefusal(request, `signIn${result.reason}`)
+          return sendProblem(reply, problemOf(401, { detail: result.reason }))
+        }
         if (!wantsCookie) return tokenPair(needs, result.signedIn)
         // A recovery code is for emergencies on any machine: its cookie does not outlive the browser, and the machine
         // is not remembered.

@@ -3,11 +3,13 @@ import { Type } from '@sinclair/typebox'
 import { withoutBlanks } from '../blanks.js'
 import { documentedType } from '../http/document-schemas.js'
 import { sendChallenge } from '../http/problem.js'
+import { logRefusal, type Refusal } from '../http/refusals.js'
 import { type TicketContext, tokenPair } from '../http/tickets.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { secondsOf, openTicket } from '../tokens/ticket.js'
+import { whyClosed } from '../tokens/why-closed.js'
 import { AccessTokenResponse, Empty, malformed, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
@@ -52,14 +54,19 @@ export const refresh = endpoint(
   (needs: RefreshNeeds) => ({
     async handler(request, reply) {
       const { refreshToken: given } = request.body
-      if (given === null) return sendChallenge(reply)
+      const refuse = (reason: Refusal | (() => Refusal)) => {
+        logRefusal(request, reason)
+        return sendChallenge(reply)
+      }
+      if (given === null) return refuse('credentialsMissing')
       const refreshToken = /\s/.test(given) ? withoutBlanks(given) : given
       const keyId = keyIdOf(refreshToken, 'refresh')
       if (keyId !== null && needs.keys.find(keyId) === null) await needs.keys.reload()
       const now = secondsOf(needs.clock())
       const ticket = openTicket(needs.keys.find, 'refresh', refreshToken, now)
-      const signedIn = ticket && (await needs.signIn.refresh(ticket))
-      return signedIn === null ? sendChallenge(reply) : tokenPair(needs, signedIn)
+      if (ticket === null) return refuse(() => whyClosed(needs.keys.find, 'refresh', refreshToken, now))
+      const signedIn = await needs.signIn.refresh(ticket)
+      return signedIn === null ? refuse('refreshRefused') : tokenPair(needs, signedIn)
     },
   }),
 )

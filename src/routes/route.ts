@@ -5,7 +5,7 @@ import { requireAuthorization } from '../http/authorize.js'
 import { expectJson } from '../http/json-parser.js'
 import { binding, inSnakeCase } from '../http/json-schema.js'
 import type { Documentation } from '../http/openapi.js'
-import { sendEmpty } from '../http/problem.js'
+import { sendRefusal } from '../http/problem.js'
 import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
 import { answerAnySpelling, type PathSpelling } from '../http/path-spelling.js'
 
@@ -97,15 +97,15 @@ function schemaOf(
 
 /** Answers unmatched requests under the prefix, without a body: 405 for a method that no route takes, otherwise 404. */
 export function answerUnmatched(unmatched: FastifyInstance, routes: Routes): void {
-  unmatched.setNotFoundHandler((_request, reply) => sendEmpty(reply, 404))
+  unmatched.setNotFoundHandler((_request, reply) => sendRefusal(reply, 404, 'pathUnknown'))
   unmatched.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) {
       done()
       return
     }
     const allowed = routes.allowed(request.url.replace(/[?#].*$/s, ''))
-    if (allowed === null) sendEmpty(reply, 404)
-    else sendEmpty(reply.header('allow', allowed), 405)
+    if (allowed === null) sendRefusal(reply, 404, 'pathUnknown')
+    else sendRefusal(reply.header('allow', allowed), 405, 'methodNotAllowed')
   })
 }
 
@@ -127,7 +127,7 @@ function refuseOtherVerbs(
       config: { identity: 'own' as const },
       // Before the body is read, which does not matter any more.
       onRequest: (_request: FastifyRequest, reply: FastifyReply) => {
-        sendEmpty(reply.header('allow', allowed.join(', ')), 405)
+        sendRefusal(reply.header('allow', allowed.join(', ')), 405, 'methodNotAllowed')
       },
       handler: (_request: FastifyRequest, reply: FastifyReply) => reply,
     }

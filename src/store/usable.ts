@@ -39,6 +39,16 @@ export async function explainRefusal(db: Db): Promise<Error | null> {
   return missing.length === 0 ? null : rightsError(rights.role, missing)
 }
 
+/** Names the schema of this connection: the same text for the same schema, however it is reached. */
+export async function placeOf({ kysely, schema }: Db): Promise<string> {
+  const {
+    rows: [row],
+  } = await sql<{ place: string }>`
+    select concat_ws(' ', pg_postmaster_start_time(), current_database(), (select oid from pg_namespace where nspname = ${schema})) as place
+  `.execute(kysely)
+  return row?.place ?? schema
+}
+
 // Not whatever else lies in the schema: a host may have tables of its own there.
 const tables = [
   'users',

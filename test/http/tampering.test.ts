@@ -129,7 +129,7 @@ async function everyKind(): Promise<Kind[]> {
 
 const said = (answer: Answer) => ({ status: answer.status, body: answer.body, headers: headersOf(answer) })
 
-/** Shows all of them; each gets what garbage gets, and the log only the lines that Fastify writes for every request. */
+/** Shows all of them; each gets what garbage gets, and the log only the lines that Fastify writes for every request, and the reason at level debug. */
 async function refusesAll({ show, inHeader, isInQuery }: Kind, texts: Iterable<string>): Promise<number> {
   const garbage = said(await show('garbage'))
   assert.ok(garbage.status === 400 || garbage.status === 401)
@@ -144,7 +144,8 @@ async function refusesAll({ show, inHeader, isInQuery }: Kind, texts: Iterable<s
   }
   for (const line of server.logLines.slice(logged)) {
     const { level, msg } = JSON.parse(line) as { level: number; msg: string }
-    assert.ok(level === 30 && ['incoming request', 'request completed'].includes(msg), line)
+    const isOfFastify = level === 30 && ['incoming request', 'request completed'].includes(msg)
+    assert.ok(isOfFastify || (level === 20 && msg.startsWith('identity: refused, ')), line)
   }
   return shown
 }

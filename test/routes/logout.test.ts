@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { expectChallenge, expectEmpty, startApp, type TestApp, withApp } from '../support/app.js'
+import { expectChallenge, expectTokenRefused, expectEmpty, startApp, type TestApp, withApp } from '../support/app.js'
 import { until } from '../support/instances.js'
 
 let server: TestApp
@@ -42,9 +42,9 @@ test('who is not signed in is challenged, before anything of the request is read
 test('a bearer session ends with 200 and nothing in it, and no cookie is touched', async () => {
   const { accessToken, refreshToken } = await server.signIn()
   expectEmpty(await server.call('POST', '/account/logout', { token: accessToken }), 200)
-  expectChallenge(await info({ token: accessToken }))
+  expectTokenRefused(await info({ token: accessToken }))
   expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken } }))
-  expectChallenge(await server.call('POST', '/account/logout', { token: accessToken }))
+  expectTokenRefused(await server.call('POST', '/account/logout', { token: accessToken }))
   assert.deepEqual(await server.sql('select 1 from sessions s join revocations r on r.session_id = s.id'), [])
 })
 
@@ -102,12 +102,12 @@ test('scope=others ends all sessions of the user but this one, scope=all ends th
     await server.signInWithCookie(person),
   ]
   expectEmpty(await server.call('POST', '/account/logout?scope=others', { cookie: third.cookie }), 200)
-  expectChallenge(await info({ token: first.accessToken }))
-  expectChallenge(await info({ token: second.accessToken }))
+  expectTokenRefused(await info({ token: first.accessToken }))
+  expectTokenRefused(await info({ token: second.accessToken }))
   assert.equal((await info({ cookie: third.cookie })).status, 200)
   const fourth = await server.signIn(person)
   expectEmpty(await server.call('POST', '/account/logout?SCOPE=all', { cookie: third.cookie }), 200, cleared)
-  expectChallenge(await info({ token: fourth.accessToken }))
+  expectTokenRefused(await info({ token: fourth.accessToken }))
   expectChallenge(await info({ cookie: third.cookie }), cleared)
   assert.equal((await info({ token: stranger.accessToken })).status, 200)
 })
@@ -124,7 +124,7 @@ test("with a good token and a cookie beside it the token's session ends, and the
   const { accessToken } = await server.signIn()
   const { cookie } = await server.signInWithCookie()
   expectEmpty(await server.call('POST', '/account/logout', { token: accessToken, cookie }), 200)
-  expectChallenge(await info({ token: accessToken }))
+  expectTokenRefused(await info({ token: accessToken }))
   assert.equal((await info({ cookie })).status, 200)
 })
 
@@ -158,7 +158,7 @@ test('an empty body is none, whatever content type is said of it', async () => {
     const { accessToken: token } = await server.signIn()
     const headers = { 'content-type': type, 'content-length': '0' }
     expectEmpty(await server.call('POST', '/account/logout', { token, headers, payload: '' }), 200)
-    expectChallenge(await server.call('GET', '/account/manage/info', { token }))
+    expectTokenRefused(await server.call('GET', '/account/manage/info', { token }))
   }
   const { accessToken: token } = await server.signIn()
   const headers = { 'content-type': 'text/plain' }

@@ -21,6 +21,8 @@ export interface AppOptions {
   readonly after?: (app: FastifyInstance) => unknown
   /** The machine's time and the database's, as in production. */
   readonly realTime?: boolean
+  /** Default true: as with `NODE_ENV=production`, a request that cannot be read gets the status alone. */
+  readonly production?: boolean
 }
 
 export interface CallOptions {
@@ -122,6 +124,7 @@ export function expectProblem(
 
 export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const clock = createClock()
+  const isProduction = options.production !== false
   const logLines: string[] = []
   const app = Fastify({
     // A busy machine may need more than the 10 s that Fastify gives a plugin.
@@ -140,16 +143,22 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   const schema = options.identity?.schema ?? uniqueSchema()
   try {
     await options.before?.(app)
-    await app.register(identity, {
-      prefix: '/account',
-      password: { hasher: { memoryKiB: 64, iterations: 1, maxWaitSeconds: 60 } },
-      databaseTimeouts: patientTimeouts,
-      ...(options.realTime === true ? {} : { clock }),
-      ...options.identity,
-      lockout: { maxWaitSeconds: 120, ...options.identity?.lockout },
-      database,
-      schema,
-    })
+    const register = () =>
+      app.register(identity, {
+        prefix: '/account',
+        password: { hasher: { memoryKiB: 64, iterations: 1, maxWaitSeconds: 60 } },
+        databaseTimeouts: patientTimeouts,
+        ...(options.realTime === true ? {} : { clock }),
+        ...(isProduction && options.identity?.keys === undefined
+          ? { secret: 'a root secret of the tests, long enough' }
+          : {}),
+        ...options.identity,
+        lockout: { maxWaitSeconds: 120, ...options.identity?.lockout },
+        database,
+        schema,
+      })
+    if (isProduction) await inProduction(register)
+    else await register()
     await options.after?.(app)
     await app.ready()
   } catch (error) {
@@ -229,9 +238,30 @@ export async function startApp(options: AppOptions = {}): Promise<TestApp> {
   }
 }
 
+// Applications may start side by side.
+const starting = { count: 0, environment: process.env.NODE_ENV }
+
+async function inProduction(work: () => PromiseLike<unknown>): Promise<void> {
+  if (starting.count++ === 0) starting.environment = process.env.NODE_ENV
+  process.env.NODE_ENV = 'production'
+  try {
+    await work()
+  } finally {
+    if (--starting.count === 0) {
+      if (starting.environment === undefined) delete process.env.NODE_ENV
+      else process.env.NODE_ENV = starting.environment
+    }
+  }
+}
+
 /** 401 as the bearer scheme challenges. */
 export function expectChallenge(answer: Answer, more: Readonly<Record<string, string>> = {}): void {
   expectEmpty(answer, 401, { 'www-authenticate': 'Bearer', ...more })
+}
+
+/** The same to a caller whose token is not accepted. */
+export function expectTokenRefused(answer: Answer, more: Readonly<Record<string, string>> = {}): void {
+  expectChallenge(answer, { 'www-authenticate': 'Bearer error="invalid_token"', ...more })
 }
 
 /** Runs `work` with an app of its own, which is closed whatever happens. */

@@ -6,7 +6,7 @@ import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
 import type { ErrorCode, ErrorDescriber } from '../../errors.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
-import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
+import { sendRefusal, sendValidationProblem } from '../../http/problem.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
 import type { UserManager } from '../../accounts/managers/user-manager.js'
 import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
@@ -93,7 +93,7 @@ export const twoFactor = endpoint(
         const refuse = (code: ErrorCode) =>
           sendValidationProblem(reply, [{ code, description: needs.describe(code, []) }])
         const user = await users.findById(userId)
-        if (user === null) return sendEmpty(reply, 404)
+        if (user === null) return sendRefusal(reply, 404, 'userGone')
         const isMachineRemembered = isRememberedMachine(needs, request, user)
         const isChange = typeof enable === 'boolean' || resetSharedKey === true || resetRecoveryCodes === true
         let isProven = false

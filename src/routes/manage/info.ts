@@ -8,7 +8,7 @@ import type { User } from '../../accounts/users/user.js'
 import { isDeliverable } from '../../email/address.js'
 import { isFresh, sendStale } from '../../http/freshness.js'
 import { confirmEmailUrl, type LinkContext } from '../../http/links.js'
-import { sendEmpty, sendValidationProblem } from '../../http/problem.js'
+import { sendRefusal, sendValidationProblem } from '../../http/problem.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
 import type { EmailChanges } from '../../accounts/credentials/email-change.js'
 import type { UserManager } from '../../accounts/managers/user-manager.js'
@@ -46,7 +46,7 @@ export const getInfo = endpoint(
     answers: { 200: withFields(InfoResponse, profileFields(needs)) },
     async handler(request, reply) {
       const user = await needs.users.findById(callerOf(needs, request).userId)
-      return user === null ? sendEmpty(reply, 404) : infoOf(user)
+      return user === null ? sendRefusal(reply, 404, 'userGone') : infoOf(user)
     },
   }),
 )
@@ -107,7 +107,7 @@ export const changeInfo = endpoint(
         const caller = callerOf(needs, request)
         const { userId, sessionId } = caller
         const user = await needs.users.findById(userId)
-        if (user === null) return sendEmpty(reply, 404)
+        if (user === null) return sendRefusal(reply, 404, 'userGone')
         if (newEmail !== null && !isDeliverable(newEmail)) {
           return sendValidationProblem(reply, [
             { code: 'InvalidEmail', description: needs.describe('InvalidEmail', [typed ?? '']) },

@@ -1,7 +1,7 @@
 // GET /manage/sessions and DELETE /manage/sessions/{id}: lists and ends the caller's own sessions. Not in the
 // reference.
 import { type Static, Type } from '@sinclair/typebox'
-import { sendEmpty } from '../../http/problem.js'
+import { sendEmpty, sendRefusal } from '../../http/problem.js'
 import type { SessionManager } from '../../accounts/sessions/session-manager.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../../http/cookie.js'
@@ -96,7 +96,7 @@ export const deleteSession = endpoint(
     async handler(request, reply) {
       const { userId, sessionId, scheme } = callerOf(needs, request)
       const { id } = request.params
-      if (!(await needs.sessions.revoke(id, { userId }))) return sendEmpty(reply, 404)
+      if (!(await needs.sessions.revoke(id, { userId }))) return sendRefusal(reply, 404, 'sessionUnknown')
       if (scheme === 'cookie' && id.toLowerCase() === sessionId) clearCookie(needs, request, reply)
       return sendEmpty(reply, 200)
     },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import pg from 'pg'
 import type { HookEvent, User, UserManager } from '../../../src/index.js'
-import { expectChallenge, goodPassword, startApp, type TestApp } from '../../support/app.js'
+import { expectTokenRefused, goodPassword, startApp, type TestApp } from '../../support/app.js'
 import { heard, until } from '../../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../../support/postgres.js'
 
@@ -167,7 +167,7 @@ test('sessions that a change ends are refused once the host has committed, and s
   const again = (await users.findByName(email))!
   await host.transaction().execute((trx) => users.withTransaction(trx).removePassword(again))
   await until(async () => (await ask()).status === 401)
-  expectChallenge(await ask())
+  expectTokenRefused(await ask())
 })
 
 test("a transaction of a Kysely with plugins of the host's own works as well", async () => {

@@ -1,7 +1,7 @@
 // An administrator keeps somebody out by `lockoutEnd`. Unlike in the reference, what they hold already is good for nothing either.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectChallenge, type TestApp, withApp } from '../../support/app.js'
+import { expectChallenge, expectTokenRefused, type TestApp, withApp } from '../../support/app.js'
 
 async function lock(app: TestApp, email: string, seconds: number): Promise<void> {
   const user = await app.app.identity.users.findByName(email)
@@ -18,7 +18,7 @@ test('a user whom an administrator locks is refused at once, with all sessions, 
     const { cookie } = await app.signInWithCookie(person)
     const stranger = await app.signIn()
     await lock(app, person.email, 60)
-    expectChallenge(await info(app, { token: person.accessToken }))
+    expectTokenRefused(await info(app, { token: person.accessToken }))
     assert.equal((await info(app, { cookie })).status, 401)
     expectChallenge(await refresh(app, person.refreshToken))
     const signIn = { json: { email: person.email, password: person.password } }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { emptyHeaders, expectChallenge, expectEmpty, headersOf, startApp, type TestApp } from '../../support/app.js'
+import {
+  emptyHeaders,
+  expectChallenge,
+  expectTokenRefused,
+  expectEmpty,
+  headersOf,
+  startApp,
+  type TestApp,
+} from '../../support/app.js'
 
 let server: TestApp
 
@@ -11,7 +19,7 @@ after(() => server.close())
 
 test('who is not signed in is challenged', async () => {
   expectChallenge(await server.call('GET', '/account/manage/info'))
-  expectChallenge(await server.call('GET', '/account/manage/info', { token: 'nonsense' }))
+  expectTokenRefused(await server.call('GET', '/account/manage/info', { token: 'nonsense' }))
 })
 
 test('the caller sees the address as the database has it now, with cookie and token alike', async () => {
@@ -47,7 +55,7 @@ test('a user that was deleted by the manager is refused at once', async () => {
   const { email, accessToken } = await server.signIn()
   const user = await server.app.identity.users.findByName(email)
   assert.deepEqual(await server.app.identity.users.delete(user!), { succeeded: true })
-  expectChallenge(await server.call('GET', '/account/manage/info', { token: accessToken }))
+  expectTokenRefused(await server.call('GET', '/account/manage/info', { token: accessToken }))
 })
 
 test('a user without an address has an empty one', async () => {

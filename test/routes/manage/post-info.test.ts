@@ -5,6 +5,7 @@ import {
   type Answer,
   emptyHeaders,
   expectEmpty,
+  expectTokenRefused,
   expectProblem,
   goodPassword,
   headersOf,
@@ -79,7 +80,7 @@ test('who is not signed in is challenged before the body is read', async () => {
     401,
     challenge,
   )
-  expectEmpty(await send('nonsense', { newEmail: 'x' }), 401, challenge)
+  expectTokenRefused(await send('nonsense', { newEmail: 'x' }))
 })
 
 test('a body that cannot be read is 400, one that is not JSON is 415', async () => {

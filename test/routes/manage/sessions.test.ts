@@ -4,6 +4,7 @@ import {
   type Answer,
   emptyHeaders,
   expectChallenge,
+  expectTokenRefused,
   expectEmpty,
   expectProblem,
   headersOf,
@@ -44,9 +45,9 @@ const cleared = {
 
 test('who is not signed in is challenged, whatever is asked for', async () => {
   expectChallenge(await server.call('GET', '/account/manage/sessions'))
-  expectChallenge(await server.call('GET', '/account/manage/sessions', { token: 'nonsense' }))
+  expectTokenRefused(await server.call('GET', '/account/manage/sessions', { token: 'nonsense' }))
   expectChallenge(await server.call('DELETE', '/account/manage/sessions/00000000-0000-7000-8000-000000000000'))
-  expectChallenge(await server.call('DELETE', '/account/manage/sessions/nonsense', { token: 'nonsense' }))
+  expectTokenRefused(await server.call('DELETE', '/account/manage/sessions/nonsense', { token: 'nonsense' }))
 })
 
 test("the caller's sessions are listed newest first, to the byte", () =>
@@ -117,7 +118,7 @@ test("another session ends at once, with everything it was given, and the caller
   for (const { id } of listed(await list({ token: own.accessToken })).filter(({ current }) => !current)) {
     expectEmpty(await end(id.toUpperCase(), { token: own.accessToken }), 200)
   }
-  expectChallenge(await info({ token: other.accessToken }))
+  expectTokenRefused(await info({ token: other.accessToken }))
   expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken: other.refreshToken } }))
   assert.equal((await info(cookie)).status, 401)
   assert.equal((await info({ token: own.accessToken })).status, 200)
@@ -131,7 +132,7 @@ test("the caller's own session ends too, and a cookie is cleared as it was set",
     listed(await list(by)).find(({ current }) => current)!.id
   expectEmpty(await end((await own(byCookie)).toUpperCase(), byCookie), 200, cleared)
   expectEmpty(await end(await own({ token: byToken.accessToken }), { token: byToken.accessToken }), 200)
-  expectChallenge(await info({ token: byToken.accessToken }))
+  expectTokenRefused(await info({ token: byToken.accessToken }))
   expectChallenge(await info(byCookie), cleared)
 })
 
