@@ -52,16 +52,18 @@ function seenBy(answer: Answer): Seen {
 }
 
 // On a host's route, where no header is ours but the challenge.
-function expectNobody(answer: Answer): void {
+function expectNobody(answer: Answer, challenge = 'Bearer'): void {
   assert.deepEqual(
     { status: answer.status, body: answer.body, headers: headersOf(answer) },
     {
       status: 401,
       body: '',
-      headers: { 'www-authenticate': 'Bearer', 'content-length': '0' },
+      headers: { 'www-authenticate': challenge, 'content-length': '0' },
     },
   )
 }
+
+const expectNoToken = (answer: Answer) => expectNobody(answer, 'Bearer error="invalid_token"')
 
 const valueOf = (cookie: string) => cookie.slice(cookie.indexOf('=') + 1)
 
@@ -86,7 +88,7 @@ test('a bad bearer token is not rescued by a good cookie', async () => {
     `Bearer ${valueOf(cookie)}`,
     'Bearer \t',
   ]) {
-    expectNobody(await me({ cookie, headers: { authorization: header } }))
+    expectNoToken(await me({ cookie, headers: { authorization: header } }))
   }
 })
 
@@ -130,24 +132,25 @@ test('the scheme is read in any letter case, the token in its own only', async (
     `Bearer Bearer ${accessToken}`,
     accessToken,
   ]) {
-    expectNobody(await me({ headers: { authorization: header } }))
+    const expectRefused = header.startsWith('Bearer ') ? expectNoToken : expectNobody
+    expectRefused(await me({ headers: { authorization: header } }))
   }
 })
 
 test('no byte of a token can be changed, dropped or spelled otherwise', async () => {
   const { accessToken } = await server.signIn()
   for (const token of [...respellings(accessToken)].filter((text) => /^[\x21-\x7e]+$/.test(text)))
-    expectNobody(await me({ token }))
+    expectNoToken(await me({ token }))
   for (const token of [...truncations(accessToken)].filter((_, index) => index % 7 === 0))
-    expectNobody(await me({ token }))
+    expectNoToken(await me({ token }))
   for (const [index, bytes] of [...byteFlips(Buffer.from(accessToken, 'base64url'))].entries()) {
-    if (index % 5 === 0) expectNobody(await me({ token: bytes.toString('base64url') }))
+    if (index % 5 === 0) expectNoToken(await me({ token: bytes.toString('base64url') }))
   }
   assert.equal((await me({ token: accessToken })).status, 200)
 })
 
 test('a header of 64 KiB is refused and not choked on', async () => {
-  expectNobody(await me({ token: 'A'.repeat(65_536) }))
+  expectNoToken(await me({ token: 'A'.repeat(65_536) }))
   expectNobody(await me({ cookie: `identity=${'A'.repeat(65_536)}` }))
   expectNobody(await me({ cookie: 'a=b; '.repeat(13_000) }))
   expectNobody(await me({ cookie: ';'.repeat(65_536) }))
@@ -305,7 +308,7 @@ test('a token opens what it was made for, and nothing else', async () => {
   const { cookie } = await server.signInWithCookie()
   const user = await server.app.identity.users.findByName((await server.register()).email)
   const mailed = server.app.identity.users.generateEmailConfirmationToken(user!)
-  for (const token of [refreshToken, valueOf(cookie), mailed]) expectNobody(await me({ token }))
+  for (const token of [refreshToken, valueOf(cookie), mailed]) expectNoToken(await me({ token }))
   for (const value of [accessToken, refreshToken, mailed]) expectNobody(await me({ cookie: `identity=${value}` }))
   for (const value of [accessToken, valueOf(cookie), mailed])
     expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken: value } }))
@@ -316,7 +319,7 @@ test('a token of another database, or of another realm in the same one, is refus
     const { accessToken, refreshToken } = await other.signIn()
     const { cookie } = await other.signInWithCookie()
     assert.equal((await me({ token: accessToken }, other)).status, 200)
-    expectNobody(await me({ token: accessToken }))
+    expectNoToken(await me({ token: accessToken }))
     expectNobody(await me({ cookie }))
     expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken } }))
   })
@@ -326,7 +329,7 @@ test('a token of another database, or of another realm in the same one, is refus
       const { accessToken, refreshToken } = await staff.signIn()
       const { cookie } = await staff.signInWithCookie()
       assert.equal((await staff.call('GET', '/account/manage/info', { token: accessToken })).status, 200)
-      expectNobody(await me({ token: accessToken }))
+      expectNoToken(await me({ token: accessToken }))
       expectNobody(await me({ cookie }))
       expectChallenge(await server.call('POST', '/account/refresh', { json: { refreshToken } }))
     },
@@ -350,10 +353,10 @@ test('an access token is good until the very second of its expiry, also when it 
     app.clock.advance(3599)
     assert.equal((await me({ token: first.accessToken }, app)).status, 200)
     app.clock.advance(1)
-    expectNobody(await me({ token: first.accessToken }, app))
+    expectNoToken(await me({ token: first.accessToken }, app))
     const second = await app.signIn()
     app.clock.advance(3600)
-    expectNobody(await me({ token: second.accessToken }, app))
+    expectNoToken(await me({ token: second.accessToken }, app))
   }))
 
 test('a token from the future is good for a minute of difference between clocks', () =>
@@ -362,7 +365,7 @@ test('a token from the future is good for a minute of difference between clocks'
     app.clock.advance(-60)
     assert.equal((await me({ token: accessToken }, app)).status, 200)
     app.clock.advance(-1)
-    expectNobody(await me({ token: accessToken }, app))
+    expectNoToken(await me({ token: accessToken }, app))
   }))
 
 const unvalidated = { securityStamp: { validationSeconds: 40 * 86_400 } }
@@ -563,8 +566,8 @@ test('readToken takes a token from elsewhere, and the header still counts where 
       )
       assert.equal(seenBy(await me({ token: bob.accessToken }, app)).name, bob.email)
       assert.equal(seenBy(await me({ cookie }, app)).scheme, 'cookie')
-      expectNobody(await me({ headers: { 'x-token': 'nonsense' }, token: bob.accessToken, cookie }, app))
-      expectNobody(await me({ headers: { 'x-token': '' }, cookie }, app))
+      expectNoToken(await me({ headers: { 'x-token': 'nonsense' }, token: bob.accessToken, cookie }, app))
+      expectNoToken(await me({ headers: { 'x-token': '' }, cookie }, app))
     },
   ))
 

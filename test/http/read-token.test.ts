@@ -82,7 +82,10 @@ test('what the host reads is not logged', async () => {
 })
 
 function expectRefused(answer: Awaited<ReturnType<TestApp['call']>>): void {
-  assert.deepEqual([answer.status, answer.body, answer.headers['www-authenticate']], [401, '', 'Bearer'])
+  assert.deepEqual(
+    [answer.status, answer.body, answer.headers['www-authenticate']],
+    [401, '', 'Bearer error="invalid_token"'],
+  )
 }
 
 test('a nonsense token at a route of ours is challenged as ever', async () => {

@@ -529,7 +529,9 @@ test('guarded routes reveal nothing about a body to a caller who is not signed i
         const isUnread = options.headers?.['content-type'] === 'text/plain' && endpoint.path !== '/logout'
         assert.deepEqual(
           [answer.status, answer.body, answer.headers['www-authenticate']],
-          isUnread ? [415, '', undefined] : [401, '', 'Bearer'],
+          isUnread
+            ? [415, '', undefined]
+            : [401, '', 'authorization' in headers ? 'Bearer error="invalid_token"' : 'Bearer'],
           endpoint.path,
         )
       }

@@ -39,9 +39,9 @@ async function send(method: string, path: string, { body, token, cookie }: Sent 
   })
 }
 
-async function expectRefused(answer: Response): Promise<void> {
+async function expectRefused(answer: Response, challenge = 'Bearer'): Promise<void> {
   assert.equal(answer.status, 401)
-  assert.equal(answer.headers.get('www-authenticate'), 'Bearer')
+  assert.equal(answer.headers.get('www-authenticate'), challenge)
   assert.equal(answer.headers.get('content-length'), '0')
   assert.equal(await answer.text(), '')
 }
@@ -80,9 +80,12 @@ test('a person registers, is refused without a token, logs in, is let in, refres
   assert.equal(await loggedOut.text(), '')
 
   for (const { accessToken, refreshToken } of [first, second]) {
-    await expectRefused(await send('GET', '/weatherforecast', { token: accessToken }))
-    await expectRefused(await send('GET', '/account/manage/info', { token: accessToken }))
-    await expectRefused(await send('POST', '/account/logout', { token: accessToken }))
+    await expectRefused(await send('GET', '/weatherforecast', { token: accessToken }), 'Bearer error="invalid_token"')
+    await expectRefused(
+      await send('GET', '/account/manage/info', { token: accessToken }),
+      'Bearer error="invalid_token"',
+    )
+    await expectRefused(await send('POST', '/account/logout', { token: accessToken }), 'Bearer error="invalid_token"')
     await expectRefused(await send('POST', '/account/refresh', { body: { refreshToken } }))
   }
   // The account is not closed for good.
