@@ -47,7 +47,7 @@ test('a role that is deleted while it is given to a user is deleted afterwards, 
   const given = users.addToRole(user, role.name)
   await until(() => isWaiting('select'))
   const deleted = roles.delete(role)
-  await until(() => isWaiting('delete'))
+  await until(() => isWaiting('with'))
   await other.commit()
   assert.deepEqual([await given, await deleted], [{ succeeded: true }, { succeeded: true }])
   assert.deepEqual(await users.getRoles(user), [])
