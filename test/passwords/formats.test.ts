@@ -35,6 +35,23 @@ for (const { hash, format } of vectors.valid) {
   })
 }
 
+test('blanks and line breaks in and around an imported hash do not count, as in the decoder of the reference', () => {
+  for (const { hash } of vectors.valid) {
+    const [start, end] = [hash.slice(0, 20), hash.slice(20)]
+    for (const text of [
+      ` ${hash}`,
+      `${hash} `,
+      `${hash}\r\n`,
+      `${start} ${end}`,
+      `${start}\r\n${end}`,
+      `\t${start}\n${end}`,
+    ])
+      assert.deepEqual(parseHash(text), parseHash(hash))
+    for (const text of [`${start}\u00a0${end}`, `${start}\u0000${end}`, `${start}\u200b${end}`, `${start}\v${end}`])
+      assert.equal(parseHash(text), null)
+  }
+})
+
 for (const hash of vectors.invalid) {
   test(`an invalid reference blob is no usable password: ${JSON.stringify(hash)}`, () => {
     const stored = parseHash(hash)
