@@ -12,6 +12,7 @@ import { createReauthentication, type Reauthentication } from './accounts/sign-i
 import { createRoleManager, type RoleManager } from './accounts/roles/role-manager.js'
 import { createSecondFactors } from './accounts/second-factor/verify.js'
 import { createCurrentClaims, type CurrentClaims } from './accounts/sessions/current-claims.js'
+import { unusedSeconds } from './accounts/sessions/idle.js'
 import { createSessionEnds, type SessionEnds } from './accounts/sessions/session-ends.js'
 import { type CausedSessionManager, createSessionManager } from './accounts/sessions/session-manager.js'
 import { createSignInManager, type TicketSignIn } from './accounts/sign-in/sign-in-manager.js'
@@ -155,6 +156,11 @@ export async function openAccounts(
       rules: options.signIn,
       hidesUnconfirmed: isHardened,
       absoluteSeconds: options.sessions.absoluteSeconds,
+      sessionRules: {
+        ...options.sessions,
+        unusedSeconds: options.sessions.idleSeconds === null ? null : unusedSeconds(options.sessions.idleSeconds),
+      },
+      claims: options.claims,
       rotateRefreshTokens: options.bearer.rotateRefreshTokens,
       reuseGraceSeconds: options.bearer.reuseGraceSeconds,
       sessions: sessionEnds,
@@ -193,10 +199,11 @@ export function longestTokenSeconds({ bearer, cookie, twoFactor, codes }: Resolv
  * How long a session can be used after the database saw it last: as long as its newest token or cookie. A cookie that slides is renewed
  * without the database only in the second half of its life, if it need not be validated until then.
  */
-export function longestIdleSeconds({ bearer, cookies, cookie, securityStamp }: ResolvedOptions): number {
+export function longestIdleSeconds({ bearer, cookies, cookie, securityStamp, sessions }: ResolvedOptions): number {
   const slides = cookie.slidingExpiration && securityStamp.validationSeconds > cookie.lifetimeSeconds / 2
   const cookieSeconds = cookie.lifetimeSeconds + (slides ? securityStamp.validationSeconds : 0)
-  return Math.max(bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookies ? cookieSeconds : 0)
+  const longest = Math.max(bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookies ? cookieSeconds : 0)
+  return Math.min(longest, sessions.idleSeconds === null ? Infinity : unusedSeconds(sessions.idleSeconds))
 }
 
 /** How long any ticket is accepted without a query. */

@@ -8,6 +8,7 @@ import type { MailManager } from './accounts/mail/outbox.js'
 import type { Principal } from './http/principal.js'
 import type { RoleManager } from './accounts/roles/role-manager.js'
 import type { SessionManager } from './accounts/sessions/session-manager.js'
+import { startIdleness } from './accounts/sessions/idle.js'
 import { startTidying } from './accounts/sessions/tidying.js'
 import type { SignedIn, SignInManager } from './accounts/sign-in/sign-in-manager.js'
 import type { UserManager } from './accounts/managers/user-manager.js'
@@ -164,6 +165,8 @@ async function open(
   app.addHook('onClose', () => presence.stop())
   await feed.refresh()
   isStarting = false
+  const { idleSeconds } = options.sessions
+  const idleness = idleSeconds === null ? null : startIdleness({ db: connection, idleSeconds, log })
 
   events.on('refreshTokenReused', (session) =>
     log.warn(session, 'a used refresh token came back: its session was ended'),
@@ -187,6 +190,7 @@ async function open(
     claimChanges,
     currentClaims,
     signalOf: (sessionId: string, expiresAt: number) => sessionEnds.signalOf(sessionId, expiresAt),
+    sessionUsed: idleness === null ? null : (sessionId: string) => idleness.used(sessionId),
     feed,
     documentation,
     opened: watched(createTicketCache<Opened>(keys.onReplace), presence),
@@ -231,6 +235,7 @@ async function open(
   })
   app.addHook('onClose', async () => {
     stopTidying()
+    await idleness?.stop()
     await mail.close()
     await hasher.close()
     accounts.throttle.close()

@@ -119,6 +119,8 @@ export interface Session {
   readonly method: string | null
   /** Claims of this session alone. */
   readonly claims: readonly { readonly type: string; readonly value: string }[]
+  /** The network address of the login; null unless the server keeps it (option `sessions.recordAddress`). */
+  readonly address: string | null
 }
 
 /** Which page of the list of sessions. */

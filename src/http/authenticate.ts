@@ -41,6 +41,8 @@ export interface AuthenticationContext extends CookieContext {
   readonly currentClaims: CurrentClaims
   /** Aborts when a session ends, at the latest at a time in milliseconds since the epoch. */
   readonly signalOf: SignalOf
+  /** With option `sessions.idleSeconds`: a request of this session was accepted. */
+  readonly sessionUsed: ((sessionId: string) => void) | null
   readonly feed: Pick<Feed, 'state' | 'mayTrust'>
   readonly signIn: Pick<TicketSignIn, 'validate'>
   /** Whether a session still exists, for requests while the feed is stale. */
@@ -264,6 +266,7 @@ function admit(
 ): Answer {
   const { ticket } = opened
   if (context.denyList.has(ticket.sessionId)) return refuse(context, request, reply, credential)
+  context.sessionUsed?.(ticket.sessionId)
   if (isValidationDue(context, credential.scheme, ticket)) return validate(context, request, reply, credential, opened)
   switch (context.feed.state()) {
     case 'blind':

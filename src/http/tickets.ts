@@ -1,11 +1,10 @@
 // Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket
-// contains the user as stored at the sign-in, refresh or validation, and the claims of option `claims`.
+// contains the user as stored at the sign-in, refresh or validation, the claims of option `claims` among them.
 import { stampMark } from '../tokens/fields.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
-import type { User } from '../accounts/users/user.js'
 import type { Clock } from '../clock.js'
-import type { Claim, UserWithGrants } from '../store/users.js'
+import type { UserWithGrants } from '../store/users.js'
 import type { SealingKey } from '../tokens/seal.js'
 import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 
@@ -13,7 +12,6 @@ import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 export interface TicketContext {
   readonly options: {
     readonly bearer: { readonly accessTokenSeconds: number; readonly refreshTokenSeconds: number }
-    readonly claims: ((user: User) => readonly Claim[]) | null
   }
   readonly clock: Clock
   readonly keys: { sealing(): SealingKey }
@@ -56,18 +54,11 @@ export function tokenPair(context: TicketContext, signedIn: SignedIn): TokenPair
   }
 }
 
-/** A ticket of now, with the host's claims. */
-export function ticketFor(
-  { options, clock, currentClaims }: TicketContext,
-  signedIn: SignedIn,
-  terms: TicketTerms,
-): Ticket {
-  const added = options.claims?.(signedIn.user) ?? []
-  const claims = added.length === 0 ? signedIn.claims : [...signedIn.claims, ...added]
-  const whole = { ...signedIn, claims }
-  const ticket = ticketOf(whole, clock(), terms)
+/** A ticket of now. */
+export function ticketFor({ clock, currentClaims }: TicketContext, signedIn: SignedIn, terms: TicketTerms): Ticket {
+  const ticket = ticketOf(signedIn, clock(), terms)
   // The next request asks for what has no room in it.
-  if (ticket.isPartial === true) currentClaims.learn(whole)
+  if (ticket.isPartial === true) currentClaims.learn(signedIn)
   return ticket
 }
 

@@ -95,6 +95,9 @@ export const SessionResponse = Type.Object(
     claims: Type.Array(Type.Object({ type: Type.String(), value: Type.String() }), {
       description: 'Claims of this session alone',
     }),
+    address: Type.Union([Type.String(), Type.Null()], {
+      description: 'The network address of the login; null unless option sessions.recordAddress is on',
+    }),
   },
   { title: 'SessionResponse' },
 )

@@ -123,6 +123,7 @@ export const login = endpoint(
         if (names.length === 0) throw invalidInput({ reason: 'memberMissing', member: 'email' })
         const result = await signIn.signInAsAny(names, password, {
           client: request.headers['user-agent'],
+          address: request.ip,
           twoFactorCode,
           twoFactorRecoveryCode,
           isRemembered: (user) => isRememberedMachine(needs, request, user),

@@ -140,10 +140,12 @@ function settling(
 
 /** Ends the oldest sessions of a user beyond `most`. @returns their ids */
 export async function endOldest(db: Db, userId: string, most: number): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
+  const { rows } = await retrying(() =>
+    sql<{ id: string }>`
     with ended as (delete from ${table(db, 'sessions')} where id = any(array(
-      select id from ${table(db, 'sessions')} where user_id = ${userId} and expires_at > ${db.now()} order by id desc offset ${most})) returning id)
-    ${noteEnds(db, 'tooMany')} returning session_id as id`.execute(db.kysely)
+      select id from ${table(db, 'sessions')} where user_id = ${userId} order by id desc offset ${most})) returning id)
+    ${noteEnds(db, 'tooMany')} returning session_id as id`.execute(db.kysely),
+  )
   return rows.map(({ id }) => id)
 }
 
@@ -151,10 +153,19 @@ const batchSize = 5_000
 
 /** Ends the sessions that are over; passes over rows that are in use, or that another instance ends at the moment. */
 export async function endExpired(db: Db): Promise<void> {
+  await endWhere(db, sql`expires_at <= ${db.now()}`)
+}
+
+/** The same for sessions that were not used for so many seconds. */
+export async function endUnused(db: Db, seconds: number): Promise<void> {
+  await endWhere(db, sql`last_seen_at <= ${db.now()} - make_interval(secs => ${seconds})`)
+}
+
+async function endWhere(db: Db, isOver: RawBuilder<unknown>): Promise<void> {
   for (;;) {
     const { rows } = await sql`
       with ended as (delete from ${table(db, 'sessions')} where id = any(array(
-        select id from ${table(db, 'sessions')} where expires_at <= ${db.now()} limit ${batchSize} for update skip locked)) returning id)
+        select id from ${table(db, 'sessions')} where ${isOver} limit ${batchSize} for update skip locked)) returning id)
       ${noteEnds(db, 'expired')} returning session_id`.execute(db.kysely)
     if (rows.length < batchSize) return
   }

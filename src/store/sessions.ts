@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { type Reservation, success } from './attempts.js'
 import { type Db, table } from './db.js'
 import { retrying } from './transaction.js'
-import { cachedStatement } from './statement-cache.js'
+import { cachedStatement, type Parameter } from './statement-cache.js'
 import { type Claim, grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
 
 /** A login as its owner may see it. Times are milliseconds since the epoch. */
@@ -146,18 +146,23 @@ function sessionColumns(db: Db) {
 }
 
 /** Moves a session's counter on if it is where the token says, and brings the user; null when it is not, or the session has ended. */
-export async function rotateSession(db: Db, id: string, counter: number): Promise<LiveSession | null> {
-  const [row] = await retrying(() => rotate(db, { id, counter }))
+export async function rotateSession(
+  db: Db,
+  id: string,
+  counter: number,
+  idleSeconds: number | null = null,
+): Promise<LiveSession | null> {
+  const [row] = await retrying(() => rotate(db, { id, counter, idleSeconds }))
   return row === undefined ? null : toLiveSession(row)
 }
 
 const rotate = cachedStatement(
   'rotateSession',
-  ['id', 'counter'],
-  (db, { id, counter }) => sql<SessionRow>`
+  ['id', 'counter', 'idleSeconds'],
+  (db, { id, counter, idleSeconds }) => sql<SessionRow>`
   with s as (
     update ${table(db, 'sessions')} set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
-    where id = ${id} and counter = ${counter} and expires_at > ${db.now()}
+    where id = ${id} and counter = ${counter} and ${isUsable(db, idleSeconds)}
     returning user_id, counter, created_at, rotated_at, expires_at, amr, security_stamp, claims)
   select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
 )
@@ -166,21 +171,22 @@ const rotate = cachedStatement(
 export async function rotateSessions(
   db: Db,
   tokens: readonly { readonly id: string; readonly counter: number }[],
+  idleSeconds: number | null = null,
 ): Promise<Map<string, LiveSession>> {
   const rows = await retrying(() =>
-    rotateFree(db, { ids: tokens.map(({ id }) => id), counters: tokens.map(({ counter }) => counter) }),
+    rotateFree(db, { ids: tokens.map(({ id }) => id), counters: tokens.map(({ counter }) => counter), idleSeconds }),
   )
   return new Map(rows.map(({ sessionId, ...row }) => [sessionId, toLiveSession(row)]))
 }
 
 const rotateFree = cachedStatement(
   'rotateSessions',
-  ['ids', 'counters'],
-  (db, { ids, counters }) => sql<SessionRow & { sessionId: string }>`
+  ['ids', 'counters', 'idleSeconds'],
+  (db, { ids, counters, idleSeconds }) => sql<SessionRow & { sessionId: string }>`
   with free as (
     select held.id from unnest(${ids}::uuid[], ${counters}::bigint[]) token (id, counter)
       join ${table(db, 'sessions')} held on held.id = token.id and held.counter = token.counter
-    where held.expires_at > ${db.now()} for no key update of held skip locked),
+    where ${isUsable(db, idleSeconds)} for no key update of held skip locked),
   s as (
     update ${table(db, 'sessions')} moved set counter = counter + 1, rotated_at = ${db.now()}, last_seen_at = ${db.now()}
     from free where moved.id = free.id
@@ -189,20 +195,34 @@ const rotateFree = cachedStatement(
 )
 
 /** A session and its user, marked as seen; null when it has ended. */
-export async function touchSession(db: Db, id: string): Promise<LiveSession | null> {
-  const [row] = await retrying(() => touch(db, { id }))
+export async function touchSession(db: Db, id: string, idleSeconds: number | null = null): Promise<LiveSession | null> {
+  const [row] = await retrying(() => touch(db, { id, idleSeconds }))
   return row === undefined ? null : toLiveSession(row)
 }
 
 const touch = cachedStatement(
   'touchSession',
-  ['id'],
-  (db, { id }) => sql<SessionRow>`
+  ['id', 'idleSeconds'],
+  (db, { id, idleSeconds }) => sql<SessionRow>`
   with s as (
-    update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and expires_at > ${db.now()}
+    update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = ${id} and ${isUsable(db, idleSeconds)}
     returning user_id, counter, created_at, rotated_at, expires_at, amr, security_stamp, claims)
   select ${sessionColumns(db)}, ${userColumns}, ${grantColumns(db)} from s join ${table(db, 'users')} u on u.id = s.user_id`,
 )
+
+/** Whether a session has neither reached its end nor been unused for `idleSeconds`, where those are limited. */
+function isUsable(db: Db, idleSeconds: number | null | Parameter) {
+  return sql`expires_at > ${db.now()}
+    and last_seen_at > coalesce(${db.now()} - make_interval(secs => ${idleSeconds}::double precision), '-infinity')`
+}
+
+/** Marks sessions as used now. */
+export async function markUsed(db: Db, ids: readonly string[]): Promise<void> {
+  await sql`update ${table(db, 'sessions')} set last_seen_at = ${db.now()} where id = any(array(
+    select id from ${table(db, 'sessions')} where id = any(${[...ids]}::uuid[]) order by id for no key update skip locked))`.execute(
+    db.kysely,
+  )
+}
 
 /** Which of a user's sessions. */
 export interface SessionPage {

@@ -12,14 +12,17 @@ interface Waiting {
 const mostInOne = 100
 
 /** `rotateSession` in batches, with the same results one by one. */
-export function gatherRotations(db: Db): (id: string, counter: number) => Promise<LiveSession | null> {
+export function gatherRotations(
+  db: Db,
+  idleSeconds: number | null = null,
+): (id: string, counter: number) => Promise<LiveSession | null> {
   let waiting = new Map<string, Waiting>()
 
   function send(): void {
     const batch = waiting
     waiting = new Map()
     if (batch.size === 0) return
-    const alone = (id: string, { counter, resolve }: Waiting) => resolve(rotateSession(db, id, counter))
+    const alone = (id: string, { counter, resolve }: Waiting) => resolve(rotateSession(db, id, counter, idleSeconds))
     if (batch.size === 1) {
       batch.forEach((one, id) => alone(id, one))
       return
@@ -27,6 +30,7 @@ export function gatherRotations(db: Db): (id: string, counter: number) => Promis
     rotateSessions(
       db,
       Array.from(batch, ([id, { counter }]) => ({ id, counter })),
+      idleSeconds,
     ).then(
       (moved) => {
         // A refresh that changed nothing is repeated alone: none waits for a row that another transaction has locked.
@@ -42,7 +46,7 @@ export function gatherRotations(db: Db): (id: string, counter: number) => Promis
 
   return (id, counter) => {
     // Of two tokens of one session only one can be right.
-    if (waiting.has(id)) return rotateSession(db, id, counter)
+    if (waiting.has(id)) return rotateSession(db, id, counter, idleSeconds)
     return new Promise((resolve, reject) => {
       if (waiting.size === 0) setImmediate(send)
       waiting.set(id, { counter, resolve, reject })

@@ -6,7 +6,9 @@ import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { FoundUser } from '../../store/attempts.js'
 import type { Db } from '../../store/db.js'
 import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
+import { endOldest } from '../../store/session-ends.js'
 import {
+  type Claim,
   isLockedByHand,
   findUserWithGrants,
   replacePasswordHash,
@@ -19,7 +21,7 @@ import type { Ticket } from '../../tokens/ticket.js'
 import { gatherRotations } from '../sessions/rotation-batcher.js'
 import { isGiven } from '../../absent.js'
 import type { Notifier } from '../users/hooks.js'
-import { createHostSignIn, type HostSignIn, type Opening } from './sign-in-steps.js'
+import { createHostSignIn, type HostSignIn, type Opening, type SessionOptions } from './sign-in-steps.js'
 import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
@@ -32,6 +34,14 @@ export interface SignInRules {
   readonly requireConfirmedEmail: boolean
   readonly requireConfirmedPhoneNumber: boolean
   readonly requireConfirmedAccount: boolean
+}
+
+/** Null: without a limit. */
+export interface SessionRules {
+  /** How long ago the last use may be that is written down. */
+  readonly unusedSeconds: number | null
+  readonly maxPerUser: number | null
+  readonly recordAddress: boolean
 }
 
 export interface SignInDependencies {
@@ -47,6 +57,10 @@ export interface SignInDependencies {
    */
   readonly hidesUnconfirmed: boolean
   readonly absoluteSeconds: number
+  /** Option `sessions`, without its lifetime. */
+  readonly sessionRules: SessionRules
+  /** Option `claims`. */
+  readonly claims: ((user: UserRecord) => readonly Claim[]) | null
   readonly rotateRefreshTokens: boolean
   readonly reuseGraceSeconds: number
   readonly sessions: SessionEnder
@@ -59,9 +73,7 @@ export interface SignInDependencies {
 }
 
 /** What `signIn.passwordSignIn` takes beside name and password. */
-export interface SignInOptions {
-  /** The client's name in the list of sessions, for example the User-Agent. */
-  readonly client?: string | null | undefined
+export interface SignInOptions extends SessionOptions {
   /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
   readonly twoFactorCode?: string | null | undefined
   /** A recovery code instead, which is used up. */
@@ -102,7 +114,9 @@ export interface TicketSignIn extends SignInManager {
 
 export function createSignInManager(dependencies: SignInDependencies): TicketSignIn {
   const { db, clock, hasher, rules, sessions, throttle } = dependencies
-  const rotate = gatherRotations(db)
+  const { unusedSeconds, maxPerUser, recordAddress } = dependencies.sessionRules
+  const rotate = gatherRotations(db, unusedSeconds)
+  const touch = (sessionId: string) => touchSession(db, sessionId, unusedSeconds)
   const opened = new WeakSet<SignedIn>()
 
   function canSignIn(user: UserRecord): boolean {
@@ -117,9 +131,11 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     !user.emailConfirmed && (rules.requireConfirmedEmail || rules.requireConfirmedAccount)
 
   async function open(
-    found: UserWithGrants,
-    { method, amr, client, reservation, claims = [] }: Opening,
+    stored: UserWithGrants,
+    { method, amr, client, address, reservation, claims = [] }: Opening,
   ): Promise<SignInResult> {
+    // The host's function may throw: then nothing has been opened.
+    const found = withAdded(stored, dependencies.claims)
     const now = clock()
     const session = {
       id: newUuidV7(now),
@@ -128,13 +144,14 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       createdAt: now,
       expiresAt: now + dependencies.absoluteSeconds * 1000,
       amr,
-      client: client === null || client === undefined ? null : printable(client),
+      client: printable(client),
       method,
-      address: null,
+      address: recordAddress ? printable(address) : null,
       claims,
     }
     // The stamp has changed since the password was checked: the password may have changed too.
     if (!(await openSession(db, session, reservation))) return refused('Failed')
+    if (maxPerUser !== null) await endSurplus(session.userId, session.id, maxPerUser)
     const signedIn = {
       ...found,
       sessionId: session.id,
@@ -146,6 +163,17 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     }
     opened.add(signedIn)
     return { succeeded: true, signedIn, method }
+  }
+
+  /** Two sign-ins at once see each other's sessions here, where a condition of the statement that opens them would not. */
+  async function endSurplus(userId: string, sessionId: string, most: number): Promise<void> {
+    try {
+      sessions.ended(await endOldest(db, userId, most), 'tooMany')
+    } catch (error) {
+      // A sign-in that fails leaves no session.
+      await sessions.end(db, { id: sessionId }, 'revoked').catch(() => undefined)
+      throw error
+    }
   }
 
   /** Stores the password under today's parameters; as in the reference this rotates the security stamp, and sessions go on under the new one. */
@@ -221,6 +249,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
           method,
           amr: [method === 'password' ? 'pwd' : 'mfa'],
           client: options.client,
+          address: options.address,
           reservation,
         })
         return { answer: result, isSettled: result.succeeded }
@@ -257,27 +286,27 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
 
     async refresh(ticket) {
       const { sessionId, counter } = ticket
-      const moved = dependencies.rotateRefreshTokens
-        ? await rotate(sessionId, counter)
-        : await touchSession(db, sessionId)
+      const moved = dependencies.rotateRefreshTokens ? await rotate(sessionId, counter) : await touch(sessionId)
       return continued(ticket, moved ?? (await healed(ticket)))
     },
 
     async validate(ticket) {
-      return continued(ticket, await touchSession(db, ticket.sessionId))
+      return continued(ticket, await touch(ticket.sessionId))
     },
   }
 
   async function continued(ticket: Ticket, found: LiveSession | null): Promise<SignedIn | null> {
     // What a change that was under way has left is read once more: its statement may have seen the user of before and the session of after.
-    const session = found === null || isUnderStamp(ticket, found) ? found : await touchSession(db, ticket.sessionId)
+    const session = found === null || isUnderStamp(ticket, found) ? found : await touch(ticket.sessionId)
     if (session === null) return null
     if (!isUnderStamp(ticket, session)) {
       const ended = await sessions.end(db, { id: ticket.sessionId }, 'stampChanged')
       sessions.ended(ended, 'stampChanged')
       return null
     }
-    return isLockedByHand(session.user, clock()) ? null : asSignedIn(ticket.sessionId, session)
+    return isLockedByHand(session.user, clock())
+      ? null
+      : asSignedIn(ticket.sessionId, { ...session, ...withAdded(session, dependencies.claims) })
   }
 
   // The counter differs from the token's. One step behind within the grace period: an answer was lost, or a second
@@ -285,7 +314,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   // token used twice, where owner and thief look the same, so both must sign in again (RFC 9700 §4.14.2).
   async function healed({ sessionId, counter }: Ticket): Promise<LiveSession | null> {
     if (!dependencies.rotateRefreshTokens) return null
-    const session = await touchSession(db, sessionId)
+    const session = await touch(sessionId)
     if (session === null || counter > session.counter) return null
     const withinGrace =
       session.secondsSinceRotation !== null && session.secondsSinceRotation < dependencies.reuseGraceSeconds
@@ -329,8 +358,28 @@ function asSignedIn(sessionId: string, session: LiveSession): SignedIn {
   }
 }
 
-/** A client's name for itself, without control characters, cut to the length of the column. */
-function printable(client: string): string {
+/** The user with the host's own claims. @throws TypeError for what is no claim */
+function withAdded(found: UserWithGrants, added: SignInDependencies['claims']): UserWithGrants {
+  const claims: readonly unknown[] = added?.(found.user) ?? []
+  if (!Array.isArray(claims) || !claims.every(isClaim))
+    throw new TypeError("Option 'claims' has not returned a list of { type, value }, which are texts")
+  return claims.length === 0 ? found : { ...found, claims: [...found.claims, ...claims] }
+}
+
+function isClaim(value: unknown): value is Claim {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    typeof value.type === 'string' &&
+    'value' in value &&
+    typeof value.value === 'string'
+  )
+}
+
+/** What a client says of itself, without control characters, cut to the length of the column. */
+function printable(client: string | null | undefined): string | null {
+  if (client === null || client === undefined) return null
   return client
     .toWellFormed()
     .replace(/\p{Cc}/gu, ' ')

@@ -6,6 +6,8 @@ export type { SignInFailure, SignInMethod }
 
 /** A session with its user as of now: what tickets are made from. Times are milliseconds since the epoch. */
 export interface SignedIn extends UserWithGrants {
+  /** Stored claims, the user's own before those of roles, and those of option `claims`. */
+  readonly claims: readonly Claim[]
   /** The id of the session. */
   readonly sessionId: string
   /** How often the session was refreshed. */

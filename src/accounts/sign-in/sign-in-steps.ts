@@ -33,6 +33,8 @@ import type { User } from '../users/user.js'
 export interface SessionOptions {
   /** The client's name in the list of sessions, for example the User-Agent. */
   readonly client?: string | null | undefined
+  /** The network address of the client, `request.ip`. Kept only with option `sessions.recordAddress`. */
+  readonly address?: string | null | undefined
 }
 
 /** The steps. Each reads `user` again: a user whose name or stamp has changed since then is `Failed`. */
@@ -133,7 +135,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
   async function byCode(
     given: User,
     method: SignInMethod,
-    { client }: SessionOptions,
+    { client, address }: SessionOptions,
     verify: (found: FoundUser) => Promise<boolean>,
   ): Promise<SignInResult> {
     const { answer } = await throttle.attempt(
@@ -146,7 +148,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
         const reason = barrier(found.user)
         if (reason !== null) return unsettled(refused(reason))
         if (!(await verify(found))) return 'wrong'
-        const opened = await open(found, { method, amr: ['mfa'], client, reservation })
+        const opened = await open(found, { method, amr: ['mfa'], client, address, reservation })
         return { answer: opened, isSettled: opened.succeeded }
       },
     )
@@ -188,17 +190,17 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
       )
     },
 
-    async externalLoginSignIn(loginProvider, providerKey, { client, bypassTwoFactor = false } = {}) {
+    async externalLoginSignIn(loginProvider, providerKey, { client, address, bypassTwoFactor = false } = {}) {
       const user = isLogin(loginProvider, providerKey) ? await findUserByLogin(db, loginProvider, providerKey) : null
       if (user === null) return reported(null, refused('Failed'))
       const reason = await externalRefusal(user, bypassTwoFactor)
       if (reason !== null) return reported(user, refused(reason))
-      return openFor(user, { method: 'external', amr: [loginProvider], client, reservation: null })
+      return openFor(user, { method: 'external', amr: [loginProvider], client, address, reservation: null })
     },
 
-    async signIn(user, { client, amr = [], claims = [] } = {}) {
+    async signIn(user, { client, address, amr = [], claims = [] } = {}) {
       requireSessionClaims(amr, claims)
-      return openFor(user, { method: 'host', amr, client, reservation: null, claims })
+      return openFor(user, { method: 'host', amr, client, address, reservation: null, claims })
     },
 
     async signOut(sessionId) {

@@ -65,6 +65,7 @@ export const listSessions = endpoint(
         current: session.id === sessionId,
         method: session.method,
         claims: [...session.claims],
+        address: session.address,
       }))
     },
   }),
