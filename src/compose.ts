@@ -167,6 +167,7 @@ export async function openAccounts(
       secondFactors,
       notifier,
       notices,
+      log,
     }),
     roles: createRoleManager(context),
     sessions: createSessionManager(connection, sessionEnds, options.idleSeconds),

@@ -26,6 +26,8 @@ export type {
   Hooks,
   IdentityEmitter,
   IdentityEvents,
+  SigningIn,
+  SigningInHook,
 } from './accounts/users/hooks.js'
 export type { CredentialManager } from './accounts/credentials/password-and-email.js'
 export type { CodeLifetimes } from './accounts/credentials/options.js'

@@ -39,7 +39,7 @@ export function warnOfSetup(log: FastifyBaseLogger, { email, signIn }: Checked, 
   if (isUnwrapped) emit(log, secretUnset)
   const confirmation = signIn.requireConfirmedEmail
     ? 'requireConfirmedEmail'
-    : signIn.requireConfirmedAccount
+    : signIn.requireConfirmedAccount && signIn.isConfirmed === null
       ? 'requireConfirmedAccount'
       : null
   if (email === null && confirmation !== null) emit(log, mailUnset, confirmation)

@@ -98,7 +98,12 @@ test("preset 'hardened' is other defaults for passwords, confirmed addresses and
         requireNonAlphanumeric: false,
         maxLength: 512,
       },
-      signIn: { requireConfirmedEmail: true, requireConfirmedPhoneNumber: false, requireConfirmedAccount: false },
+      signIn: {
+        requireConfirmedEmail: true,
+        requireConfirmedPhoneNumber: false,
+        requireConfirmedAccount: false,
+        isConfirmed: null,
+      },
       notices: ['refreshTokenReused', 'passwordChanged', 'emailChanged', 'twoFactorChanged', 'recoveryCodeUsed'],
     },
   )

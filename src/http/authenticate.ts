@@ -16,6 +16,7 @@ import { secondsOf, isTimely, openTicket, type Ticket } from '../tokens/ticket.j
 import { isSameOrigin, type OriginContext } from './cross-origin.js'
 import type { UserWithGrants } from '../store/users.js'
 import { clockSkewSeconds } from '../tokens/fields.js'
+import { factsOf } from './request-facts.js'
 import { withCurrent } from './tickets.js'
 import { whyClosed } from '../tokens/why-closed.js'
 import { type Refusal } from './refusals.js'
@@ -317,7 +318,7 @@ async function validate(
   const question = `${sessionId} ${ticket.stamp}`
   let asking = context.validating.get(question)
   if (asking === undefined) {
-    asking = context.signIn.validate(ticket).finally(() => context.validating.delete(question))
+    asking = context.signIn.validate(ticket, factsOf(request)).finally(() => context.validating.delete(question))
     context.validating.set(question, asking)
   }
   try {

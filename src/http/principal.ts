@@ -19,6 +19,8 @@ export interface Principal {
   readonly scheme: Scheme
   /** All claims by their short registered names: sub, name, email, stored claims, role, amr, auth_time, sid. */
   readonly claims: readonly Claim[]
+  /** Claims of this session alone, see `signIn.signIn`. */
+  readonly sessionClaims: readonly Claim[]
   /** Names of the roles. */
   readonly roles: readonly string[]
   /** How the person signed in: `pwd`, or `mfa` where a second factor was used (RFC 8176). */
@@ -73,6 +75,10 @@ class TicketPrincipal implements Principal {
   /** Made on demand: most requests do not need them. */
   get claims(): readonly Claim[] {
     return (this.#claims ??= Object.freeze(claimsOf(this.#ticket).map((claim) => Object.freeze({ ...claim }))))
+  }
+
+  get sessionClaims(): readonly Claim[] {
+    return this.#ticket.sessionClaims ?? []
   }
 
   get signal(): AbortSignal {

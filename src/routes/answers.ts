@@ -39,6 +39,7 @@ export const crossOrigin = problem(Problem, 'The request came from another site'
 
 export const malformed = Empty('The request could not be read')
 export const nobody = Empty('Nobody is signed in')
+export const acting = Empty('Another person acts for the user in this session')
 export const gone = Empty('The user no longer exists')
 
 /** Possible for every route that reads a body. */

@@ -12,6 +12,7 @@ import { readFlag } from '../http/json-schema.js'
 import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
 import { isRememberedMachine, type MachineContext, rememberMachine } from '../http/remembered-machine.js'
 import { setCookie } from '../http/cookie.js'
+import { factsOf } from '../http/request-facts.js'
 import { tokenPair } from '../http/tickets.js'
 import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
@@ -122,8 +123,7 @@ export const login = endpoint(
         const names = await namesOf(request.body)
         if (names.length === 0) throw invalidInput({ reason: 'memberMissing', member: 'email' })
         const result = await signIn.signInAsAny(names, password, {
-          client: request.headers['user-agent'],
-          address: request.ip,
+          ...factsOf(request),
           twoFactorCode,
           twoFactorRecoveryCode,
           isRemembered: (user) => isRememberedMachine(needs, request, user),

@@ -2,7 +2,8 @@
 // hand.
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
-import { type AuthenticationContext, callerOf } from '../http/authenticate.js'
+import { type ActingContext, isClosedTo } from '../http/acting.js'
+import { callerOf } from '../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../http/cookie.js'
 import type { CausedSessionManager } from '../accounts/sessions/session-manager.js'
 import { crossOrigin, Empty, malformed, nobody, unavailable, unreadable } from './answers.js'
@@ -16,7 +17,8 @@ const LogoutQuery = Type.Object({
   ),
 })
 
-interface LogoutNeeds extends CookieContext, Pick<AuthenticationContext, 'slot'> {
+interface LogoutNeeds extends CookieContext, ActingContext {
+  readonly options: CookieContext['options'] & ActingContext['options']
   readonly sessions: Pick<CausedSessionManager, 'revoke' | 'revokeAll'>
 }
 
@@ -50,8 +52,10 @@ export const logout = endpoint(
   },
   (needs: LogoutNeeds) => ({
     async handler(request, reply) {
-      const { userId, sessionId, scheme } = callerOf(needs, request)
+      const caller = callerOf(needs, request)
+      const { userId, sessionId, scheme } = caller
       const { scope } = request.query
+      if (scope !== undefined && isClosedTo(needs, caller)) return sendEmpty(reply, 403)
       if (scope === undefined) await needs.sessions.revoke(sessionId, { cause: 'signOut' })
       else
         await needs.sessions.revokeAll(userId, { cause: 'signOut', ...(scope === 'others' && { except: sessionId }) })

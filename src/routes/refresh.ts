@@ -4,6 +4,7 @@ import { withoutBlanks } from '../blanks.js'
 import { documentedType } from '../http/document-schemas.js'
 import { sendChallenge } from '../http/problem.js'
 import { logRefusal, type Refusal } from '../http/refusals.js'
+import { factsOf } from '../http/request-facts.js'
 import { type TicketContext, tokenPair } from '../http/tickets.js'
 import type { Keys } from '../accounts/keys/key-manager.js'
 import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
@@ -65,7 +66,7 @@ export const refresh = endpoint(
       const now = secondsOf(needs.clock())
       const ticket = openTicket(needs.keys.find, 'refresh', refreshToken, now)
       if (ticket === null) return refuse(() => whyClosed(needs.keys.find, 'refresh', refreshToken, now))
-      const signedIn = await needs.signIn.refresh(ticket)
+      const signedIn = await needs.signIn.refresh(ticket, factsOf(request))
       return signedIn === null ? refuse('refreshRefused') : tokenPair(needs, signedIn)
     },
   }),

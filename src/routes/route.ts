@@ -1,6 +1,7 @@
 // How an endpoint is registered: its declaration becomes the route, the other spellings of its path, and the 405 for other verbs.
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import { type ActingContext, closeToActors } from '../http/acting.js'
 import { requireAuthorization } from '../http/authorize.js'
 import { expectJson } from '../http/json-parser.js'
 import { binding, inSnakeCase } from '../http/json-schema.js'
@@ -9,8 +10,11 @@ import { sendRefusal } from '../http/problem.js'
 import type { Endpoint, EndpointDeclaration, Route } from './endpoint.js'
 import { answerAnySpelling, type PathSpelling } from '../http/path-spelling.js'
 
-export interface RegistrationContext {
-  readonly options: { readonly decorator: string; readonly jsonNaming: 'camelCase' | 'snake_case' }
+export interface RegistrationContext extends ActingContext {
+  readonly options: ActingContext['options'] & {
+    readonly decorator: string
+    readonly jsonNaming: 'camelCase' | 'snake_case'
+  }
   readonly documentation: Pick<Documentation, 'documented'>
   /** The prefixes under which the routes of this realm were mounted. */
   readonly mounted: Set<string>
@@ -57,6 +61,7 @@ export function registerRoutes<Needs extends RegistrationContext>(
       onRequest: [
         body === undefined ? undefined : expectJson(endpoint.bodyIsOptional === true),
         guard,
+        isGuarded && path.startsWith('/manage/') ? closeToActors(context) : undefined,
         route.before,
       ].filter((hook) => hook !== undefined),
       preValidation: binding(body, query, endpoint.bodyIsOptional === true),

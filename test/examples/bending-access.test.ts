@@ -5,6 +5,7 @@ import { build as buildAdmin } from '../../examples/admin.js'
 import { build as buildClaims } from '../../examples/claims.js'
 import { build as buildEvents } from '../../examples/events-audit-log.js'
 import { build as buildExternal } from '../../examples/external-login.js'
+import { build as buildImpersonation } from '../../examples/impersonation.js'
 import { build as buildReadToken } from '../../examples/read-token-from-query-header.js'
 import { build as buildRoles } from '../../examples/roles-and-policies.js'
 import { build as buildSessions } from '../../examples/session-list.js'
@@ -194,4 +195,25 @@ test('two-realms.ts: a customer is no clerk, nor a clerk a customer, and nobody 
   assert.equal((await call('GET', '/desk', undefined, clerk)).body, 'Clerk clerk@example.com')
   assert.equal((await call('GET', '/shop', undefined, clerk)).status, 401)
   assert.equal((await call('GET', '/desk', undefined, customer)).status, 401)
+})
+
+test('impersonation.ts: support acts for a user in a session that says so, and manages nothing in it', async (t) => {
+  const { app, call, signIn } = await startExample(t, buildImpersonation)
+  const { users } = app.identity
+  await signIn(email)
+  await signIn('sam@example.com')
+  const [ann, sam] = [(await users.findByName(email))!, (await users.findByName('sam@example.com'))!]
+  await users.addToRole(sam, 'support')
+  const { accessToken: staff } = await signIn('sam@example.com')
+  const act = (id: string, token: string) => call('POST', `/support/users/${id}/act`, undefined, token)
+  assert.equal((await act(sam.id, (await signIn(email)).accessToken)).status, 403)
+  assert.equal((await act(sam.id, staff)).status, 403)
+  const { accessToken, refreshToken } = (await act(ann.id, staff)).json as { accessToken: string; refreshToken: string }
+  assert.deepEqual((await call('GET', '/whoami', undefined, accessToken)).json, { user: email, actor: sam.id })
+  assert.equal((await call('GET', '/account/manage/info', undefined, accessToken)).status, 403)
+  assert.equal((await act(ann.id, accessToken)).status, 403)
+  const renewed = (await call('POST', '/account/refresh', { refreshToken })).json as { accessToken: string }
+  assert.deepEqual((await call('GET', '/whoami', undefined, renewed.accessToken)).json, { user: email, actor: sam.id })
+  assert.equal((await call('POST', '/account/logout', {}, renewed.accessToken)).status, 200)
+  assert.equal((await call('GET', '/whoami', undefined, accessToken)).status, 401)
 })

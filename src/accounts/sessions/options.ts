@@ -31,6 +31,12 @@ export const sessionOptions = Type.Object(
            * @default `false`
            */
           recordAddress: defaulted(Type.Boolean(), false),
+          /**
+           * Whether a session with a claim `actor` of its own (`signIn.signIn(user, { claims })`), in which another person acts for the user, may
+           * use the endpoints under `/manage`, and end other sessions by `POST /logout`. Otherwise the answer is 403.
+           * @default `false`
+           */
+          actorMayManage: defaulted(Type.Boolean(), false),
         },
         closed,
       ),

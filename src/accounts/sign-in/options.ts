@@ -1,6 +1,7 @@
 // The options of signing in.
 import { Type } from '@sinclair/typebox'
-import { closed, defaulted } from '../../option-schema.js'
+import { callback, closed, defaulted } from '../../option-schema.js'
+import type { User } from '../users/user.js'
 
 export const signInOptions = Type.Object(
   {
@@ -19,11 +20,17 @@ export const signInOptions = Type.Object(
            */
           requireConfirmedPhoneNumber: defaulted(Type.Boolean(), false),
           /**
-           * Whether a user needs a confirmed account to sign in, which is a confirmed e-mail address. Reference:
+           * Whether a user needs a confirmed account to sign in, which is a confirmed e-mail address, or what `isConfirmed` says. Reference:
            * `SignInOptions.RequireConfirmedAccount`.
            * @default `false`
            */
           requireConfirmedAccount: defaulted(Type.Boolean(), false),
+          /**
+           * What a confirmed account is: `(user) => boolean`, asked with `requireConfirmedAccount`. Only `true` confirms. Reference:
+           * `IUserConfirmation`.
+           * @default the e-mail address is confirmed
+           */
+          isConfirmed: Type.Optional(callback<(user: User) => boolean>()),
         },
         closed,
       ),

@@ -34,6 +34,8 @@ export interface SignInRules {
   readonly requireConfirmedEmail: boolean
   readonly requireConfirmedPhoneNumber: boolean
   readonly requireConfirmedAccount: boolean
+  /** What a confirmed account is; null: one with a confirmed address. */
+  readonly isConfirmed: ((user: UserRecord) => boolean) | null
 }
 
 /** Null: without a limit. */
@@ -70,7 +72,11 @@ export interface SignInDependencies {
    */
   readonly notifier: Notifier
   readonly notices: Notices
+  readonly log: { warn(about: object, message: string): void }
 }
+
+/** What hook `signingIn` learns of a request. */
+export type RequestFacts = SessionOptions
 
 /** What `signIn.passwordSignIn` takes beside name and password. */
 export interface SignInOptions extends SessionOptions {
@@ -105,15 +111,15 @@ export interface TicketSignIn extends SignInManager {
    */
   signInAsAny(names: readonly string[], password: string, options?: SignInOptions): Promise<SignInResult>
   /** The session that a refresh token continues; null when it must not, for any reason. */
-  refresh(ticket: Ticket): Promise<SignedIn | null>
+  refresh(ticket: Ticket, facts?: RequestFacts): Promise<SignedIn | null>
   /** Whether this manager opened it, rather than that of another realm. */
   isOwn(signedIn: SignedIn): boolean
   /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp was changed past us. */
-  validate(ticket: Ticket): Promise<SignedIn | null>
+  validate(ticket: Ticket, facts?: RequestFacts): Promise<SignedIn | null>
 }
 
 export function createSignInManager(dependencies: SignInDependencies): TicketSignIn {
-  const { db, clock, hasher, rules, sessions, throttle } = dependencies
+  const { db, clock, hasher, rules, sessions, throttle, notifier } = dependencies
   const { unusedSeconds, maxPerUser, recordAddress } = dependencies.sessionRules
   const rotate = gatherRotations(db, unusedSeconds)
   const touch = (sessionId: string) => touchSession(db, sessionId, unusedSeconds)
@@ -123,17 +129,33 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     return (
       (!rules.requireConfirmedEmail || user.emailConfirmed) &&
       (!rules.requireConfirmedPhoneNumber || user.phoneNumberConfirmed) &&
-      (!rules.requireConfirmedAccount || user.emailConfirmed)
+      (!rules.requireConfirmedAccount || isConfirmed(user))
     )
   }
 
+  function isConfirmed(user: UserRecord): boolean {
+    if (rules.isConfirmed === null) return user.emailConfirmed
+    const answer: unknown = rules.isConfirmed({ ...user }) // a promise of a JavaScript host confirms nothing
+    return answer === true
+  }
+
   const isUnconfirmed = (user: UserRecord) =>
-    !user.emailConfirmed && (rules.requireConfirmedEmail || rules.requireConfirmedAccount)
+    (rules.requireConfirmedEmail && !user.emailConfirmed) || (rules.requireConfirmedAccount && !isConfirmed(user))
+
+  /** Whether hook `signingIn` refuses. */
+  async function isRefused(user: UserRecord, method: string, { client, address }: RequestFacts = {}): Promise<boolean> {
+    if (notifier.refusal === null) return false
+    const reason = await notifier.refusal({ user, method, client: printable(client), address: printable(address) })
+    if (reason === null) return false
+    dependencies.log.warn({ userId: user.id, method, reason }, 'hooks.signingIn refused a sign-in')
+    return true
+  }
 
   async function open(
     stored: UserWithGrants,
     { method, amr, client, address, reservation, claims = [] }: Opening,
   ): Promise<SignInResult> {
+    if (await isRefused(stored.user, method, { client, address })) return refused('NotAllowed')
     // The host's function may throw: then nothing has been opened.
     const found = withAdded(stored, dependencies.claims)
     const now = clock()
@@ -207,11 +229,10 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   }
 
   function report(user: UserRecord | null, result: SignInResult | PasswordCheck): void {
-    if (!result.succeeded)
-      dependencies.notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
+    if (!result.succeeded) notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
     else if ('signedIn' in result) {
       const { signedIn, method } = result
-      dependencies.notifier.emit('signInSucceeded', { userId: signedIn.user.id, sessionId: signedIn.sessionId, method })
+      notifier.emit('signInSucceeded', { userId: signedIn.user.id, sessionId: signedIn.sessionId, method })
     }
   }
 
@@ -284,14 +305,22 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     signInAsAny,
     isOwn: (signedIn) => opened.has(signedIn),
 
-    async refresh(ticket) {
+    async refresh(ticket, facts) {
       const { sessionId, counter } = ticket
+      // Before the token is used up: a user who is allowed again later goes on with it.
+      if (notifier.refusal !== null) {
+        const session = await touch(sessionId)
+        if (session === null || (await isRefused(session.user, 'refresh', facts))) return null
+      }
       const moved = dependencies.rotateRefreshTokens ? await rotate(sessionId, counter) : await touch(sessionId)
       return continued(ticket, moved ?? (await healed(ticket)))
     },
 
-    async validate(ticket) {
-      return continued(ticket, await touch(ticket.sessionId))
+    async validate(ticket, facts) {
+      const signedIn = await continued(ticket, await touch(ticket.sessionId))
+      if (signedIn === null || !(await isRefused(signedIn.user, 'validation', facts))) return signedIn
+      sessions.ended(await sessions.end(db, { id: ticket.sessionId }, 'revoked'), 'revoked')
+      return null
     },
   }
 
@@ -328,7 +357,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     })
     sessions.ended(ended, 'reuse')
     if (!isFirst) return null
-    dependencies.notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
+    notifier.emit('refreshTokenReused', { userId: session.user.id, sessionId })
     return null
   }
 }

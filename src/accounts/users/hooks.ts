@@ -21,9 +21,27 @@ export interface HookEvent {
 /** A function that is awaited inside the transaction of a change; one that throws rolls it back. */
 export type Hook = (event: HookEvent) => void | Promise<void>
 
+/** The argument of hook `signingIn`. */
+export interface SigningIn {
+  /** The user who is about to be signed in, as stored now. A copy: changing it has no effect. */
+  readonly user: User
+  /**
+   * How the user has proved to be that user, see `SignInMethod`; `refresh` for a refresh token, and `validation` for a cookie whose user is read
+   * again.
+   */
+  readonly method: string
+  /** The User-Agent, or the client's name as a route of yours has passed it; null without one. */
+  readonly client: string | null
+  /** The network address, `request.ip`; null where a route of yours has passed none. */
+  readonly address: string | null
+}
+
+/** Hook `signingIn`: a text refuses, and is the reason in the log; anything else lets the user in. */
+export type SigningInHook = (attempt: SigningIn) => string | undefined | void | Promise<string | undefined | void>
+
 const hook = () => Type.Optional(callback<Hook>())
 
-export const hookOptions = Type.Object(
+const changeHooks = Type.Object(
   {
     /** Before a new user is written. @default none */
     userCreating: hook(),
@@ -49,17 +67,32 @@ export const hookOptions = Type.Object(
   closed,
 )
 
+export const hookOptions = Type.Object(
+  {
+    ...changeHooks.properties,
+    /**
+     * Before a session is opened, after all factors were proved; before a refresh; and before a cookie's user is read again. It runs in no
+     * transaction and gets `{ user, method, client, address }`. A text that it returns refuses with `NotAllowed`, or 401 for a refresh or a
+     * cookie, and is logged as the reason; so does an error with a `statusCode` below 500. Any other error is a 500, and nobody is signed in.
+     * A refused refresh leaves the session as it is; a refused cookie ends it.
+     * @default none
+     */
+    signingIn: Type.Optional(callback<SigningInHook>()),
+  },
+  closed,
+)
+
 /**
- * Option `hooks`. A hook is awaited inside the transaction of the change; one that throws rolls it back. An error with a `statusCode` below 500
+ * Option `hooks`. A hook is awaited inside the transaction of the change, `signingIn` apart; one that throws rolls it back. An error with a `statusCode` below 500
  * reaches the client with its message, any other one as a 500.
  */
 export interface Hooks extends Readonly<Static<typeof hookOptions>> {}
 
-/** The name of a hook. */
-export type HookName = keyof Hooks
+/** The name of a hook of a change. */
+export type HookName = keyof Static<typeof changeHooks>
 
-/** The names of all hooks. */
-export const hookNames = Object.keys(hookOptions.properties) as readonly HookName[] // Object.keys loses the names
+/** The names of all hooks of changes. */
+export const hookNames = Object.keys(changeHooks.properties) as readonly HookName[] // Object.keys loses the names
 
 /** The changes with an event of the hook's name. */
 export type ChangeName = Exclude<HookName, 'userCreating' | 'userDeleting'>
@@ -111,12 +144,19 @@ export interface Notifier {
   hook(name: HookName, db: Db, user: User): Promise<void>
   /** Whether there is such a hook, so that a change without one needs no transaction. */
   has(name: HookName): boolean
+  /** Asks hook `signingIn`. @returns the reason to refuse; null to go on */
+  refusal: ((attempt: SigningIn) => Promise<string | null>) | null
   /** Calls the listeners, after commit. */
   emit<Name extends keyof IdentityEvents>(name: Name, event: IdentityEvents[Name]): void
 }
 
 export function createNotifier(hooks: Hooks, events: IdentityEmitter, onError: (error: unknown) => void): Notifier {
+  const { signingIn } = hooks
   return {
+    refusal:
+      signingIn === undefined
+        ? null
+        : async (attempt) => refusalOf(signingIn, { ...attempt, user: { ...attempt.user } }),
     has: (name) => hooks[name] !== undefined,
     async hook(name, db, user) {
       const { kysely } = db as Trx // asked for inside a transaction only
@@ -133,5 +173,16 @@ export function createNotifier(hooks: Hooks, events: IdentityEmitter, onError: (
         }
       }
     },
+  }
+}
+
+async function refusalOf(signingIn: SigningInHook, attempt: SigningIn): Promise<string | null> {
+  try {
+    const reason: unknown = await signingIn(attempt) // a JavaScript host returns anything
+    if (reason === undefined || reason === null || reason === true) return null
+    return typeof reason === 'string' && reason !== '' ? reason : 'no reason given'
+  } catch (error) {
+    if (!(error instanceof Error) || !('statusCode' in error) || Number(error.statusCode) >= 500) throw error
+    return error.message
   }
 }

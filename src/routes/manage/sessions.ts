@@ -5,7 +5,7 @@ import { sendEmpty, sendRefusal } from '../../http/problem.js'
 import type { SessionManager } from '../../accounts/sessions/session-manager.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../../http/cookie.js'
-import { crossOrigin, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
+import { acting, crossOrigin, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
 import { endpoint, on } from '../endpoint.js'
 
 const sessionsSwitch = {
@@ -42,7 +42,7 @@ export const listSessions = endpoint(
     summary: 'List the sessions of the caller that can still be used, newest first',
     description: 'A page holds 50 sessions, or `limit`. Where there are more, the header Link names the next page.',
     query: SessionsQuery,
-    answers: { 200: Type.Array(SessionResponse), 400: malformed, 401: nobody, 503: unavailable },
+    answers: { 200: Type.Array(SessionResponse), 400: malformed, 401: nobody, 403: acting, 503: unavailable },
   },
   (needs: ListSessionsNeeds) => ({
     async handler(request, reply) {

@@ -71,8 +71,8 @@ test("the caller's sessions are listed newest first, to the byte", () =>
     assert.equal(answer.status, 200)
     assert.equal(
       answer.body,
-      `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false,"method":"password","claims":[]},` +
-        `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true,"method":"password","claims":[]}]`,
+      `[{"id":"${second!.id}","createdAt":"${at(60)}","lastSeenAt":"${at(60)}","client":"lightMyRequest","amr":["pwd"],"current":false,"method":"password","claims":[],"address":null},` +
+        `{"id":"${own!.id}","createdAt":"${began}","lastSeenAt":"${at(120)}","client":"Firefox \\"on\\" Linux","amr":["pwd"],"current":true,"method":"password","claims":[],"address":null}]`,
     )
     assert.deepEqual(headersOf(answer), {
       ...emptyHeaders,
@@ -223,6 +223,7 @@ test('with jsonNaming snake_case the answer names its members so', () =>
       'current',
       'method',
       'claims',
+      'address',
     ])
   }))
 
