@@ -37,7 +37,7 @@ export interface SigningIn {
 }
 
 /** Hook `signingIn`: a text refuses, and is the reason in the log; anything else lets the user in. */
-export type SigningInHook = (attempt: SigningIn) => string | undefined | void | Promise<string | undefined | void>
+export type SigningInHook = (attempt: SigningIn) => unknown
 
 const hook = () => Type.Optional(callback<Hook>())
 
