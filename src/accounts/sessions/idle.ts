@@ -2,7 +2,7 @@
 // instance has used. What ends is learned from the feed, as with any other end.
 import { endUnused } from '../../store/session-ends.js'
 import { markUsed } from '../../store/sessions.js'
-import type { Db } from '../../store/transaction.js'
+import type { Db } from '../../store/db.js'
 
 export interface IdleSettings {
   readonly db: Db

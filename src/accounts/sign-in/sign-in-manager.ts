@@ -22,6 +22,7 @@ import { gatherRotations } from '../sessions/rotation-batcher.js'
 import { isGiven } from '../../absent.js'
 import type { Notifier } from '../users/hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening, type SessionOptions } from './sign-in-steps.js'
+import { printable, withAdded } from './session-contents.js'
 import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
@@ -385,32 +386,4 @@ function asSignedIn(sessionId: string, session: LiveSession): SignedIn {
     amr,
     sessionClaims,
   }
-}
-
-/** The user with the host's own claims. @throws TypeError for what is no claim */
-function withAdded(found: UserWithGrants, added: SignInDependencies['claims']): UserWithGrants {
-  const claims: readonly unknown[] = added?.(found.user) ?? []
-  if (!Array.isArray(claims) || !claims.every(isClaim))
-    throw new TypeError("Option 'claims' has not returned a list of { type, value }, which are texts")
-  return claims.length === 0 ? found : { ...found, claims: [...found.claims, ...claims] }
-}
-
-function isClaim(value: unknown): value is Claim {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'type' in value &&
-    typeof value.type === 'string' &&
-    'value' in value &&
-    typeof value.value === 'string'
-  )
-}
-
-/** What a client says of itself, without control characters, cut to the length of the column. */
-function printable(client: string | null | undefined): string | null {
-  if (client === null || client === undefined) return null
-  return client
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, 256)
 }
