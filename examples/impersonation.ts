@@ -9,7 +9,9 @@ export async function build(database: string): Promise<FastifyInstance> {
   await app.register(identity, {
     prefix: '/account',
     database,
-    authorization: { policies: { themselves: ({ sessionClaims }) => !sessionClaims.some(({ type }) => type === 'actor') } },
+    authorization: {
+      policies: { themselves: ({ sessionClaims }) => !sessionClaims.some(({ type }) => type === 'actor') },
+    },
   })
   const { users, roles, signIn } = app.identity
   if (!(await roles.roleExists('support'))) await roles.create('support')
