@@ -163,15 +163,11 @@ export function resolveOptions(given: IdentityOptions, environment: NodeJS.Proce
   const { hasher = {}, validators = [] } = given.password ?? {}
   if (!isHasher(hasher)) checkShape(hasherOptions, hasher, 'password.hasher')
   checkDatabase(given.database)
-  const {
-    clock,
-    csrf,
-    errors,
-    logLevel,
-    logSerializers,
-    skipOverride: _,
-    ...plain
-  } = complete(optionsSchema, given, given.preset)
+  const { clock, csrf, errors, logLevel, logSerializers, skipOverride, ...plain } = complete(
+    optionsSchema,
+    given,
+    given.preset,
+  )
   const publicUrl = given.publicUrl === undefined ? null : origin('publicUrl', given.publicUrl)
   const origins = typeof csrf === 'boolean' ? [] : (csrf.trustedOrigins ?? [])
   const resolved: ResolvedOptions = {

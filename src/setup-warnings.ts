@@ -57,7 +57,7 @@ export function watchProxy(log: FastifyBaseLogger): (request: FastifyRequest) =>
 }
 
 function emit(log: FastifyBaseLogger, warning: ReturnType<typeof warnings.createWarning>, detail?: string): void {
-  // Fastify's logger has no level where the host has switched it off.
-  if (Reflect.get(log, 'level') === undefined) warning(detail)
+  const level: unknown = log.level // Fastify's logger has none where the host has switched it off
+  if (level === undefined) warning(detail)
   else log.warn({ code: warning.code }, warning.format(detail))
 }

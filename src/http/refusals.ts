@@ -74,5 +74,6 @@ export function logRefusal(
 function isDebugging({ log }: FastifyRequest): boolean {
   const isEnabled: unknown = Reflect.get(log, 'isLevelEnabled')
   if (typeof isEnabled === 'function') return Reflect.apply(isEnabled, log, ['debug']) === true
-  return Reflect.get(log, 'level') !== undefined
+  const level: unknown = log.level // Fastify's logger has none where the host has switched it off
+  return level !== undefined
 }
