@@ -4,13 +4,17 @@ import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { password, until } from '../support/instances.js'
+import { isOfTheRing } from '../support/background.js'
 import { report } from '../support/experiment.js'
 import { freshDatabase } from '../support/postgres.js'
 import { type InstanceProcess, startProcess } from '../support/processes.js'
+import { startTcpProxy } from '../support/tcp-proxy.js'
 
 async function place(t: TestContext, ownPool: boolean) {
   const url = await freshDatabase()
-  const instance = await startProcess(t, { database: url, schema: 'identity' }, { ownPool })
+  const proxy = await startTcpProxy(url)
+  t.after(() => proxy.close())
+  const instance = await startProcess(t, { database: proxy.url, schema: 'identity' }, { ownPool })
   const client = new pg.Client(url)
   await client.connect()
   t.after(() => client.end())
@@ -18,7 +22,7 @@ async function place(t: TestContext, ownPool: boolean) {
   assert.equal((await instance.call('POST', '/register', {}, person)).status, 200)
   const { body } = await instance.call('POST', '/login', {}, person)
   const { accessToken, refreshToken } = body as { accessToken: string; refreshToken: string } // a sign-in by bearer
-  return { instance, person, accessToken, refreshToken, sql: (text: string) => client.query(text) }
+  return { proxy, instance, person, accessToken, refreshToken, sql: (text: string) => client.query(text) }
 }
 
 /** What asks the database, by every route. */
@@ -94,16 +98,17 @@ test('while unique indexes are missing, as in the middle of a restore, a login i
 })
 
 test('tables that are filled again after they were made anew get no second ring of keys meanwhile', async (t) => {
-  const { instance, person, accessToken, refreshToken, sql } = await place(t, false)
+  const { proxy, instance, person, accessToken, refreshToken, sql } = await place(t, false)
   // What pg_restore does without --single-transaction: tables first, then rows.
   await sql('create table kept as select * from identity.keys')
   await sql('delete from identity.keys')
   // A token of an unknown key makes an instance read its ring at once.
   const forged = accessToken.slice(0, 4) + (accessToken[4] === 'A' ? 'B' : 'A') + accessToken.slice(5)
-  for (let look = 0; look < 5; look++) {
+  proxy.forget()
+  await until(async () => {
     await instance.call('GET', '/guarded', { token: forged })
-    await new Promise((resolve) => setTimeout(resolve, 1_100))
-  }
+    return proxy.statements.filter(isOfTheRing).length >= 5
+  })
   assert.deepEqual((await sql('select id from identity.keys')).rows, [])
   assert.equal((await instance.call('GET', '/guarded', { token: accessToken })).status, 200)
   await sql('insert into identity.keys select * from kept')

@@ -32,11 +32,15 @@ async function connectionsOf(t: TestContext, name: string) {
 test('closing answers the sign-ins that have begun, then closes every connection to Postgres', async (t) => {
   const name = uniqueSchema()
   let begun = 0
+  let release: () => void = () => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
   const hasher = {
     hash: (text: string) => Promise.resolve(`plain:${text}`),
     async verify(hash: string, text: string) {
       begun++
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await released
       return hash === `plain:${text}` ? ('yes' as const) : ('no' as const)
     },
   }
@@ -61,6 +65,8 @@ test('closing answers the sign-ins that have begun, then closes every connection
   void app.close().then(() => {
     isClosed = true
   })
+  await until(() => !app.server.listening)
+  release()
   assert.deepEqual(tally(await Promise.all(answers)), { 200: 20 })
   // A socket that an answer left open would hold the end up for as long as the server keeps it: 72 s.
   t.diagnostic(`closed ${Math.round(await until(() => isClosed))} ms after the last answer`)

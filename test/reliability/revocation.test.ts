@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { guarded, logout, newcomer, signIn, startApp, startTwins, until } from '../support/instances.js'
+import { isOfTheFeed } from '../support/background.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
 import { startTcpProxy } from '../support/tcp-proxy.js'
 
@@ -54,12 +55,17 @@ test('what one instance ends it refuses at once, and another a moment later', as
 
 test('an end that commits seconds after it was noted is seen', async (t) => {
   const schema = uniqueSchema()
-  const [app, twin] = await startTwins(t, { schema })
+  const proxies = [await startTcpProxy(await databaseUrl()), await startTcpProxy(await databaseUrl())] as const
+  for (const proxy of proxies) t.after(() => proxy.close())
+  const app = await startApp(t, { schema, database: proxies[0].url })
+  const twin = await startApp(t, { schema, database: proxies[1].url })
   const { accessToken } = await newcomer(app, 'alice@example.com')
   const slow = await client(t)
   await slow.query(`begin; with ended as (delete from ${schema}.sessions returning id)
     insert into ${schema}.revocations (session_id, revoked_at) select id, clock_timestamp() from ended`)
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  // Each instance has polled several times since.
+  for (const proxy of proxies) proxy.forget()
+  await until(() => proxies.every(({ statements }) => statements.filter(isOfTheFeed).length >= 5))
   for (const instance of [app, twin]) assert.equal((await guarded(instance, accessToken)).status, 200)
   await slow.query('commit')
   for (const instance of [app, twin]) await isRefused(instance, accessToken)
@@ -78,7 +84,8 @@ test("an end in a host's transaction that stays open for 17 seconds is seen when
     const users = app.identity.users.withTransaction(trx)
     const alice = await users.findByName('alice@example.com')
     assert.ok((await users.updateSecurityStamp(alice!)).succeeded)
-    await new Promise((resolve) => setTimeout(resolve, 17_000))
+    const isOpenFor17Seconds = sql<{ is: boolean }>`select clock_timestamp() - now() > interval '17 seconds' as is`
+    await until(async () => (await isOpenFor17Seconds.execute(trx)).rows[0]!.is)
     for (const instance of [app, twin]) assert.equal((await guarded(instance, accessToken)).status, 200)
   })
   for (const instance of [app, twin])
@@ -111,7 +118,7 @@ test('while the feed hangs each request asks the database, and no longer when it
   const proxy = await startTcpProxy(await databaseUrl())
   t.after(() => proxy.close())
   const schema = uniqueSchema()
-  const app = await startApp(t, { schema, database: { connectionString: proxy.url, statement_timeout: 200 } })
+  const app = await startApp(t, { schema, database: { connectionString: proxy.url, statement_timeout: 1_500 } })
   const alice = await newcomer(app, 'alice@example.com')
   const bob = await newcomer(app, 'bob@example.com')
   const other = await client(t)

@@ -68,11 +68,12 @@ test('a poll reaches back to the start of the oldest transaction that was open a
 })
 
 test('an answer in many parts may take longer than the timeout while its parts arrive', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { world, feed, found } = place(t, 1000)
   world.pages = 10
-  world.poll = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 150))
-    return ['a']
+  world.poll = () => {
+    t.mock.timers.tick(150)
+    return Promise.resolve(['a'])
   }
   await feed.refresh()
   assert.equal(found.length, 10)
@@ -181,6 +182,7 @@ test('a late answer still counts, from the time of its poll', async (t) => {
 })
 
 test('a feed polls by itself, also after a failure, until it is stopped', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   let asked = 0
   const feed = startFeed<string[]>({
     poll: () => (++asked % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('gone'))),
@@ -188,13 +190,22 @@ test('a feed polls by itself, also after a failure, until it is stopped', async 
     ping: () => Promise.resolve(),
     found: () => undefined,
     firstSeconds: 1,
-    intervalMilliseconds: 1,
+    intervalMilliseconds: 500,
   })
   t.after(() => feed.stop())
-  while (asked < 5) await new Promise((resolve) => setTimeout(resolve, 2))
+  // What a poll awaits is settled by the time of the next turn of the event loop.
+  const pass = async (milliseconds: number) => {
+    t.mock.timers.tick(milliseconds)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await pass(499)
+  assert.equal(asked, 0)
+  await pass(1)
+  for (let polls = 1; polls <= 4; polls++) {
+    assert.equal(asked, polls)
+    await pass(500)
+  }
   feed.stop()
-  const before = asked
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  // One may have been in progress.
-  assert.ok(asked <= before + 1)
+  await pass(10_000)
+  assert.equal(asked, 5)
 })

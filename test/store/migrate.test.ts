@@ -7,7 +7,7 @@ import { migrations } from '../../migrations/index.js'
 import identity from '../../src/index.js'
 import { connect, type Connection } from '../../src/store/connect.js'
 import { migrate, requireMigrated } from '../../src/store/migrate.js'
-import { newcomer, startApp } from '../support/instances.js'
+import { newcomer, startApp, until } from '../support/instances.js'
 import { startChild } from '../support/child.js'
 import { startPgbouncer, withoutPgbouncer } from '../support/pgbouncer.js'
 import { databaseUrl, freshDatabase, uniqueSchema } from '../support/postgres.js'
@@ -131,17 +131,17 @@ test('an older version starts on a schema that a newer one has migrated further'
 })
 
 test('a start waits for the migrations of another longer than a statement may take', async (t) => {
-  const database = { connectionString: await freshDatabase(), statement_timeout: 200, query_timeout: 200 }
+  const database = { connectionString: await freshDatabase(), statement_timeout: 3_000, query_timeout: 3_000 }
   const other = new pg.Client(database.connectionString)
   await other.connect()
   t.after(() => other.end())
   // The number of Kysely's migration lock, and of ours.
   await other.query('select pg_advisory_lock(3853314791062309107)')
   const started = startApp(t, { database, schema: 'identity' })
-  const waiting =
-    "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())"
-  while ((await other.query(waiting)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 20))
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  const waiting = `select 1 from pg_locks where locktype = 'advisory' and not granted
+    and database = (select oid from pg_database where datname = current_database())
+    and clock_timestamp() - waitstart > interval '4 seconds'`
+  await until(async () => (await other.query(waiting)).rowCount === 1)
   await other.query('select pg_advisory_unlock(3853314791062309107)')
   await newcomer(await started, 'alice@example.com')
 })

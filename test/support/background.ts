@@ -3,9 +3,11 @@
 /** The key ring, read every two seconds. */
 export const isOfTheRing = (text: string) => /from .*"keys"/.test(text)
 
+/** The feed's poll, twice a second. */
+export const isOfTheFeed = (text: string) => /^\s*select string_agg\(session_id/.test(text)
+
 const others = [
-  // The feed, twice a second, and what it finds.
-  /^\s*select string_agg\(session_id/,
+  // The feed asks for the oldest transaction before each poll.
   /pg_stat_activity/,
   // Sessions whose rows were deleted by SQL, twice a minute.
   /^\s*select given\.id from unnest\(/,
@@ -14,4 +16,5 @@ const others = [
   /^\s*select expires_at::text .*"attempts"/s,
 ]
 
-export const isBackground = (text: string) => isOfTheRing(text) || others.some((one) => one.test(text))
+export const isBackground = (text: string) =>
+  isOfTheRing(text) || isOfTheFeed(text) || others.some((one) => one.test(text))

@@ -57,7 +57,7 @@ test('a statement whose answer is lost has happened', async (t) => {
   const { proxy, client } = await place(t)
   const name = `lost_${String(process.pid)}`
   proxy.loseAnswerTo(/create table lost/)
-  await assert.rejects(client.query({ text: `create table ${name} ()`, query_timeout: 2_000 } as pg.QueryConfig))
+  await assert.rejects(client.query({ text: `create table ${name} ()`, query_timeout: 60_000 } as pg.QueryConfig))
   const second = new pg.Client(proxy.url)
   await second.connect()
   await second.query(`drop table ${name}`)

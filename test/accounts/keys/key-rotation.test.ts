@@ -8,6 +8,7 @@ import type { IdentityOptions } from '../../../src/index.js'
 import { connect, type Connection } from '../../../src/store/connect.js'
 import { createClock } from '../../../src/testing/index.js'
 import { type TestApp, withApp } from '../../support/app.js'
+import { isOfTheRing } from '../../support/background.js'
 import { clientThat } from '../../support/faulty-pool.js'
 import {
   guarded,
@@ -23,6 +24,7 @@ import {
 } from '../../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../../support/postgres.js'
 import { openStore } from '../../support/store.js'
+import { startTcpProxy } from '../../support/tcp-proxy.js'
 
 const day = 86_400
 const secret = () => randomBytes(32).toString('base64')
@@ -47,43 +49,42 @@ async function openRing(
   return keys
 }
 
-test('every 90 days a key is made, seals a minute later, and its predecessor opens until its last token has expired', () =>
-  withApp(
-    {
-      identity: { sessions: { absoluteSeconds: 200 * day } },
-    },
-    async (app) => {
-      const { keys } = app.app.identity
-      const began = app.clock()
-      const first = (await keys.list())[0]!
-      app.clock.advance(90 * day - 1)
-      const old = await app.signIn()
-      const { cookie } = await app.signInWithCookie(old)
-      // The instance looks every two seconds of real time, and finds nothing due.
-      await new Promise((resolve) => setTimeout(resolve, 2_500))
-      assert.equal((await keys.list()).length, 1)
-      app.clock.advance(1)
-      await until(async () => (await keys.list()).length === 2)
-      const [retiring, second] = await keys.list()
-      assert.deepEqual(second, {
-        id: second!.id,
-        createdAt: began + 90 * day * 1000,
-        activatesAt: began + (90 * day + 60) * 1000,
-        retiresAt: null,
-        revokedAt: null,
-      })
-      assert.deepEqual(retiring, { ...first, retiresAt: second.activatesAt + 14 * day * 1000 })
-      app.clock.advance(59)
-      assert.equal(keyOf((await app.signIn(old)).accessToken), first.id)
-      app.clock.advance(1)
-      assert.equal(keyOf((await app.signIn(old)).accessToken), second.id)
-      // The last second of what the old key sealed a minute ago.
-      app.clock.advance(14 * day - 62)
-      assert.equal(await statusOf(app, { cookie }), 200)
-      const next = await app.call('POST', '/account/refresh', { json: { refreshToken: old.refreshToken } })
-      assert.equal(keyOf((next.json() as { accessToken: string }).accessToken), second.id)
-    },
-  ))
+test('every 90 days a key is made, seals a minute later, and its predecessor opens until its last token has expired', async (t) => {
+  const proxy = await startTcpProxy(await databaseUrl())
+  t.after(() => proxy.close())
+  await withApp({ identity: { database: proxy.url, sessions: { absoluteSeconds: 200 * day } } }, async (app) => {
+    const { keys } = app.app.identity
+    const began = app.clock()
+    const first = (await keys.list())[0]!
+    app.clock.advance(90 * day - 1)
+    const old = await app.signIn()
+    const { cookie } = await app.signInWithCookie(old)
+    // The instance looks every two seconds of real time, and finds nothing due. A look that has begun ends before the next one.
+    proxy.forget()
+    await until(() => proxy.statements.filter(isOfTheRing).length >= 2)
+    assert.equal((await keys.list()).length, 1)
+    app.clock.advance(1)
+    await until(async () => (await keys.list()).length === 2)
+    const [retiring, second] = await keys.list()
+    assert.deepEqual(second, {
+      id: second!.id,
+      createdAt: began + 90 * day * 1000,
+      activatesAt: began + (90 * day + 60) * 1000,
+      retiresAt: null,
+      revokedAt: null,
+    })
+    assert.deepEqual(retiring, { ...first, retiresAt: second.activatesAt + 14 * day * 1000 })
+    app.clock.advance(59)
+    assert.equal(keyOf((await app.signIn(old)).accessToken), first.id)
+    app.clock.advance(1)
+    assert.equal(keyOf((await app.signIn(old)).accessToken), second.id)
+    // The last second of what the old key sealed a minute ago.
+    app.clock.advance(14 * day - 62)
+    assert.equal(await statusOf(app, { cookie }), 200)
+    const next = await app.call('POST', '/account/refresh', { json: { refreshToken: old.refreshToken } })
+    assert.equal(keyOf((next.json() as { accessToken: string }).accessToken), second.id)
+  })
+})
 
 async function statusOf(app: TestApp, by: { cookie: string } | { token: string }): Promise<number> {
   return (await app.call('GET', '/account/manage/info', by)).status
@@ -171,8 +172,11 @@ test('a slow reading of the ring does not undo what was revoked meanwhile', asyn
   slow = readings + 1
   const reading = ring.reload()
   await until(() => readings === slow)
-  const revoking = ring.manager.revoke(id.toString(16).padStart(8, '0'))
-  await Promise.race([revoking, new Promise((resolve) => setTimeout(resolve, 300))])
+  const hex = id.toString(16).padStart(8, '0')
+  const revoking = ring.manager.revoke(hex)
+  // The statement has committed; what follows it waits for the reading.
+  const stored = store.kysely.selectFrom('keys').select('revoked_at').where('id', '=', hex)
+  await until(async () => (await stored.executeTakeFirstOrThrow()).revoked_at !== null)
   release()
   await Promise.all([reading, revoking])
   assert.equal(ring.find(id), null)
