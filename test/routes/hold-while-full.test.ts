@@ -16,7 +16,7 @@ function appWith(t: TestContext, isFull: () => boolean) {
   app.post('/hash', { onRequest: holdWhileFull(isFull) }, (request) => request.body)
   return {
     call: () => app.inject({ method: 'POST', url: '/hash', payload: { call: true } }),
-    async advance(milliseconds: number, requests: number) {
+    advance: async (milliseconds: number, requests: number) => {
       while (arrived < requests) await new Promise((resolve) => setImmediate(resolve))
       t.mock.timers.tick(milliseconds)
     },
