@@ -41,7 +41,7 @@ interface RegisterNeeds extends LinkContext, ProfileContext {
   readonly users: Registration & Pick<UserManager, 'generateEmailConfirmationToken'>
   /** Registers without an answer that depends on who has an account; null where the answer is the reference's. */
   readonly enumerationSafe: Pick<EnumerationSafeAccounts, 'register'> | null
-  readonly mail: Pick<MailWriter, 'isOn' | 'confirmationLink' | 'confirmationMail' | 'written'>
+  readonly mail: Pick<MailWriter, 'isOn' | 'confirmationMail' | 'written'>
   readonly hasher: Pick<QueuedHasher, 'busy'>
   readonly describe: ErrorDescriber
 }
@@ -88,23 +88,18 @@ export const register = endpoint(
           email,
           profile: read.profile,
         }
-        const linkOf = (created: User) =>
-          [
+        const confirmation = (created: User) =>
+          needs.mail.confirmationMail(
             created,
             email,
             confirmEmailUrl(needs, request),
             needs.users.generateEmailConfirmationToken(created),
-          ] as const
+          )
+        const mail = needs.mail.isOn ? confirmation : undefined
         const result =
           needs.enumerationSafe === null
-            ? await needs.users.create(
-                user,
-                password,
-                needs.mail.isOn ? (created) => needs.mail.confirmationMail(...linkOf(created)) : undefined,
-              )
-            : await needs.enumerationSafe.register(user, password, (trx, created) =>
-                needs.mail.confirmationLink(trx, ...linkOf(created)),
-              )
+            ? await needs.users.create(user, password, mail)
+            : await needs.enumerationSafe.register(user, password, mail)
         if (!result.succeeded) return sendValidationProblem(reply, result.errors)
         needs.mail.written()
         return sendEmpty(reply, 200)

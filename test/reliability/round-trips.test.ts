@@ -76,6 +76,18 @@ test('a registration with mail asks twice at most, and its mail is written with 
   assert.deepEqual(mails, ['alice@example.com', 'alice@example.com'])
 })
 
+test("with preset 'hardened' a registration asks twice, whether the address is free or taken", async (t) => {
+  const email = { send: () => Promise.resolve() }
+  const { app, cost } = await place(t, { preset: 'hardened', email, publicUrl: 'https://api.example.com' })
+  const password = 'correct horse battery'
+  const free = await cost(() => register(app, 'alice@example.com', password))
+  await app.identity.mail.flush()
+  const taken = await cost(() => register(app, 'alice@example.com', password))
+  await app.identity.mail.flush()
+  report(t, { 'round trips of a hardened registration': free, 'of a taken address': taken })
+  assert.deepEqual([free, taken], [2, 2])
+})
+
 test('a refresh asks once, a repeated one twice, a garbled one not at all', async (t) => {
   const { app, cost } = await place(t)
   const { refreshToken } = await newcomer(app, 'alice@example.com')

@@ -3,7 +3,8 @@
 // it, by mail. A user name that is chosen apart from the address cannot be hidden: a taken one is refused, as in the
 // reference.
 import { failed, type IdentityResult, success } from '../../errors.js'
-import type { Trx } from '../../store/db.js'
+import type { Db } from '../../store/db.js'
+import type { OutboxRecord } from '../../store/outbox.js'
 import { inTransaction } from '../../store/transaction.js'
 import { findOwners, insertUser } from '../../store/users.js'
 import { type AccountContext, ChangeRefused, uniqueEmailOf } from './change-user.js'
@@ -15,11 +16,13 @@ export interface EnumerationSafeAccounts {
   /**
    * Creates a user, or mails the owner of the address or name and creates nothing; both succeed.
    *
-   * @param confirm writes the mail to a new user
+   * @param confirm the mail to a new user, written with the user
    * @returns the faults of the user or the password; DuplicateUserName when the name is not the address
    */
-  register(given: NewUser, password: string, confirm: (trx: Trx, user: User) => Promise<void>): Promise<IdentityResult>
+  register(given: NewUser, password: string, confirm?: (user: User) => OutboxRecord): Promise<IdentityResult>
 }
+
+type Confirm = ((user: User) => OutboxRecord) | undefined
 
 export function createEnumerationSafeAccounts(
   context: AccountContext,
@@ -27,6 +30,35 @@ export function createEnumerationSafeAccounts(
   lockoutForNewUsers: boolean,
 ): EnumerationSafeAccounts {
   const { db, describe, notifier } = context
+
+  // An address that was taken before addresses had to be unique is not in the index, so that owners are always read.
+  const ownersOf = (place: Db, user: User) =>
+    findOwners(place, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
+
+  /** Two statements, whether the address is free or taken. @returns the owners; null when the user was created */
+  async function createAlone(user: User, confirm: Confirm): Promise<readonly User[] | null> {
+    const owners = await ownersOf(db, user)
+    if (owners.length > 0) return owners
+    if (await insertUser(db, user, uniqueEmailOf(context, user), confirm?.(user))) return null
+    // Another request took the address after it was read.
+    return ownersOf(db, user)
+  }
+
+  /** With the host's hooks. @returns the owners; null when the user was created */
+  async function createWithHooks(user: User, confirm: Confirm): Promise<readonly User[] | null> {
+    let owners: readonly User[] = []
+    const isCreated = await unlessTaken(
+      inTransaction(db, async (trx) => {
+        await notifier.hook('userCreating', trx, user)
+        const isWritten = await insertUser(trx, user, uniqueEmailOf(context, user), confirm?.(user))
+        owners = await ownersOf(trx, user)
+        // Undoes the rows of hooks too.
+        if (!isWritten || owners.length > 0) throw new ChangeRefused([])
+        await notifier.hook('userCreated', trx, user)
+      }),
+    )
+    return isCreated ? null : owners
+  }
 
   async function notifyOwner(owner: User | null): Promise<void> {
     if (owner === null || owner.email === null) await mail.nothing(db)
@@ -38,20 +70,9 @@ export function createEnumerationSafeAccounts(
       const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
       if (!prepared.succeeded) return prepared
       const { user } = prepared
-      let owners: readonly User[] = []
-      const isCreated = await unlessTaken(
-        inTransaction(db, async (trx) => {
-          await notifier.hook('userCreating', trx, user)
-          const isWritten = await insertUser(trx, user, uniqueEmailOf(context, user))
-          // An address that was taken before addresses had to be unique is not in the index.
-          owners = await findOwners(trx, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
-          // Undoes the rows of hooks too.
-          if (!isWritten || owners.length > 0) throw new ChangeRefused([])
-          await confirm(trx, user)
-          await notifier.hook('userCreated', trx, user)
-        }),
-      )
-      if (isCreated) {
+      const isAlone = !notifier.has('userCreating') && !notifier.has('userCreated')
+      const owners = await (isAlone ? createAlone(user, confirm) : createWithHooks(user, confirm))
+      if (owners === null) {
         mail.written()
         notifier.emit('userCreated', { userId: user.id })
         return success
