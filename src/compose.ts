@@ -156,10 +156,7 @@ export async function openAccounts(
       rules: options.signIn,
       hidesUnconfirmed: isHardened,
       absoluteSeconds: options.sessions.absoluteSeconds,
-      sessionRules: {
-        ...options.sessions,
-        unusedSeconds: options.sessions.idleSeconds === null ? null : unusedSeconds(options.sessions.idleSeconds),
-      },
+      sessionRules: { ...options.sessions, unusedSeconds: longestUnusedSeconds(options) },
       claims: options.claims,
       rotateRefreshTokens: options.bearer.rotateRefreshTokens,
       reuseGraceSeconds: options.bearer.reuseGraceSeconds,
@@ -204,7 +201,12 @@ export function longestIdleSeconds({ bearer, cookies, cookie, securityStamp, ses
   const slides = cookie.slidingExpiration && securityStamp.validationSeconds > cookie.lifetimeSeconds / 2
   const cookieSeconds = cookie.lifetimeSeconds + (slides ? securityStamp.validationSeconds : 0)
   const longest = Math.max(bearer.accessTokenSeconds, bearer.refreshTokenSeconds, cookies ? cookieSeconds : 0)
-  return Math.min(longest, sessions.idleSeconds === null ? Infinity : unusedSeconds(sessions.idleSeconds))
+  return Math.min(longest, longestUnusedSeconds({ sessions }) ?? Infinity)
+}
+
+/** How long ago the last use of a session may be that is written down; null without option `sessions.idleSeconds`. */
+function longestUnusedSeconds({ sessions }: Pick<ResolvedOptions, 'sessions'>): number | null {
+  return sessions.idleSeconds === null ? null : unusedSeconds(sessions.idleSeconds)
 }
 
 /** How long any ticket is accepted without a query. */

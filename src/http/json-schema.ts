@@ -8,18 +8,27 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyReply, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 
+interface Binder {
+  readonly schema: TObject
+  /** Members by each way to write them, in small letters. */
+  readonly names: ReadonlyMap<string, string>
+}
+
+function binderOf(schema: TObject | undefined): Binder | undefined {
+  if (schema === undefined) return undefined
+  const spellings = Object.keys(schema.properties).flatMap((name): [string, string][] => [
+    [name.toLowerCase(), name],
+    [snakeCase(name), name],
+  ])
+  return { schema, names: new Map(spellings) }
+}
+
 /**
  * The members that a schema names, found in any letter case and as snake_case, the last one winning; the rest is left behind.
  * Strings must be well-formed Unicode: half a surrogate pair would be the same password as any other half.
  */
-function bind(schema: TObject, given: unknown): unknown {
+function bind({ schema, names }: Binder, given: unknown): unknown {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given
-  const names = new Map(
-    Object.keys(schema.properties).flatMap((name) => [
-      [name.toLowerCase(), name],
-      [snakeCase(name), name],
-    ]),
-  )
   const bound: Record<string, unknown> = {}
   for (const [key, value] of membersSent(given)) {
     const name = names.get(key.toLowerCase())
@@ -43,7 +52,7 @@ function requireType(member: string, schema: TSchema | undefined, value: unknown
  * The parameters of a query that a schema names, in any letter case. An empty one is as good as none, and several of one name are read as
  * one text with commas, as in the reference.
  */
-function bindQuery(schema: TObject, given: unknown): unknown {
+function bindQuery(binder: Binder, given: unknown): unknown {
   const values = new Map<string, string[]>()
   for (const [name, value] of Object.entries(given as Record<string, unknown>)) {
     const texts = [value].flat().filter((text) => typeof text === 'string')
@@ -55,12 +64,16 @@ function bindQuery(schema: TObject, given: unknown): unknown {
   ])
   // An empty text is none of several literals.
   const isChoice = (name: string) =>
-    Object.entries(schema.properties).some(([known, property]) => known.toLowerCase() === name && 'anyOf' in property)
-  return bind(schema, Object.fromEntries(joined.filter(([name, text]) => text !== '' || isChoice(name))))
+    Object.entries(binder.schema.properties).some(
+      ([known, property]) => known.toLowerCase() === name && 'anyOf' in property,
+    )
+  return bind(binder, Object.fromEntries(joined.filter(([name, text]) => text !== '' || isChoice(name))))
 }
 
 /** A hook for `preValidation`: binds the body and the query of a request to their schemas. */
-export function binding(body: TObject | undefined, query: TObject | undefined, bodyIsOptional: boolean) {
+export function binding(bodySchema: TObject | undefined, querySchema: TObject | undefined, bodyIsOptional: boolean) {
+  const body = binderOf(bodySchema)
+  const query = binderOf(querySchema)
   return (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
     try {
       if (body !== undefined && request.body !== undefined) {
@@ -103,12 +116,11 @@ export function writeOnly({ schema }: { schema: unknown }): (answer: unknown) =>
     return (answer) => `[${(answer as unknown[]).map(write).join(',')}]` // the schema says that it is a list
   }
   if (!isObjectSchema(schema)) return (answer) => JSON.stringify(answer)
-  const names = Object.keys(schema.properties)
+  // A host's own field may be written in snake_case; ours are when option jsonNaming renamed them.
+  const names = Object.keys(schema.properties).map((name) => [name, camelCase(name)] as const)
   return (answer) => {
     const given = answer as Record<string, unknown> // the schema says that it is an object
-
-    // A host's own field may be written in snake_case; ours are when option jsonNaming renamed them.
-    const members = names.map((name) => [name, Object.hasOwn(given, name) ? given[name] : given[camelCase(name)]])
+    const members = names.map(([name, ours]) => [name, Object.hasOwn(given, name) ? given[name] : given[ours]])
     return JSON.stringify(Object.fromEntries(members.filter(([, member]) => member !== undefined)))
   }
 }

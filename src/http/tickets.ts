@@ -1,10 +1,12 @@
 // Makes the tickets of a sign-in: the access and refresh token of a pair, and the ticket of a cookie. A ticket
 // contains the user as stored at the sign-in, refresh or validation, the claims of option `claims` among them.
+// What the session keeps of the request is read here too.
 import { stampMark } from '../tokens/fields.js'
 import type { CurrentClaims } from '../accounts/sessions/current-claims.js'
 import type { SignedIn } from '../accounts/sign-in/sign-in-result.js'
 import type { Clock } from '../clock.js'
 import type { UserWithGrants } from '../store/users.js'
+import type { FastifyRequest } from 'fastify'
 import type { SealingKey } from '../tokens/seal.js'
 import { secondsOf, sealTicket, type Ticket } from '../tokens/ticket.js'
 
@@ -16,6 +18,11 @@ export interface TicketContext {
   readonly clock: Clock
   readonly keys: { sealing(): SealingKey }
   readonly currentClaims: Pick<CurrentClaims, 'learn'>
+}
+
+/** What a request says of its sender, for the list of sessions and for hook `signingIn`. */
+export function factsOf(request: FastifyRequest): { readonly client: string | undefined; readonly address: string } {
+  return { client: request.headers['user-agent'], address: request.ip }
 }
 
 /** The lifetime of a ticket, and the members of one kind of ticket only. */

@@ -13,7 +13,7 @@ import { answerUnmatched, registerRoutes, type RegistrationContext, type Routes 
 export type MountContext = EndpointNeeds &
   RegistrationContext &
   ErrorContext & {
-    /** Sees each request of ours, for a warning about the set-up. */
+    /** Sees each request of ours that a proxy has forwarded, for a warning about the set-up. */
     readonly watchProxy: (request: FastifyRequest) => void
   }
 
@@ -68,7 +68,7 @@ function answerAsOurs(scope: FastifyInstance, context: MountContext): void {
   boundBodies(scope)
   scope.setErrorHandler(errorHandler(context))
   scope.addHook('onRequest', function identityRoute(request, reply, done) {
-    context.watchProxy(request)
+    if (request.headers['x-forwarded-proto'] !== undefined) context.watchProxy(request)
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     done()
   })

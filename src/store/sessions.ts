@@ -54,6 +54,8 @@ export async function openSession(db: Db, session: NewSession, attempt: Reservat
   const rows = await retrying(() =>
     open(db, {
       ...session,
+      client: printable(session.client),
+      address: printable(session.address),
       createdAt: new Date(session.createdAt),
       expiresAt: new Date(session.expiresAt),
       claims: JSON.stringify(session.claims),
@@ -62,6 +64,15 @@ export async function openSession(db: Db, session: NewSession, attempt: Reservat
     }),
   )
   return rows.length === 1
+}
+
+/** What a client says of itself, as a row keeps it: without control characters, at most 256 characters. */
+export function printable(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null
+  return text
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, ' ')
+    .slice(0, 256)
 }
 
 const open = cachedStatement(

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
 import type { FoundUser } from '../../store/attempts.js'
 import type { Db } from '../../store/db.js'
-import { type LiveSession, openSession, touchSession } from '../../store/sessions.js'
+import { type LiveSession, openSession, printable, touchSession } from '../../store/sessions.js'
 import { endOldest } from '../../store/session-ends.js'
 import {
   type Claim,
@@ -22,7 +22,7 @@ import { gatherRotations } from '../sessions/rotation-batcher.js'
 import { isGiven } from '../../absent.js'
 import type { Notifier } from '../users/hooks.js'
 import { createHostSignIn, type HostSignIn, type Opening, type SessionOptions } from './sign-in-steps.js'
-import { printable, withAdded } from './session-contents.js'
+import { withAdded } from './added-claims.js'
 import type { Notices } from '../mail/notices.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
@@ -124,6 +124,8 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   const { unusedSeconds, maxPerUser, recordAddress } = dependencies.sessionRules
   const rotate = gatherRotations(db, unusedSeconds)
   const touch = (sessionId: string) => touchSession(db, sessionId, unusedSeconds)
+  const withClaims = (found: UserWithGrants) =>
+    dependencies.claims === null ? found : withAdded(found, dependencies.claims)
   const opened = new WeakSet<SignedIn>()
 
   function canSignIn(user: UserRecord): boolean {
@@ -158,7 +160,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   ): Promise<SignInResult> {
     if (await isRefused(stored.user, method, { client, address })) return refused('NotAllowed')
     // The host's function may throw: then nothing has been opened.
-    const found = withAdded(stored, dependencies.claims)
+    const found = withClaims(stored)
     const now = clock()
     const session = {
       id: newUuidV7(now),
@@ -167,9 +169,9 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
       createdAt: now,
       expiresAt: now + dependencies.absoluteSeconds * 1000,
       amr,
-      client: printable(client),
+      client: client ?? null,
       method,
-      address: recordAddress ? printable(address) : null,
+      address: recordAddress ? (address ?? null) : null,
       claims,
     }
     // The stamp has changed since the password was checked: the password may have changed too.
@@ -336,7 +338,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
     }
     return isLockedByHand(session.user, clock())
       ? null
-      : asSignedIn(ticket.sessionId, { ...session, ...withAdded(session, dependencies.claims) })
+      : asSignedIn(ticket.sessionId, { ...session, ...withClaims(session) })
   }
 
   // The counter differs from the token's. One step behind within the grace period: an answer was lost, or a second

@@ -1,12 +1,9 @@
-// What a session and its tickets take from the host and the client: the claims of option `claims`, and texts about the client.
+// The claims that option `claims` adds to those of the database.
 import type { Claim, UserRecord, UserWithGrants } from '../../store/users.js'
 
 /** The user with the host's own claims. @throws TypeError for what is no claim */
-export function withAdded(
-  found: UserWithGrants,
-  added: ((user: UserRecord) => readonly Claim[]) | null,
-): UserWithGrants {
-  const claims: readonly unknown[] = added?.(found.user) ?? []
+export function withAdded(found: UserWithGrants, added: (user: UserRecord) => readonly Claim[]): UserWithGrants {
+  const claims: readonly unknown[] = added(found.user)
   if (!Array.isArray(claims) || !claims.every(isClaim))
     throw new TypeError("Option 'claims' has not returned a list of { type, value }, which are texts")
   return claims.length === 0 ? found : { ...found, claims: [...found.claims, ...claims] }
@@ -21,13 +18,4 @@ function isClaim(value: unknown): value is Claim {
     'value' in value &&
     typeof value.value === 'string'
   )
-}
-
-/** What a client says of itself, without control characters, cut to the length of the column. */
-export function printable(client: string | null | undefined): string | null {
-  if (client === null || client === undefined) return null
-  return client
-    .toWellFormed()
-    .replace(/\p{Cc}/gu, ' ')
-    .slice(0, 256)
 }
