@@ -8,19 +8,16 @@ import { DatabaseUnavailable } from '../../src/errors.js'
 import type { DatabaseOption, User } from '../../src/index.js'
 import { mapDatabaseError } from '../../src/store/sql-errors.js'
 import { login, logout, newcomer, refresh, register, startApp } from '../support/instances.js'
+import { isBackground } from '../support/background.js'
 import { clientThat } from '../support/faulty-pool.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
-
-// The feed of revocations asks by itself, twice a second.
-const isOfTheFeed = (text: string) => /where revoked_at >|from pg_stat_activity/.test(text)
 
 /** Ends the backend of a client that is about to send a certain statement, and waits until it is gone. */
 function assassin(url: string) {
   let count = 0
   let target = -1
   const Client = clientThat(async (text, client) => {
-    // The key ring is read every two seconds, beside all other statements.
-    if (isOfTheFeed(text) || text.includes('"keys"') || count++ !== target) return
+    if (isBackground(text) || count++ !== target) return
     const other = new pg.Client(url)
     await other.connect()
     const { processID } = client as pg.Client & { processID: number } // a member that the type lacks
