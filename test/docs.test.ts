@@ -249,11 +249,12 @@ const compiled = compile([
   ...blocks.filter(({ language }) => language === 'js' || language === 'ts').map(({ code }) => code),
 ])
 
-test('every piece of code in the documents names its language, and JavaScript and TypeScript compile', () => {
+test('every piece of code in the documents names its language, JavaScript and TypeScript compile, and JSON is JSON', () => {
   assert.deepEqual(
-    blocks.filter(({ language }) => !['js', 'ts', 'sh', 'sql', 'text'].includes(language)),
+    blocks.filter(({ language }) => !['js', 'ts', 'json', 'sh', 'sql', 'text'].includes(language)),
     [],
   )
+  for (const { code } of blocks.filter(({ language }) => language === 'json')) JSON.parse(code)
   assert.ok(compiled.files.length > 3)
   const faults = compiled.files.flatMap((file) => {
     const source = compiled.program.getSourceFile(file)
