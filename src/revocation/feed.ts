@@ -108,13 +108,16 @@ export function startFeed<Notes>(options: FeedOptions<Notes>): Feed {
 
   function inTime<T>(ask: (progress: () => void) => Promise<T>): Promise<T> {
     let limit: NodeJS.Timeout | undefined
+    let expire: () => void = () => undefined
     const late = new Promise<never>((_, reject) => {
-      limit = setTimeout(
-        () => reject(new Error('The database has not answered in time')),
-        pollTimeoutMilliseconds,
-      ).unref()
+      expire = () => reject(new Error('The database has not answered in time'))
     })
-    return Promise.race([ask(() => limit?.refresh()), late]).finally(() => clearTimeout(limit))
+    const progress = () => {
+      clearTimeout(limit)
+      limit = setTimeout(expire, pollTimeoutMilliseconds).unref()
+    }
+    progress()
+    return Promise.race([ask(progress), late]).finally(() => clearTimeout(limit))
   }
 
   function schedule(): void {

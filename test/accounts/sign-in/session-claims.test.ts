@@ -5,6 +5,7 @@ import { type Claim, requireAuthorization } from '../../../src/index.js'
 import { startApp, type Tokens } from '../../support/app.js'
 
 const server = await startApp({
+  identity: { sessions: { actorMayManage: true } },
   after(host) {
     host.get('/me', { onRequest: requireAuthorization() }, (request) => request.identity?.claims)
     host.post('/act/:name', async (request, reply) => {
