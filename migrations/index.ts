@@ -5,6 +5,7 @@ import { inExistingSchema } from './existing-schema.js'
 import { withPlainIndexes } from './plain-indexes.js'
 import { createSessionColumns } from './0003-sessions.js'
 import { createThrottle } from './0004-throttle.js'
+import { createFoldedNames } from './0005-folded-names.js'
 import type { IdentityMigration } from './migration.js'
 
 export type { IdentityMigration } from './migration.js'
@@ -21,5 +22,6 @@ export function migrations(schema = 'identity'): Record<string, IdentityMigratio
     '0002-directory': withPlainIndexes(createDirectory(schema)),
     '0003-sessions': createSessionColumns(schema),
     '0004-throttle': createThrottle(schema),
+    '0005-folded-names': createFoldedNames(schema),
   }
 }

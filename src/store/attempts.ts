@@ -14,6 +14,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { deleteInBatches } from './batches.js'
 import { type Db, table } from './db.js'
 import { retrying } from './transaction.js'
+import { isBeyondAscii, type NameKeys } from './name-keys.js'
 import { cachedStatement, type Parameter } from './statement-cache.js'
 import { authenticatorKeyColumn } from './second-factors.js'
 import { grantColumns, userColumns, type UserRow, type UserWithGrants, withGrants } from './users.js'
@@ -78,12 +79,16 @@ function room(maxFailures: number | Parameter, failed: RawBuilder<unknown>, tota
 export async function admitAttempt(
   db: Db,
   { key, id }: Reservation,
-  normalizedName: string,
+  name: NameKeys,
   limits: LockoutLimits,
   trackUnknown: boolean,
 ): Promise<Admission> {
   const maxFailures = limits.maxFailedAccessAttempts
-  const [row] = await retrying(() => admit(db, { key, id, normalizedName, maxFailures, trackUnknown }))
+  const [row] = await retrying(() =>
+    isBeyondAscii(name.folded)
+      ? admitFolded(db, { key, id, ...name, maxFailures, trackUnknown })
+      : admit(db, { key, id, folded: name.folded, maxFailures, trackUnknown }),
+  )
   if (row === undefined) throw new Error('A select without a condition returned no row')
   const { room, locked, authenticatorKey, ...user } = row
   // The outer join returns nulls where there is no such user.
@@ -96,13 +101,36 @@ export async function admitAttempt(
 
 const admit = cachedStatement(
   'admitAttempt',
-  ['key', 'id', 'normalizedName', 'maxFailures', 'trackUnknown'],
-  (db, { key, id, normalizedName, maxFailures, trackUnknown }) => sql<AdmissionRow>`
+  ['key', 'id', 'folded', 'maxFailures', 'trackUnknown'],
+  (db, { folded, ...attempt }) =>
+    admission(db, attempt, sql`select * from ${table(db, 'users')} where normalized_user_name = ${folded}`),
+)
+
+/** The same for a name with letters beyond ASCII: of two who were told apart by their case before, the one who is spelled so. */
+const admitFolded = cachedStatement(
+  'admitFoldedAttempt',
+  ['key', 'id', 'folded', 'spelled', 'maxFailures', 'trackUnknown'],
+  (db, { folded, spelled, ...attempt }) =>
+    admission(
+      db,
+      attempt,
+      sql`select * from ${table(db, 'users')} where folded_user_name = ${folded}
+        order by normalized_user_name = ${spelled} desc, name_rank limit 1`,
+    ),
+)
+
+/** @param named the row of the user, if there is one */
+function admission(
+  db: Db,
+  { key, id, maxFailures, trackUnknown }: Readonly<Record<'key' | 'id' | 'maxFailures' | 'trackUnknown', Parameter>>,
+  named: RawBuilder<unknown>,
+): RawBuilder<AdmissionRow> {
+  return sql<AdmissionRow>`
   with admitted as (
     insert into ${table(db, 'attempts')} as t (key, reservations, pending_at, has_user, lapses_at, expires_at)
     select ${key}, jsonb_build_object(${id}::text, ${milliseconds(db)}), ${db.now()}, named.has_user, ${db.now()}, ${oneMinuteOn(db)}
     from (select count(*) > 0 as has_user, coalesce(bool_or(lockout_enabled), ${trackUnknown}::boolean) as is_tracked
-      from ${table(db, 'users')} where normalized_user_name = ${normalizedName}) named
+      from (${named}) one) named
     where named.is_tracked
     on conflict (key) do update set
       failures = ${failures(db)}, locks = ${locks(db)}, total_failures = ${totalFailures(db)}, locked_until = null,
@@ -117,9 +145,9 @@ const admit = cachedStatement(
   select (select room from admitted) as room, ${isLocked(db)} as locked,
     ${userColumns}, ${grantColumns(db)}, ${authenticatorKeyColumn(db)}
   from (select 1) as one
-    left join ${table(db, 'users')} u on u.normalized_user_name = ${normalizedName}
-    left join ${table(db, 'attempts')} t on t.key = ${key}`,
-)
+    left join (${named}) u on true
+    left join ${table(db, 'attempts')} t on t.key = ${key}`
+}
 
 /** The reservations of row `t` that still count. */
 function running(db: Db): RawBuilder<unknown> {

@@ -2,6 +2,7 @@
 // index from the end of the previous page.
 import { sql } from 'kysely'
 import { type Db, table } from './db.js'
+import { isBeyondAscii } from './name-keys.js'
 import { toUser, userColumns, type UserRecord } from './users.js'
 
 /** Users in the order of their ids, which is the order of creation. */
@@ -34,8 +35,12 @@ type MatchRow = UserRecord & { key: string; isRepeated: boolean }
  * id). A user whose name and address both match occurs twice.
  */
 export async function searchUsers(db: Db, prefix: string, after: Match | null, limit: number): Promise<UserMatch[]> {
-  const name = sql`u.normalized_user_name collate "C"`
-  const email = sql`u.normalized_email collate "C"`
+  // A prefix of ASCII begins the keys of both kinds alike, so that the indexes of all names serve it.
+  const [nameColumn, emailColumn] = isBeyondAscii(prefix)
+    ? (['u.folded_user_name', 'u.folded_email'] as const)
+    : (['u.normalized_user_name', 'u.normalized_email'] as const)
+  const name = sql`${sql.ref(nameColumn)} collate "C"`
+  const email = sql`${sql.ref(emailColumn)} collate "C"`
   // Nothing that begins with the prefix comes after the prefix with the last of all code points.
   const end = `${prefix}\u{10ffff}`
   const start = after ?? { key: prefix, id: '00000000-0000-0000-0000-000000000000' }
@@ -49,7 +54,7 @@ export async function searchUsers(db: Db, prefix: string, after: Match | null, l
       (select u.id, ${name} as key, ${repeated(name, email)} from ${table(db, 'users')} u where ${within(name)} order by ${name}, u.id limit ${limit})
       union all
       (select u.id, ${email} as key, ${repeated(email, name)} from ${table(db, 'users')} u
-        where u.normalized_email is distinct from u.normalized_user_name and ${within(email)} order by ${email}, u.id limit ${limit})),
+        where ${sql.ref(emailColumn)} is distinct from ${sql.ref(nameColumn)} and ${within(email)} order by ${email}, u.id limit ${limit})),
     page as (select * from matches order by key, id limit ${limit})
     select page.key, page."isRepeated", ${userColumns} from page join ${table(db, 'users')} u on u.id = page.id order by page.key, page.id`.execute(
     db.kysely,

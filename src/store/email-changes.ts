@@ -3,6 +3,7 @@
 import { sql } from 'kysely'
 import { usedCodesProvider } from './second-factors.js'
 import { type Db, table } from './db.js'
+import { hasKey } from './name-keys.js'
 
 export interface EmailChange {
   readonly userId: string
@@ -51,6 +52,6 @@ export async function wasEmailChanged(
     select 1 from ${table(db, 'user_tokens')} t join ${table(db, 'users')} u on u.id = t.user_id
     where t.user_id = ${userId} and t.login_provider = ${usedCodesProvider} and t.name = ${name}
       and starts_with(t.value, 'used ') and ${hashOf} = ${codeHash}
-      and u.normalized_email = ${normalizedEmail} and u.email_confirmed`.execute(db.kysely)
+      and ${hasKey('u', 'normalized_email', normalizedEmail)} and u.email_confirmed`.execute(db.kysely)
   return rows.length === 1
 }

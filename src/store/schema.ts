@@ -1,6 +1,6 @@
 // The tables as the queries see them. A row is not the domain's user: src/accounts/ gets values with names of their
 // own.
-import type { ColumnType, Generated } from 'kysely'
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
 type Timestamp = ColumnType<Date, Date, Date>
 type NullableTimestamp = ColumnType<Date | null, Date | null, Date | null>
@@ -12,6 +12,10 @@ export interface UsersTable {
   email: string | null
   normalized_email: string | null
   unique_email: string | null
+  folded_user_name: GeneratedAlways<string | null>
+  folded_email: GeneratedAlways<string | null>
+  name_rank: Generated<number>
+  email_rank: Generated<number>
   email_confirmed: boolean
   password_hash: string | null
   security_stamp: string
@@ -30,6 +34,8 @@ export interface RolesTable {
   id: string
   name: string
   normalized_name: string
+  folded_name: GeneratedAlways<string | null>
+  name_rank: Generated<number>
   concurrency_stamp: string
 }
 

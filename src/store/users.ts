@@ -2,6 +2,7 @@
 // no domain rules here.
 import { sql } from 'kysely'
 import { type ClaimChange, noteClaims } from './claim-changes.js'
+import { hasKey, isBeyondAscii, keyOf, type NameKeys, nameKeys, spelledFirst } from './name-keys.js'
 import { mailValues, type OutboxRecord } from './outbox.js'
 import type { Profile } from './profile.js'
 import { type Db, table, type Trx } from './db.js'
@@ -20,7 +21,7 @@ export interface UserRecord {
   id: string
   /** The name to sign in with, as typed. */
   userName: string
-  /** The form of `userName` that is unique: NFC, ASCII letters in upper case. */
+  /** The form of `userName` that is unique: NFC, letters in upper case. */
   normalizedUserName: string
   /** The e-mail address as typed; null without one. */
   email: string | null
@@ -68,7 +69,7 @@ export interface UserWithGrants {
 
 /** The columns of a user, as JSON-safe SQL for one round trip with the rest. */
 export const userColumns = sql`
-  u.id, u.user_name as "userName", u.normalized_user_name as "normalizedUserName", u.email, u.normalized_email as "normalizedEmail",
+  u.id, u.user_name as "userName", ${keyOf('u', 'normalized_user_name')} as "normalizedUserName", u.email, ${keyOf('u', 'normalized_email')} as "normalizedEmail",
   u.email_confirmed as "emailConfirmed", u.password_hash as "passwordHash", u.security_stamp as "securityStamp",
   u.concurrency_stamp as "concurrencyStamp", u.phone_number as "phoneNumber", u.phone_number_confirmed as "phoneNumberConfirmed",
   u.two_factor_enabled as "twoFactorEnabled", u.lockout_enabled as "lockoutEnabled", u.lockout_end as "lockoutEnd",
@@ -114,36 +115,40 @@ function toDate(value: Date | number | string): Date {
   return new Date(Math.max(-endOfTime, Math.min(endOfTime, typeof value === 'number' ? value : time)))
 }
 
-type Key = 'id' | 'normalized_user_name' | 'normalized_email'
+export async function findUserById(db: Db, id: string): Promise<UserRecord | null> {
+  const {
+    rows: [row],
+  } = await sql<UserRecord>`select ${userColumns} from ${table(db, 'users')} u where u.id = ${id}`.execute(db.kysely)
+  return row === undefined ? null : toUser(row)
+}
 
-async function findBy(db: Db, key: Key, value: string): Promise<UserRecord | null> {
-  const { rows } = await sql<UserRecord>`
-    select ${userColumns} from ${table(db, 'users')} u where ${sql.ref(`u.${key}`)} = ${value} limit 2`.execute(
-    db.kysely,
-  )
-  const [row, second] = rows
-  if (row === undefined) return null
+export async function findUserByName(db: Db, { folded, spelled }: NameKeys): Promise<UserRecord | null> {
+  const {
+    rows: [row],
+  } = await sql<UserRecord>`
+    select ${userColumns} from ${table(db, 'users')} u where ${hasKey('u', 'normalized_user_name', folded)}
+    order by ${spelledFirst('u', 'normalized_user_name', spelled)} limit 1`.execute(db.kysely)
+  return row === undefined ? null : toUser(row)
+}
+
+export async function findUserByEmail(db: Db, email: NameKeys): Promise<UserRecord | null> {
+  const [user, second] = await findUsersByEmail(db, email, 2)
   if (second !== undefined)
     throw new Error('Several users have this e-mail address; set user.requireUniqueEmail or look up by name')
-  return toUser(row)
+  return user ?? null
 }
 
-export function findUserById(db: Db, id: string): Promise<UserRecord | null> {
-  return findBy(db, 'id', id)
-}
-
-export function findUserByName(db: Db, normalizedName: string): Promise<UserRecord | null> {
-  return findBy(db, 'normalized_user_name', normalizedName)
-}
-
-export function findUserByEmail(db: Db, normalizedEmail: string): Promise<UserRecord | null> {
-  return findBy(db, 'normalized_email', normalizedEmail)
-}
-
-/** The users who share an address: those who have confirmed it first, then the oldest; at most `limit`. */
-export async function findUsersByEmail(db: Db, normalizedEmail: string, limit: number): Promise<UserRecord[]> {
+/**
+ * The users who share an address: those who have confirmed it first, then the oldest; at most `limit`. Where two addresses were unique until
+ * letters beyond ASCII were folded, the one that is spelled so is meant.
+ */
+export async function findUsersByEmail(db: Db, { folded, spelled }: NameKeys, limit: number): Promise<UserRecord[]> {
+  const users = table(db, 'users')
+  const isMeant = isBeyondAscii(folded)
+    ? sql`(u.normalized_email = ${spelled} or not exists (select 1 from ${users} other where other.unique_email = ${spelled}))`
+    : sql`true`
   const { rows } = await sql<UserRecord>`
-    select ${userColumns} from ${table(db, 'users')} u where u.normalized_email = ${normalizedEmail}
+    select ${userColumns} from ${users} u where ${hasKey('u', 'normalized_email', folded)} and ${isMeant}
     order by u.email_confirmed desc, u.id limit ${limit}`.execute(db.kysely)
   return rows.map(toUser)
 }
@@ -188,22 +193,12 @@ export async function findTaken(
   uniqueEmail: string | null,
   exceptId: string,
 ): Promise<{ name: boolean; email: boolean }> {
-  const rows = await db.kysely
-    .selectFrom('users')
-    .select(['normalized_user_name', 'unique_email', 'normalized_email'])
-    .where('id', '!=', exceptId)
-    .where((where) =>
-      where.or([
-        where('normalized_user_name', '=', normalizedName),
-        ...(uniqueEmail === null ? [] : [where('normalized_email', '=', uniqueEmail)]),
-      ]),
-    )
-    .limit(3)
-    .execute()
-  return {
-    name: rows.some((row) => row.normalized_user_name === normalizedName),
-    email: uniqueEmail !== null && rows.some((row) => row.normalized_email === uniqueEmail),
-  }
+  const hasName = hasKey('u', 'normalized_user_name', normalizedName)
+  const hasEmail = uniqueEmail === null ? sql<boolean>`false` : hasKey('u', 'normalized_email', uniqueEmail)
+  const { rows } = await sql<{ name: boolean; email: boolean }>`
+    select ${hasName} as name, coalesce(${hasEmail}, false) as email from ${table(db, 'users')} u
+    where u.id <> ${exceptId} and (${hasName} or ${hasEmail}) limit 3`.execute(db.kysely)
+  return { name: rows.some(({ name }) => name), email: rows.some(({ email }) => email) }
 }
 
 /**
@@ -212,14 +207,18 @@ export async function findTaken(
  */
 export async function findOwners(
   db: Db,
-  normalizedName: string,
+  user: Pick<UserRecord, 'id' | 'userName' | 'normalizedUserName' | 'email'>,
   uniqueEmail: string | null,
-  exceptId: string,
 ): Promise<UserRecord[]> {
+  const hasName = hasKey('u', 'normalized_user_name', user.normalizedUserName)
+  const hasEmail = uniqueEmail === null ? sql<boolean>`false` : hasKey('u', 'normalized_email', uniqueEmail)
+  const isSpelledSo = sql`(u.normalized_user_name = ${spelled(user.userName)} or u.normalized_email is not distinct from ${spelled(user.email)})`
   const { rows } = await sql<UserRecord>`
     select ${userColumns} from ${table(db, 'users')} u
-    where u.id <> ${exceptId} and (u.normalized_user_name = ${normalizedName} or u.normalized_email = ${uniqueEmail})
-    order by u.normalized_user_name = ${normalizedName} desc, u.email_confirmed desc, u.id limit 3`.execute(db.kysely)
+    where u.id <> ${user.id} and (${hasName} or ${hasEmail})
+    order by coalesce(${hasName}, false) desc, ${isSpelledSo} desc, u.email_confirmed desc, u.id limit 3`.execute(
+    db.kysely,
+  )
   return rows.map(toUser)
 }
 
@@ -246,7 +245,7 @@ export function userUpdate(
 ) {
   return db.kysely
     .updateTable('users')
-    .set(changing(user, uniqueEmail))
+    .set({ ...changing(user, uniqueEmail), ...ranks(user) })
     .where('id', '=', user.id)
     .where('concurrency_stamp', '=', expectedConcurrencyStamp)
     .returning('id')
@@ -256,10 +255,10 @@ export function userUpdate(
 function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
   return {
     user_name: user.userName,
-    normalized_user_name: user.normalizedUserName,
+    normalized_user_name: spelled(user.userName) ?? '',
     email: user.email,
-    normalized_email: user.normalizedEmail,
-    ...(uniqueEmail === undefined ? {} : { unique_email: uniqueEmail }),
+    normalized_email: spelled(user.email),
+    ...(uniqueEmail === undefined ? {} : { unique_email: uniqueEmail === null ? null : spelled(user.email) }),
     email_confirmed: user.emailConfirmed,
     password_hash: user.passwordHash,
     security_stamp: user.securityStamp,
@@ -270,6 +269,18 @@ function changing(user: UserRecord, uniqueEmail: string | null | undefined) {
     lockout_enabled: user.lockoutEnabled,
     lockout_end: user.lockoutEnd,
     profile: JSON.stringify(user.profile),
+  }
+}
+
+function spelled(text: string | null): string | null {
+  return text === null ? null : (nameKeys(text)?.spelled ?? null)
+}
+
+/** A rank tells apart those who were two before letters beyond ASCII were folded. It ends with the name. */
+function ranks(user: UserRecord) {
+  return {
+    name_rank: sql<number>`case when folded_user_name = ${user.normalizedUserName} then name_rank else 0 end`,
+    email_rank: sql<number>`case when folded_email = ${user.normalizedEmail} then email_rank else 0 end`,
   }
 }
 

@@ -18,6 +18,7 @@ import { openStore } from '../support/store.js'
 const key = Buffer.from('the key of one name')
 const limits = { maxFailedAccessAttempts: 5, lockoutSeconds: 300 }
 const day = 86_400_000
+const sameKeys = (name: string) => ({ folded: name, spelled: name })
 
 async function place(t: TestContext, these: LockoutLimits = limits, isUser = false) {
   const time = { now: Date.parse('2026-01-01T00:00:00Z') }
@@ -29,7 +30,7 @@ async function place(t: TestContext, these: LockoutLimits = limits, isUser = fal
   const reserved: Reservation[] = []
   const admit = async (limitsNow = these) => {
     const reservation = { key, id: randomUUID() }
-    const { state } = await admitAttempt(db, reservation, isUser ? 'SOMEBODY' : 'NOBODY', limitsNow, true)
+    const { state } = await admitAttempt(db, reservation, sameKeys(isUser ? 'SOMEBODY' : 'NOBODY'), limitsNow, true)
     if (state === 'admitted') reserved.push(reservation)
     return state
   }
@@ -227,7 +228,7 @@ test('of names without a user the newest are kept, and rows of users are not cou
   for (const one of names) {
     time.now += 1000
     const reservation = { key: one, id: 'only' }
-    await admitAttempt(db, reservation, 'NOBODY', limits, true)
+    await admitAttempt(db, reservation, sameKeys('NOBODY'), limits, true)
     await failAttempt(db, reservation, limits)
   }
   await countFailure(db, key, limits)

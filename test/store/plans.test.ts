@@ -71,12 +71,20 @@ const middle = '80000000-0000-0000-0000-000000000000'
 
 const store = connect(pool, app.schema, undefined, {}, () => undefined)
 
+const named = (userName: string, email: string | null) => ({
+  id: middle,
+  userName,
+  normalizedUserName: userName.toUpperCase(),
+  email,
+})
+
 const questions: Readonly<Record<string, (user: User) => Promise<unknown>>> = {
   findById: (user) => users.findById(user.id),
   findByName: () => users.findByName('USER004711'),
   findByEmail: () => users.findByEmail('mail004711@example.com'),
-  findOwners: () => findOwners(store, 'USER004711', null, middle),
-  'findOwners, of an address': () => findOwners(store, 'NOBODY', 'MAIL004711@EXAMPLE.COM', middle),
+  findOwners: () => findOwners(store, named('user004711', null), null),
+  'findOwners, of an address': () =>
+    findOwners(store, named('nobody', 'mail004711@example.com'), 'MAIL004711@EXAMPLE.COM'),
   findByLogin: () => users.findByLogin('google', 'user004711'),
   'list, first page': () => users.list(),
   'list, page in the middle': () => users.list({ after: middle }),

@@ -55,7 +55,7 @@ export function createEmailChanges(context: AccountContext, mail: MailWriter, no
         // Noted for a taken address too: an earlier link that went on would show that it is taken.
         await note(place, user, code)
         const changed = moved(user, next)
-        const owners = await findOwners(place, changed.normalizedUserName, uniqueEmailOf(context, changed), user.id)
+        const owners = await findOwners(place, changed, uniqueEmailOf(context, changed))
         const owner = ownerOf(changed, owners)
         if (owner === null) await mail.confirmationLink(place, user, next.email, base, code, next.email)
         else if (notifiesOwner && owner.email !== null) await mail.securityNotice(place, owner, 'accountExists')

@@ -34,7 +34,7 @@ import { createLockoutManager, type LockoutManager } from '../credentials/lockou
 import { createLoginManager, type LoginManager } from '../credentials/external-logins.js'
 import { createMembershipManager, type MembershipManager } from '../roles/user-roles.js'
 import { createNameManager, type NameManager } from '../users/name-manager.js'
-import { normalizeName } from '../users/names.js'
+import { isBeyondAscii, type NameKeys, nameKeys } from '../../store/name-keys.js'
 import { prepareUser } from '../users/new-user.js'
 import { createPasskeyManager, type PasskeyManager } from '../credentials/passkeys.js'
 import { createPhoneManager, type PhoneManager } from '../credentials/phone.js'
@@ -86,9 +86,9 @@ export interface UserBasics {
   claimsChanged(user: Pick<User, 'id'>): Promise<void>
   /** The user of this id; null without it. */
   findById(id: string): Promise<User | null>
-  /** By user name, in any letter case of ASCII. */
+  /** By user name, in any letter case. */
   findByName(userName: string): Promise<User | null>
-  /** By e-mail address, in any letter case of ASCII. @throws Error when several users share it */
+  /** By e-mail address, in any letter case. @throws Error when several users share it */
   findByEmail(email: string): Promise<User | null>
   /** The users who share an address: those who have confirmed it first, then the oldest; ten at most. */
   findAllByEmail(email: string): Promise<readonly User[]>
@@ -190,8 +190,10 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
       const prepared = await prepareUser(context, given, password, lockoutForNewUsers)
       if (!prepared.succeeded) return prepared
       const { user } = prepared
-      // An address that was taken before addresses had to be unique is not in the index.
-      const taken = context.userRules.requireUniqueEmail === true ? await takenOf(context, user) : []
+      // An address that was taken before addresses had to be unique is not in the index, nor is each name of before letters beyond ASCII were
+      // folded.
+      const mayBeHidden = context.userRules.requireUniqueEmail === true || isBeyondAscii(user.normalizedUserName)
+      const taken = mayBeHidden ? await takenOf(context, user) : []
       if (taken.length > 0) return { succeeded: false, errors: describeAll(describe, taken) }
       // The unique indexes decide, not a look-up: of parallel registrations of one name, one row is written.
       const write = async (place: AccountContext['db']) =>
@@ -241,12 +243,12 @@ export function createUserBasics(context: AccountContext, lockoutForNewUsers: bo
     findByName: async (userName) => byKey(userName, (key) => findUserByName(db, key)),
     findByEmail: async (email) => byKey(email, (key) => findUserByEmail(db, key)),
     findAllByEmail: (email) => {
-      const key = normalizeName(email)
-      return key === null || key === '' ? Promise.resolve([]) : findUsersByEmail(db, key, mostOfOneAddress)
+      const keys = nameKeys(email)
+      return keys === null || email === '' ? Promise.resolve([]) : findUsersByEmail(db, keys, mostOfOneAddress)
     },
     async findNameByEmail(email) {
-      const key = normalizeName(email)
-      const [user, another] = key === null || key === '' ? [] : await findUsersByEmail(db, key, 2)
+      const keys = nameKeys(email)
+      const [user, another] = keys === null || email === '' ? [] : await findUsersByEmail(db, keys, 2)
       const isTheOne = another === undefined || (user?.emailConfirmed === true && !another.emailConfirmed)
       return isTheOne ? (user?.userName ?? null) : null
     },
@@ -268,7 +270,7 @@ async function unlessRefused<T>(work: Promise<T>): Promise<T | null> {
   })
 }
 
-function byKey(text: string, find: (key: string) => Promise<User | null>): Promise<User | null> {
-  const key = normalizeName(text)
-  return key === null || key === '' ? Promise.resolve(null) : find(key)
+function byKey(text: string, find: (keys: NameKeys) => Promise<User | null>): Promise<User | null> {
+  const keys = nameKeys(text)
+  return keys === null || text === '' ? Promise.resolve(null) : find(keys)
 }

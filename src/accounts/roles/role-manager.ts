@@ -19,6 +19,7 @@ import { newConcurrencyStamp, newUuidV7 } from '../../tokens/stamp.js'
 import { type AccountContext, describeAll, ChangeRefused } from '../users/change-user.js'
 import { isCarriable, writeClaims } from './user-claims.js'
 import { normalizeName } from '../users/names.js'
+import { isBeyondAscii, nameKeys } from '../../store/name-keys.js'
 import type { PageOptions } from '../../page.js'
 import { pageById } from '../users/page.js'
 import { isUuid } from '../../ids.js'
@@ -50,7 +51,7 @@ export interface RolePage {
   readonly next: string | null
 }
 
-/** `app.identity.roles`. Names are found in any letter case of ASCII. */
+/** `app.identity.roles`. Names are found in any letter case. */
 export interface RoleManager {
   /** Writes a new role; of parallel creations of one name, one succeeds. @returns InvalidRoleName, DuplicateRoleName */
   create(role: string | { readonly name: string }): Promise<CreateRoleResult>
@@ -116,7 +117,7 @@ export function createRoleManager(
     } catch (error) {
       if (error instanceof ChangeRefused) return failed(describe, error.failures)
       // The name was free when it was looked up, and was taken meanwhile.
-      if (violatedConstraint(error) !== 'roles_normalized_name') throw error
+      if (!roleIndexes.has(violatedConstraint(error) ?? '')) throw error
       return failed(describe, [taken])
     }
     Object.assign(role, next)
@@ -124,8 +125,8 @@ export function createRoleManager(
   }
 
   async function findByName(name: string): Promise<Role | null> {
-    const key = keyOf(name)
-    return key === null ? null : findRoleByName(db, key)
+    const keys = name.trim() === '' ? null : nameKeys(name)
+    return keys === null ? null : findRoleByName(db, keys)
   }
 
   return {
@@ -135,7 +136,9 @@ export function createRoleManager(
       const normalizedName = keyOf(name)
       if (normalizedName === null) return refuse({ code: 'InvalidRoleName', args: [name] })
       const role = { id: newUuidV7(clock()), name, normalizedName, concurrencyStamp: newConcurrencyStamp() }
-      return (await insertRole(db, role))
+      // A role of before letters beyond ASCII were folded is not in the index with each of its spellings.
+      const isTaken = isBeyondAscii(normalizedName) && (await findByName(name)) !== null
+      return !isTaken && (await insertRole(db, role))
         ? { succeeded: true, role }
         : refuse({ code: 'DuplicateRoleName', args: [name] })
     },
@@ -169,6 +172,8 @@ export function createRoleManager(
     withTransaction: (trx) => createRoleManager({ ...context, db: within(db, trx), claimsChanged: () => undefined }),
   }
 }
+
+const roleIndexes: ReadonlySet<string> = new Set(['roles_normalized_name', 'roles_folded_name'])
 
 /** The normalised form of a name, or null when no role can have it. */
 function keyOf(name: string): string | null {

@@ -1,5 +1,7 @@
 // Which roles a user has. A change counts within a second on every instance, also for tickets of before.
 import type { IdentityResult } from '../../errors.js'
+import type { Trx } from '../../store/db.js'
+import { nameKeys } from '../../store/name-keys.js'
 import {
   deleteUserRoles,
   holdRoles,
@@ -9,12 +11,11 @@ import {
   listUsersInRole,
 } from '../../store/roles.js'
 import { type AccountContext, changeUser, ChangeRefused } from '../users/change-user.js'
-import { normalizeName } from '../users/names.js'
 import type { PageOptions } from '../../page.js'
 import { type UserPage, userPage } from '../users/page.js'
 import type { User } from '../users/user.js'
 
-/** Roles of users, by name in any letter case of ASCII. No method of it rotates the stamp or ends a session. */
+/** Roles of users, by name in any letter case. No method of it rotates the stamp or ends a session. */
 export interface MembershipManager {
   /**
    * Adds the user to a role.
@@ -52,18 +53,14 @@ export function createMembershipManager(context: AccountContext): MembershipMana
       {},
       {
         async also(trx) {
-          const known = new Map((await holdRoles(trx, [...keysOf(names)])).map((role) => [role.normalizedName, role]))
-          const held = new Set((await listRolesOfUser(trx, user.id)).map(({ normalizedName }) => normalizedName))
+          const ids = await idsOf(trx, names)
+          const held = new Set((await listRolesOfUser(trx, user.id)).map(({ id }) => id))
           for (const name of names) {
-            const key = normalizeName(name)
-            if (key !== null && held.has(key)) throw new ChangeRefused([{ code: 'UserAlreadyInRole', args: [name] }])
-            if (key === null || !known.has(key)) throw new Error(`Role ${name} does not exist.`)
+            const id = ids.get(name)
+            if (id === undefined) throw new Error(`Role ${name} does not exist.`)
+            if (held.has(id)) throw new ChangeRefused([{ code: 'UserAlreadyInRole', args: [name] }])
           }
-          await insertUserRoles(
-            trx,
-            user.id,
-            [...known.values()].map(({ id }) => id),
-          )
+          await insertUserRoles(trx, user.id, [...new Set(ids.values())])
         },
       },
     )
@@ -75,17 +72,11 @@ export function createMembershipManager(context: AccountContext): MembershipMana
       {},
       {
         async also(trx) {
-          const wanted = keysOf(names)
-          const held = await listRolesOfUser(trx, user.id)
-          const missing = names.find(
-            (name) => !held.some(({ normalizedName }) => normalizedName === normalizeName(name)),
-          )
+          const ids = await idsOf(trx, names)
+          const held = new Set((await listRolesOfUser(trx, user.id)).map(({ id }) => id))
+          const missing = names.find((name) => !held.has(ids.get(name) ?? ''))
           if (missing !== undefined) throw new ChangeRefused([{ code: 'UserNotInRole', args: [missing] }])
-          await deleteUserRoles(
-            trx,
-            user.id,
-            held.filter(({ normalizedName }) => wanted.has(normalizedName)).map(({ id }) => id),
-          )
+          await deleteUserRoles(trx, user.id, [...new Set(ids.values())])
         },
       },
     )
@@ -97,11 +88,11 @@ export function createMembershipManager(context: AccountContext): MembershipMana
     removeFromRoles,
     getRoles: async (user) => (await listRolesOfUser(db, user.id)).map(({ name }) => name),
     async isInRole(user, role) {
-      const key = normalizeName(role)
+      const key = nameKeys(role)
       return key !== null && isUserInRole(db, user.id, key)
     },
     async getUsersInRole(role, options = {}) {
-      const key = normalizeName(role)
+      const key = nameKeys(role)
       return key === null
         ? { users: [], next: null }
         : userPage(options, (after, limit) => listUsersInRole(db, key, after, limit))
@@ -109,7 +100,16 @@ export function createMembershipManager(context: AccountContext): MembershipMana
   }
 }
 
-/** Normalised names, without those that no role can have. */
-function keysOf(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map(normalizeName).filter((key) => key !== null))
+/** The ids of roles by the names as given, without those that do not exist. */
+async function idsOf(trx: Trx, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const possible = names.flatMap((name) => {
+    const keys = nameKeys(name)
+    return keys === null ? [] : [{ name, keys }]
+  })
+  const roles = await holdRoles(
+    trx,
+    possible.map(({ keys }) => keys),
+  )
+  const found = possible.map(({ name }, index) => [name, roles[index]?.id] as const)
+  return new Map(found.filter((one): one is readonly [string, string] => one[1] !== undefined))
 }

@@ -11,6 +11,7 @@ import type { Db } from '../../store/db.js'
 import type { UserRecord } from '../../store/users.js'
 import { mac, type SealingKey } from '../../tokens/seal.js'
 import { newReservationId } from '../../tokens/stamp.js'
+import { nameKeys } from '../../store/name-keys.js'
 import { normalizeName } from '../users/names.js'
 import { createNameQueues } from './name-queue.js'
 import { createRecovery } from './recovery.js'
@@ -76,7 +77,7 @@ export function createThrottle(database: Db, vault: () => SealingKey, settings: 
     async attempt(db, userName, verify, sessionId) {
       // No name has a NUL.
       const key = attemptKeyOf(vault(), sessionId === undefined ? userName : `\0session ${sessionId}`)
-      const name = normalizeName(userName) ?? ''
+      const name = nameKeys(userName) ?? { folded: '', spelled: '' }
       const reservation = { key, id: newReservationId() }
       const { admission, leave } = await queues.enter(key.toString('latin1'), () =>
         settling(db, reservation, false, () =>

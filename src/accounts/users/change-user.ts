@@ -21,6 +21,7 @@ import {
   settleSessions,
 } from '../../store/session-ends.js'
 import type { Db, Trx } from '../../store/db.js'
+import { isBeyondAscii } from '../../store/name-keys.js'
 import { inTransaction } from '../../store/transaction.js'
 import { violatedConstraint } from '../../store/sql-errors.js'
 import { isLockedByHand, findTaken, updateUser, type UserRecord } from '../../store/users.js'
@@ -114,8 +115,7 @@ export async function changeUser(
     outcome = isAlone(context, user, next, event, aftermath, options)
       ? { ...(await writeAlone(context, next, user.concurrencyStamp, aftermath)), isMailed: false }
       : await inTransaction(db, async (trx) => {
-          // An address that was taken before addresses had to be unique is not in the index.
-          const taken = isNewAddress(context, user, next) ? await takenOf({ ...context, db: trx }, next) : []
+          const taken = await newlyTaken({ ...context, db: trx }, user, next)
           if (taken.length > 0) throw new ChangeRefused(taken)
           if (!(await updateUser(trx, next, user.concurrencyStamp, storedUniqueEmail(context, next))))
             throw new ChangeRefused([{ code: 'ConcurrencyFailure' }])
@@ -128,7 +128,12 @@ export async function changeUser(
     if (error instanceof ChangeRefused) return failed(describe, error.failures)
     // A hook's own rows have indexes too.
     if (!userIndexes.has(violatedConstraint(error) ?? '')) throw error
-    return failed(describe, await duplicatesOf(context, next))
+    const duplicates = await duplicatesOf(context, next)
+    const keepsEmail = next.normalizedEmail === user.normalizedEmail
+    return failed(
+      describe,
+      duplicates.filter(({ code }) => code !== 'DuplicateEmail' || !keepsEmail),
+    )
   }
   if (ends !== null) sessions.ended(outcome.ended, ends.cause)
   context.claimsChanged(outcome.changes)
@@ -153,7 +158,8 @@ function isAlone(
     !context.db.kysely.isTransaction &&
     !context.notifier.has(event) &&
     (notice === undefined || !context.notices.isMailed(notice, user)) &&
-    !isNewAddress(context, user, next)
+    !isNewAddress(context, user, next) &&
+    !isNewName(user, next)
   )
 }
 
@@ -173,15 +179,35 @@ async function writeAlone(
   return { ...settled, ended: [...settled.ended, ...outdated] }
 }
 
+/** The new names of a user that another one has, and that the indexes may miss. */
+async function newlyTaken(context: AccountContext, user: UserRecord, next: UserRecord): Promise<readonly Failure[]> {
+  const hasNewAddress = isNewAddress(context, user, next)
+  if (!hasNewAddress && !isNewName(user, next)) return []
+  const keepsName = next.normalizedUserName === user.normalizedUserName
+  const taken = await takenOf(context, next)
+  return taken.filter(({ code }) => (code === 'DuplicateEmail' ? hasNewAddress : !keepsName))
+}
+
+/** An address that was taken before addresses had to be unique is not in the index. */
 function isNewAddress(context: AccountContext, user: UserRecord, next: UserRecord): boolean {
   return uniqueEmailOf(context, next) !== null && next.normalizedEmail !== user.normalizedEmail
+}
+
+/** A name that somebody had as a second before letters beyond ASCII were folded is not in the index under its rank. */
+function isNewName(user: UserRecord, next: UserRecord): boolean {
+  return isBeyondAscii(next.normalizedUserName) && next.normalizedUserName !== user.normalizedUserName
 }
 
 function storedUniqueEmail(context: AccountContext, next: UserRecord): string | null | undefined {
   return context.userRules.requireUniqueEmail === 'as stored' ? undefined : uniqueEmailOf(context, next)
 }
 
-const userIndexes: ReadonlySet<string> = new Set(['users_normalized_user_name', 'users_unique_email'])
+const userIndexes: ReadonlySet<string> = new Set([
+  'users_normalized_user_name',
+  'users_folded_user_name',
+  'users_unique_email',
+  'users_unique_folded_email',
+])
 
 /** The names of a user that are taken; an index has refused one. */
 export async function duplicatesOf(context: AccountContext, user: UserRecord): Promise<readonly Failure[]> {

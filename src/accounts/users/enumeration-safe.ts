@@ -32,8 +32,7 @@ export function createEnumerationSafeAccounts(
   const { db, describe, notifier } = context
 
   // An address that was taken before addresses had to be unique is not in the index, so that owners are always read.
-  const ownersOf = (place: Db, user: User) =>
-    findOwners(place, user.normalizedUserName, uniqueEmailOf(context, user), user.id)
+  const ownersOf = (place: Db, user: User) => findOwners(place, user, uniqueEmailOf(context, user))
 
   /** Two statements, whether the address is free or taken. @returns the owners; null when the user was created */
   async function createAlone(user: User, confirm: Confirm): Promise<readonly User[] | null> {

@@ -2,6 +2,7 @@
 // table.
 import { listUsers, type Match, searchUsers } from '../../store/directory.js'
 import type { AccountContext } from './change-user.js'
+import { nameKeys } from '../../store/name-keys.js'
 import { normalizeName } from './names.js'
 import { type UserPage, userPage } from './page.js'
 import { isUuid } from '../../ids.js'
@@ -9,7 +10,7 @@ import { limitOf, type PageOptions } from '../../page.js'
 
 /** Which page of the list of users. */
 export interface ListOptions extends PageOptions {
-  /** The beginning of the user name or the e-mail address, in any letter case of ASCII. Default: all users. */
+  /** The beginning of the user name or the e-mail address, in any letter case. Default: all users. */
   readonly search?: string | null | undefined
 }
 
@@ -60,5 +61,5 @@ function writePlace({ id, key }: Match): string {
 function readPlace(text: string): Match {
   const place = Buffer.from(text, 'base64url').toString()
   const [id, key] = [place.slice(0, 36), place.slice(36)]
-  return isUuid(id) && normalizeName(key) === key ? { id, key } : nowhere
+  return isUuid(id) && nameKeys(key)?.spelled === key ? { id, key } : nowhere
 }

@@ -46,7 +46,7 @@ export interface NameManager {
    * Updates `user.normalizedEmail` from `user.email`. Writes nothing to the database; every change does it by itself.
    */
   updateNormalizedEmail(user: User): void
-  /** The form in which names are unique: NFC, ASCII letters in upper case. Null for a text that no row can hold. */
+  /** The form in which names are unique: NFC, letters in upper case. Null for a text that no row can hold. */
   normalizeName(name: string): string | null
   /** The same for addresses. */
   normalizeEmail(email: string): string | null

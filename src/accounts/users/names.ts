@@ -1,11 +1,5 @@
-// Normalised names: Unicode NFC, then ASCII letters in upper case. The reference converts all of Unicode;
-// JavaScript's upper case maps ı, ſ and others to ASCII letters, which would merge the addresses of two users
-// (security IN-07), so only ASCII is converted here.
-
-const lowerCase = /[a-z]+/g
-
-// The three characters that NFC maps to ASCII: Greek question mark, Greek varia, Kelvin sign. They are kept.
-const asciiInDisguise = /([\u037e\u1fef\u212a])/
+// Texts that users type as names: their key, and the blanks around them.
+import { nameKeys } from '../../store/name-keys.js'
 
 /**
  * The key under which a user name, an e-mail address or a role is unique.
@@ -13,12 +7,7 @@ const asciiInDisguise = /([\u037e\u1fef\u212a])/
  * @returns null for a text that no row can hold: longer than 256 characters, or with a NUL
  */
 export function normalizeName(text: string): string | null {
-  if (text.length > 256 || text.includes('\0') || !text.isWellFormed()) return null
-  const composed = text
-    .split(asciiInDisguise)
-    .map((part) => (asciiInDisguise.test(part) ? part : part.normalize('NFC')))
-    .join('')
-  return composed.length > 256 ? null : composed.replace(lowerCase, (letters) => letters.toUpperCase())
+  return nameKeys(text)?.folded ?? null
 }
 
 /** Without the blanks around it, as an address is pasted. Line breaks stay, and are refused. */

@@ -100,13 +100,13 @@ test('search takes characters as they are', async () => {
     assert.deepEqual(await host.users.list({ search }), { users: [], next: null })
 })
 
-test('letters beyond ASCII are found as they are written', async () => {
+test('letters beyond ASCII are found in either case', async () => {
   const own = await startHost({ user: { allowedUserNameCharacters: null } })
-  for (const userName of ['Ärger', 'ärger', 'Zorn', '😀mail', '\u{10fffe}'])
+  for (const userName of ['Ärger', 'ärgern', 'Zorn', '😀mail', '\u{10fffe}'])
     await own.newUser({ userName, email: null })
   const search = async (prefix: string) => names((await own.users.list({ search: prefix })).users)
-  assert.deepEqual(await search('Ä'), ['Ärger'])
-  assert.deepEqual(await search('A\u0308'), ['Ärger'])
+  for (const prefix of ['Ä', 'ä', 'A\u0308']) assert.deepEqual(await search(prefix), ['Ärger', 'ärgern'])
+  assert.deepEqual(await search('äRGERN'), ['ärgern'])
   assert.deepEqual(await search('z'), ['Zorn'])
   assert.deepEqual(await search('😀'), ['😀mail'])
   assert.deepEqual(await search('\u{10fffe}'), ['\u{10fffe}'])
