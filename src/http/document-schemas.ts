@@ -1,5 +1,5 @@
-// Schemas as an OpenAPI 3 document shows them: those with a title are named components and referred to, as the reference's document does, so that
-// clients generated from either have the same types.
+// Schemas as a document shows them. In OpenAPI 3 those with a title are named components and referred to, as the reference's document does, so
+// that clients generated from either have the same types. Swagger 2 has no content types by answer, no null and no unions.
 
 interface Components {
   schemas?: Record<string, unknown>
@@ -11,59 +11,122 @@ type Json = Record<string, unknown>
  * answers with an error is nothing to send. */
 export const documentedType = 'x-documented-type'
 
-/** A route's schema for a document; adds what it names to the components. @param realm the decorator: another realm's differing schemas bear its name */
+interface Context {
+  /** Null where nothing is named: in Swagger 2. */
+  readonly components: Components | null
+  readonly realm: string
+  /** The member that stands for null among the types; `type` lists null from OpenAPI 3.1 on. */
+  readonly nullable: 'nullable' | 'x-nullable' | 'type'
+}
+
+/** A route's schema for a document of OpenAPI 3; adds what it names to the components. @param realm the decorator: another realm's differing schemas bear its name */
 export function namedSchemas<Schema extends object>(
   schema: Schema,
   components: Components,
   { realm, version }: { readonly realm: string; readonly version: string },
 ): Schema {
-  const context = { components, realm, isOld: version.startsWith('3.0') }
-  const { body, ...rest } = JSON.parse(JSON.stringify(schema)) as Schema & { body?: { anyOf?: unknown } }
-  const named = walk(rest, context) as Schema
-  // A body that may be missing takes nothing but `{}`: a document without one is true, and clients need not send it.
-  return body === undefined || body.anyOf !== undefined ? named : { ...named, body: walk(body, context) }
+  const context: Context = { components, realm, nullable: version.startsWith('3.0') ? 'nullable' : 'type' }
+  return routeSchema(schema, context, (response) => answersByType(response, context))
 }
 
-interface Context {
-  readonly components: Components
-  readonly realm: string
-  /** Before OpenAPI 3.1: no null among types, no const. */
-  readonly isOld: boolean
+/** A route's schema for a document of Swagger 2. */
+export function swagger2Schemas<Schema extends object>(schema: Schema): Schema {
+  const context: Context = { components: null, realm: '', nullable: 'x-nullable' }
+  const types = new Set<string>()
+  const shown = routeSchema(schema, context, (response) => plainAnswers(response, context, types))
+  return { ...shown, produces: [...types] }
 }
 
-function walk(value: unknown, context: Context): unknown {
-  if (Array.isArray(value)) return value.map((item) => walk(item, context))
-  if (typeof value !== 'object' || value === null) return value
-  const { [documentedType]: type, ...given } = value as Json
-  const walked = Object.fromEntries(Object.entries(given).map(([name, member]) => [name, walk(member, context)]))
-  if (type !== undefined) {
-    delete walked.anyOf
-    return { ...walked, type }
+function routeSchema<Schema extends object>(
+  schema: Schema,
+  context: Context,
+  answersOf: (response: Json) => Json,
+): Schema {
+  const { body, response, ...rest } = JSON.parse(JSON.stringify(schema)) as Json // a route's schema is an object
+  const { querystring, params } = rest as { querystring?: Json; params?: Json } // TypeBox objects
+  return {
+    ...rest,
+    ...(querystring !== undefined && { querystring: documented(querystring, context) }),
+    ...(params !== undefined && { params: documented(params, context) }),
+    // A body that may be missing takes nothing but `{}`: a document without one is true, and clients need not send it.
+    ...(isObject(body) && body.anyOf === undefined && { body: documented(body, context) }),
+    response: answersOf(response as Json),
+  } as Schema // the same members, shown differently
+}
+
+interface DeclaredAnswer extends Json {
+  readonly description?: string
+  readonly content?: Record<string, { readonly schema: unknown }>
+}
+
+// The description of a bare schema is that of the answer: the component it names is described by its members.
+function answersByType(response: Json, context: Context): Json {
+  return mapped(response, (given) => {
+    const { description, content, ...schema } = given as DeclaredAnswer
+    if (content === undefined && schema.type === 'null') return given
+    const byType = content ?? { 'application/json': { schema } }
+    return { description, content: mapped(byType, ({ schema: own }) => ({ schema: documented(own, context) })) }
+  })
+}
+
+function plainAnswers(response: Json, context: Context, types: Set<string>): Json {
+  return mapped(response, (given) => {
+    const { description, content, ...schema } = given as DeclaredAnswer
+    if (content === undefined && schema.type === 'null') return given
+    const [[type, { schema: own }] = ['application/json', { schema }]] = Object.entries(content ?? {})
+    types.add(type)
+    return { ...(documented(own, context) as Json), description }
+  })
+}
+
+// Keywords whose members are schemas by name, not keywords.
+const maps = new Set(['properties', 'definitions', '$defs', 'dependentSchemas'])
+
+/** TypeBox writes JSON Schema; a document has it as its version and its readers want it. */
+function documented(value: unknown, context: Context): unknown {
+  if (Array.isArray(value)) return value.map((item) => documented(item, context))
+  if (!isObject(value)) return value
+  const { [documentedType]: shownType, anyOf, const: only, patternProperties, ...given } = value
+  const schema: Json = Object.fromEntries(
+    Object.entries(given).map(([name, member]) => [
+      name,
+      maps.has(name) && isObject(member)
+        ? mapped(member, (one) => documented(one, context))
+        : documented(member, context),
+    ]),
+  )
+  if (shownType !== undefined) {
+    delete schema.pattern
+    return { ...schema, type: shownType }
   }
-  const { title, ...schema } = walked
-  if (typeof title !== 'string' || walked.type !== 'object') return walked
-  return { $ref: `#/components/schemas/${register(title, inDialect(schema, context.isOld) as Json, context)}` }
+  if (isObject(patternProperties))
+    schema.additionalProperties = documented(Object.values(patternProperties)[0], context)
+  if (only !== undefined) Object.assign(schema, context.nullable === 'type' ? { const: only } : { enum: [only] })
+  if (Array.isArray(anyOf)) return union(anyOf as Json[], schema, context) // JSON Schema has no other
+  const { title, ...untitled } = schema
+  if (typeof title !== 'string' || schema.type !== 'object' || context.components === null) return schema
+  return { $ref: `#/components/schemas/${register(title, untitled, context.components, context.realm)}` }
 }
 
-// TypeBox writes the schemas in JSON Schema; the components of a document are written as its version and its readers want them.
-function inDialect(value: unknown, isOld: boolean): unknown {
-  if (Array.isArray(value)) return value.map((item) => inDialect(item, isOld))
-  if (typeof value !== 'object' || value === null) return value
-  const { anyOf, const: only, patternProperties, ...rest } = value as Json
-  const schema = Object.fromEntries(Object.entries(rest).map(([name, member]) => [name, inDialect(member, isOld)]))
-  if (patternProperties !== undefined)
-    schema.additionalProperties = inDialect(Object.values(patternProperties as Json)[0], isOld)
-  if (only !== undefined) Object.assign(schema, isOld ? { enum: [only] } : { const: only })
-  if (!Array.isArray(anyOf)) return schema
-  const choices = (anyOf as Json[]).filter(({ type }) => type !== 'null')
-  const [choice] = choices
-  if (choices.length !== 1 || choice === undefined || choices.length === anyOf.length)
-    return { ...schema, anyOf: inDialect(anyOf, isOld) }
-  const given = inDialect(choice, isOld) as Json
-  return isOld ? { ...given, ...schema, nullable: true } : { ...given, ...schema, type: [given.type, 'null'] }
+function union(anyOf: readonly Json[], schema: Json, context: Context): Json {
+  const choices = anyOf.filter(({ type }) => type !== 'null')
+  const hasNull = choices.length < anyOf.length
+  const [first] = choices
+  if (first !== undefined && !hasNull && choices.every(({ const: only }) => typeof only === 'string'))
+    return { ...schema, type: 'string', enum: choices.map(({ const: only }) => only) }
+  const one = choices.length === 1 ? (documented(first, context) as Json) : null
+  const isNullable = hasNull && context.nullable !== 'type'
+  if (hasNull && one !== null && typeof one.type === 'string')
+    return { ...one, ...schema, ...(isNullable ? { [context.nullable]: true } : { type: [one.type, 'null'] }) }
+  if (context.nullable === 'x-nullable') return { ...schema, ...(hasNull && { 'x-nullable': true }) }
+  return {
+    ...schema,
+    ...(isNullable && { nullable: true }),
+    anyOf: documented(isNullable ? choices : anyOf, context),
+  }
 }
 
-function register(title: string, schema: Json, { components, realm }: Context): string {
+function register(title: string, schema: Json, components: Components, realm: string): string {
   const schemas = (components.schemas ??= {})
   const text = JSON.stringify(schema)
   const own = realm.charAt(0).toUpperCase() + realm.slice(1) + title
@@ -76,4 +139,12 @@ function register(title: string, schema: Json, { components, realm }: Context): 
   while (schemas[`${own}${number}`] !== undefined && JSON.stringify(schemas[`${own}${number}`]) !== text) number++
   schemas[`${own}${number}`] = schema
   return `${own}${number}`
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function mapped<Value>(object: Readonly<Record<string, Value>>, map: (value: Value) => unknown): Json {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]))
 }

@@ -1,7 +1,7 @@
 // Our routes, and a host's guarded routes, in the document of @fastify/swagger. A transform on each of our routes
 // adds the security schemes to the document, so that the host need not declare them.
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { namedSchemas } from './document-schemas.js'
+import { namedSchemas, swagger2Schemas } from './document-schemas.js'
 import { guardsOf } from './access-check.js'
 import { guardNameOf } from './authorize.js'
 import { type AddedRoute, routeKey, type Routes } from './route-table.js'
@@ -58,7 +58,8 @@ export function createDocumentation({ options }: DocumentContext): Documentation
             description: 'Bearer and the accessToken of POST /login or /refresh',
           }
           swaggerObject.securityDefinitions = { [bearer]: header, ...swaggerObject.securityDefinitions }
-          return { schema: isGuarded ? { ...schema, security: [{ [bearer]: [] }] } : schema, url }
+          const plain = swagger2Schemas(schema)
+          return { schema: isGuarded ? { ...plain, security: [{ [bearer]: [] }] } : plain, url }
         }
         openapiObject.components ??= {}
         openapiObject.components.securitySchemes = { ...schemes, ...openapiObject.components.securitySchemes }
@@ -142,8 +143,11 @@ function withRefusals(route: RouteOptions, hasOwnCompiler: boolean): FastifySche
 const unknownAnswer = { 200: { description: 'Default Response' } }
 
 const refusals = {
-  401: { type: 'null', description: 'Nobody is signed in' },
-  403: { type: 'null', description: 'The user may not do this' },
+  401: { type: 'null', description: 'The request has no valid token or cookie' },
+  403: {
+    type: 'null',
+    description: 'The caller lacks what this route requires, or the cookie comes from a page of another origin',
+  },
 }
 
 function isNoJsonSchema(schema: unknown): boolean {

@@ -13,7 +13,7 @@ const ConfirmEmailQuery = Type.Object({
 })
 
 const confirmed = {
-  description: 'The address is confirmed',
+  description: 'The address is confirmed, and with changedEmail it is the address of the user',
   content: { 'text/plain': { schema: Type.String() } },
 }
 
@@ -38,7 +38,12 @@ export const confirmEmail = endpoint(
     summary: 'Confirm an e-mail address by the code of a mail',
     description: 'With changedEmail: sets that address, and the user name with it where the two are the same.',
     query: ConfirmEmailQuery,
-    answers: { 200: confirmed, 400: malformed, 401: Empty('The link is not, or no longer, good'), 503: unavailable },
+    answers: {
+      200: confirmed,
+      400: malformed('userId or code is missing'),
+      401: Empty('The link is wrong or expired, of a user who is gone, or a later one has replaced it'),
+      503: unavailable,
+    },
   },
   ({ users, options }: ConfirmEmailNeeds) => ({
     async handler(request, reply) {

@@ -13,7 +13,7 @@ import { problemOf, sendEmpty, sendProblem } from '../http/problem.js'
 import { isRememberedMachine, type MachineContext, rememberMachine } from '../http/remembered-machine.js'
 import { setCookie } from '../http/cookie.js'
 import { factsOf, tokenPair } from '../http/tickets.js'
-import { AccessTokenResponse, crossOrigin, failedSignIn, invalid, unavailable, unreadable } from './answers.js'
+import { AccessTokenResponse, answer, crowded, failedSignIn, problem, unreadable } from './answers.js'
 import type { QueuedHasher } from '../passwords/hasher.js'
 import { holdWhileFull } from './hold-while-full.js'
 import { endpoint, on } from './endpoint.js'
@@ -75,12 +75,17 @@ export const login = endpoint(
     query: LoginQuery,
     body: LoginRequest,
     answers: {
-      200: AccessTokenResponse,
-      400: invalid,
+      200: answer(
+        'Signed in. With useCookies or useSessionCookies the cookie is set, and there is no body',
+        AccessTokenResponse,
+      ),
+      400: problem(
+        'A cookie is asked for where option cookies is off, as detail says. Or the body is no well-formed JSON, a member is missing or of a wrong type, or a flag is neither true nor false: then without a body in production',
+      ),
       401: failedSignIn,
-      403: crossOrigin,
+      403: problem('A page of another origin asks for a cookie'),
       ...unreadable,
-      503: unavailable,
+      503: crowded,
     },
   },
   (needs: LoginNeeds) => {

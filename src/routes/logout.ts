@@ -6,7 +6,7 @@ import { type ActingContext, isClosedTo } from '../http/acting.js'
 import { callerOf } from '../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../http/cookie.js'
 import type { CausedSessionManager } from '../accounts/sessions/session-manager.js'
-import { crossOrigin, Empty, malformed, nobody, unavailable, unreadable } from './answers.js'
+import { Empty, malformed, nobody, problem, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
 const LogoutQuery = Type.Object({
@@ -42,10 +42,12 @@ export const logout = endpoint(
     body: Type.Object({}),
     bodyIsOptional: true,
     answers: {
-      200: Empty('Logged out'),
-      400: malformed,
+      200: Empty('The session of the request has ended, or those of scope; their tokens and cookies are refused'),
+      400: malformed('scope is neither others nor all, or the body is neither missing nor a JSON object'),
       401: nobody,
-      403: crossOrigin,
+      403: problem(
+        'The request has our cookie and comes from a page of another origin. Without a body: scope is given while another person acts for the user',
+      ),
       ...unreadable,
       503: unavailable,
     },

@@ -18,11 +18,13 @@ interface MailNeeds extends LinkContext {
   readonly mail: Pick<MailWriter, 'confirmationLink' | 'passwordReset' | 'writeAlone'>
 }
 
-const answers = {
-  200: Empty('A mail is on its way if there is such a user'),
-  400: malformed,
-  ...unreadable,
-  503: unavailable,
+function answersOf(sent: string) {
+  return {
+    200: Empty(sent),
+    400: malformed('The body is no well-formed JSON, or email is missing or no text'),
+    ...unreadable,
+    503: unavailable,
+  }
 }
 
 export const resendConfirmationEmail = endpoint(
@@ -41,7 +43,9 @@ export const resendConfirmationEmail = endpoint(
     summary: 'Send another confirmation mail',
     description: 'Always 200; a mail is sent if there is such a user.',
     body: Type.Object({ email: Type.String() }, { title: 'ResendConfirmationEmailRequest' }),
-    answers,
+    answers: answersOf(
+      'Always, so that nothing is revealed: if a user has this address, a confirmation link is mailed',
+    ),
   },
   (needs: MailNeeds) => ({
     handler: (request, reply) =>
@@ -78,7 +82,9 @@ export const forgotPassword = endpoint(
     summary: 'Mail a code that resets the password',
     description: 'Always 200; a mail is sent if there is such a user, with a confirmed address.',
     body: Type.Object({ email: Type.String() }, { title: 'ForgotPasswordRequest' }),
-    answers,
+    answers: answersOf(
+      'Always, so that nothing is revealed: if a user has this address and has confirmed it, a code is mailed',
+    ),
   },
   (needs: MailNeeds) => ({
     handler: (request, reply) =>

@@ -10,7 +10,7 @@ import type { TicketSignIn } from '../accounts/sign-in/sign-in-manager.js'
 import { keyIdOf } from '../tokens/seal.js'
 import { secondsOf, openTicket } from '../tokens/ticket.js'
 import { whyClosed } from '../tokens/why-closed.js'
-import { AccessTokenResponse, Empty, malformed, unavailable, unreadable } from './answers.js'
+import { AccessTokenResponse, answer, Empty, malformed, unavailable, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
 const RefreshRequest = Type.Object(
@@ -44,9 +44,9 @@ export const refresh = endpoint(
       'The pair has the roles and claims of now. Each refresh token is good for one exchange; a repeated request within the time of grace gets the same successor.',
     body: RefreshRequest,
     answers: {
-      200: AccessTokenResponse,
-      400: malformed,
-      401: Empty('The refresh token is not accepted'),
+      200: answer('A new pair. The old refresh token is used up', AccessTokenResponse),
+      400: malformed('The body is no well-formed JSON, or refreshToken is missing or no text'),
+      401: Empty('The refresh token is wrong, expired or used up, or its session has ended'),
       ...unreadable,
       503: unavailable,
     },

@@ -12,7 +12,7 @@ import { isEmail } from '../email/address.js'
 import { documentedType } from '../http/document-schemas.js'
 import { confirmEmailUrl, type LinkContext } from '../http/links.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
-import { Empty, invalid, unavailable, unreadable } from './answers.js'
+import { busy, Empty, refused, unreadable } from './answers.js'
 import { holdWhileFull } from './hold-while-full.js'
 import { type ProfileContext, profileFields } from './profile.js'
 import { endpoint, on } from './endpoint.js'
@@ -62,7 +62,12 @@ export const register = endpoint(
     summary: 'Register a user',
     description: 'Mails a confirmation link. Signs nobody in.',
     body: RegisterRequest,
-    answers: { 200: Empty('The user was created'), 400: invalid, ...unreadable, 503: unavailable },
+    answers: {
+      200: Empty('The user was created; a confirmation link is mailed'),
+      400: refused('The address or password breaks a rule, or the name is taken'),
+      ...unreadable,
+      503: busy,
+    },
   },
   (needs: RegisterNeeds) => {
     const { userNameIsEmail } = needs.options.user

@@ -5,7 +5,7 @@ import { withoutBlanksAround } from '../accounts/users/names.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { ErrorDescriber } from '../errors.js'
-import { Empty, invalid, unavailable, unreadable } from './answers.js'
+import { busy, Empty, refused, unreadable } from './answers.js'
 import { endpoint, on } from './endpoint.js'
 
 const ResetPasswordRequest = Type.Object(
@@ -38,7 +38,14 @@ export const resetPassword = endpoint(
     summary: 'Set a new password by the code of a mail',
     description: 'Ends all sessions of the user, and a lockout.',
     body: ResetPasswordRequest,
-    answers: { 200: Empty('The password was set'), 400: invalid, ...unreadable, 503: unavailable },
+    answers: {
+      200: Empty('The new password is set, and all sessions of the user have ended'),
+      400: refused(
+        'The code is wrong, expired or used up, no user has this address and has confirmed it, or the new password breaks a rule',
+      ),
+      ...unreadable,
+      503: busy,
+    },
   },
   ({ users, describe }: ResetPasswordNeeds) => ({
     async handler(request, reply) {

@@ -83,8 +83,8 @@ test('a guarded route shows how to sign in, 401 and 403', () => {
     const { security: shown, responses } = get(path)
     assert.deepEqual(shown, security, path)
     assert.deepEqual(Object.keys(responses), ['200', '401', '403'])
-    assert.equal(responses['401']!.description, 'Nobody is signed in')
-    assert.equal(responses['403']!.description, 'The user may not do this')
+    assert.equal(responses['401']!.description, 'The request has no valid token or cookie')
+    assert.match(responses['403']!.description!, /^The caller lacks what this route requires/)
   }
 })
 

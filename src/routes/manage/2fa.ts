@@ -12,13 +12,14 @@ import type { UserManager } from '../../accounts/managers/user-manager.js'
 import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
 import { forgetMachine, isRememberedMachine, type MachineContext } from '../../http/remembered-machine.js'
 import {
-  crossOrigin,
+  answer,
+  closed,
+  crowded,
   gone,
-  invalid,
   nobody,
+  refused,
   staleSignIn,
   TwoFactorResponse,
-  unavailable,
   unreadable,
 } from '../answers.js'
 import { endpoint, on } from '../endpoint.js'
@@ -72,13 +73,15 @@ export const twoFactor = endpoint(
       'Shows it, switches it on or off, and resets its key and codes; {} shows it. On or off ends the other sessions.',
     body: TwoFactorRequest,
     answers: {
-      200: TwoFactorResponse,
-      400: invalid,
+      200: answer('The second factor as it is after the request', TwoFactorResponse),
+      400: refused(
+        'twoFactorCode is wrong or missing, or the key is to be reset and the second factor enabled at once',
+      ),
       401: nobody,
-      403: crossOrigin,
+      403: closed,
       404: gone,
       ...unreadable,
-      503: unavailable,
+      503: crowded,
     },
   },
   (needs: TwoFactorNeeds) => {

@@ -15,7 +15,20 @@ import type { UserManager } from '../../accounts/managers/user-manager.js'
 import type { Reauthentication } from '../../accounts/sign-in/reauthentication.js'
 import type { Clock } from '../../clock.js'
 import type { ErrorDescriber } from '../../errors.js'
-import { crossOrigin, gone, InfoResponse, invalid, nobody, staleSignIn, unavailable, unreadable } from '../answers.js'
+import {
+  acting,
+  answer,
+  closed,
+  crowded,
+  gone,
+  InfoResponse,
+  nobody,
+  problem,
+  refused,
+  staleSignIn,
+  unavailable,
+  unreadable,
+} from '../answers.js'
 import { type ProfileContext, type ProfileFields, profileFields } from '../profile.js'
 import { endpoint, on } from '../endpoint.js'
 
@@ -26,6 +39,8 @@ const infoSwitch = {
    */
   info: on(),
 }
+
+const shown = answer('The address as stored, and whether it is confirmed', InfoResponse)
 
 interface GetInfoNeeds extends ProfileContext, Pick<AuthenticationContext, 'slot'> {
   readonly users: Pick<UserManager, 'findById'>
@@ -40,10 +55,17 @@ export const getInfo = endpoint(
     auth: 'signedIn',
     summary: 'Read the e-mail address of the caller',
     description: 'As the database has it now, not as the ticket has it.',
-    answers: { 200: InfoResponse, 401: nobody, 404: gone, 503: unavailable },
+    answers: {
+      200: shown,
+      400: problem('Not sent. The reference declares it, so that clients are generated alike'),
+      401: nobody,
+      403: acting,
+      404: gone,
+      503: unavailable,
+    },
   },
   (needs: GetInfoNeeds) => ({
-    answers: { 200: withFields(InfoResponse, profileFields(needs)) },
+    answers: { 200: withFields(shown, profileFields(needs)) },
     async handler(request, reply) {
       const user = await needs.users.findById(callerOf(needs, request).userId)
       return user === null ? sendRefusal(reply, 404, 'userGone') : infoOf(user)
@@ -58,6 +80,11 @@ const InfoRequest = Type.Object(
     oldPassword: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   },
   { title: 'InfoRequest' },
+)
+
+const changed = answer(
+  'Changed, or nothing was to be changed. A new address is mailed a link, and the old one is shown until it is followed',
+  InfoResponse,
 )
 
 interface ChangeInfoNeeds extends LinkContext, ProfileContext, Pick<AuthenticationContext, 'slot'> {
@@ -83,13 +110,13 @@ export const changeInfo = endpoint(
       'A new address counts once its mailed link was followed; until then the answer shows the old one. Of several requested addresses the last counts. A new password ends all other sessions.',
     body: InfoRequest,
     answers: {
-      200: InfoResponse,
-      400: invalid,
+      200: changed,
+      400: refused('The old password is wrong or missing, or the new password or address breaks a rule'),
       401: nobody,
-      403: crossOrigin,
+      403: closed,
       404: gone,
       ...unreadable,
-      503: unavailable,
+      503: crowded,
     },
   },
   (needs: ChangeInfoNeeds) => {
@@ -97,7 +124,7 @@ export const changeInfo = endpoint(
     return {
       body: Type.Object({ ...InfoRequest.properties, ...fields.request }, { title: 'InfoRequest' }),
       answers: {
-        200: withFields(InfoResponse, fields),
+        200: withFields(changed, fields),
         ...(needs.reauthentication !== null && { 401: staleSignIn }),
       },
       async handler(request, reply) {
@@ -153,7 +180,7 @@ export const changeInfo = endpoint(
 )
 
 function withFields(schema: typeof InfoResponse, { response }: ProfileFields): TObject {
-  return Type.Object({ ...schema.properties, ...response }, { title: 'InfoResponse' })
+  return { ...schema, ...Type.Object({ ...schema.properties, ...response }) }
 }
 
 // The schema of the answer lets only the fields of option `profile` through.

@@ -5,7 +5,8 @@ import { sendEmpty, sendRefusal } from '../../http/problem.js'
 import type { SessionManager } from '../../accounts/sessions/session-manager.js'
 import { type AuthenticationContext, callerOf } from '../../http/authenticate.js'
 import { clearCookie, type CookieContext } from '../../http/cookie.js'
-import { acting, crossOrigin, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
+import { acting, answer, closed, Empty, malformed, nobody, SessionResponse, unavailable } from '../answers.js'
+import { documentedType } from '../../http/document-schemas.js'
 import { endpoint, on } from '../endpoint.js'
 
 const sessionsSwitch = {
@@ -18,7 +19,11 @@ const sessionsSwitch = {
 
 const SessionsQuery = Type.Object({
   limit: Type.Optional(
-    Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'At most so many; never more than 100. Default 50' }),
+    Type.String({
+      pattern: '^[1-9][0-9]{0,8}$',
+      [documentedType]: 'integer',
+      description: 'At most so many; never more than 100. Default 50',
+    }),
   ),
   after: Type.Optional(
     Type.String({
@@ -42,7 +47,16 @@ export const listSessions = endpoint(
     summary: 'List the sessions of the caller that can still be used, newest first',
     description: 'A page holds 50 sessions, or `limit`. Where there are more, the header Link names the next page.',
     query: SessionsQuery,
-    answers: { 200: Type.Array(SessionResponse), 400: malformed, 401: nobody, 403: acting, 503: unavailable },
+    answers: {
+      200: answer(
+        'A page of sessions. Where there are more, the header Link names the next page',
+        Type.Array(SessionResponse),
+      ),
+      400: malformed('limit is no whole number from 1 on, or after is no id'),
+      401: nobody,
+      403: acting,
+      503: unavailable,
+    },
   },
   (needs: ListSessionsNeeds) => ({
     async handler(request, reply) {
@@ -86,9 +100,9 @@ export const deleteSession = endpoint(
     description: '404 if the caller has no such session.',
     params: Type.Object({ id: Type.String() }),
     answers: {
-      200: Empty('The session has ended'),
+      200: Empty('The session has ended; its tokens and cookies are refused'),
       401: nobody,
-      403: crossOrigin,
+      403: closed,
       404: Empty('The caller has no such session'),
       503: unavailable,
     },
