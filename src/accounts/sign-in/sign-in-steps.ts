@@ -119,18 +119,62 @@ export interface HostSignInDependencies {
 }
 
 export function createHostSignIn(dependencies: HostSignInDependencies): HostSignIn {
-  const { db, clock, hasher, vault, sessions, secondFactors, throttle, canSignIn, open, report } = dependencies
-
-  function reported<T extends SignInResult | PasswordCheck>(user: UserRecord | null, result: T): T {
-    report(user, result)
-    return result
+  return {
+    ...createPasswordStep(dependencies),
+    ...createSecondFactorSteps(dependencies),
+    ...createSessionSteps(dependencies),
   }
+}
 
-  /** The reason to refuse a user, whatever is proved. */
-  function barrier(user: UserRecord): 'NotAllowed' | 'LockedOut' | null {
-    if (!canSignIn(user)) return 'NotAllowed'
-    return isLockedByHand(user, clock()) ? 'LockedOut' : null
+type Report = HostSignInDependencies['report']
+
+function reported<T extends SignInResult | PasswordCheck>(report: Report, user: UserRecord | null, result: T): T {
+  report(user, result)
+  return result
+}
+
+/** The reason to refuse a user, whatever is proved. */
+function barrier(
+  { canSignIn, clock }: Pick<HostSignInDependencies, 'canSignIn' | 'clock'>,
+  user: UserRecord,
+): 'NotAllowed' | 'LockedOut' | null {
+  if (!canSignIn(user)) return 'NotAllowed'
+  return isLockedByHand(user, clock()) ? 'LockedOut' : null
+}
+
+/** The first factor alone. */
+function createPasswordStep(dependencies: HostSignInDependencies): Pick<HostSignIn, 'checkPasswordSignIn'> {
+  const { db, hasher, secondFactors, throttle, report } = dependencies
+
+  return {
+    async checkPasswordSignIn(given, password) {
+      const { answer } = await throttle.attempt(
+        db,
+        given.userName,
+        async (found, reservation): Promise<Verdict<PasswordCheck>> => {
+          const isSame = found?.user.id === given.id
+          const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
+          if (!isSame || verdict === 'no') return 'wrong'
+          const reason = barrier(dependencies, found.user)
+          if (reason !== null) return unsettled(refused(reason))
+          const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
+          if (current === null) return unsettled(refused('Failed'))
+          Object.assign(given, current.user)
+          const requiresTwoFactor = await secondFactors.isRequired(current.user, found.authenticatorKey)
+          if (!requiresTwoFactor && reservation !== null) await succeedAttempt(db, reservation)
+          return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
+        },
+      )
+      return reported(report, given, typeof answer === 'string' ? refused(answer) : answer)
+    },
   }
+}
+
+/** The second factor alone, by any of its codes. */
+function createSecondFactorSteps(
+  dependencies: HostSignInDependencies,
+): Pick<HostSignIn, 'twoFactorAuthenticatorSignIn' | 'twoFactorRecoveryCodeSignIn' | 'twoFactorSignIn'> {
+  const { db, secondFactors, throttle, open, report } = dependencies
 
   async function byCode(
     given: User,
@@ -145,38 +189,17 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
         // The first factor was proved under this stamp: under another one it may no longer hold.
         if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
           return unsettled(refused('Failed'))
-        const reason = barrier(found.user)
+        const reason = barrier(dependencies, found.user)
         if (reason !== null) return unsettled(refused(reason))
         if (!(await verify(found))) return 'wrong'
         const opened = await open(found, { method, amr: ['mfa'], client, address, reservation })
         return { answer: opened, isSettled: opened.succeeded }
       },
     )
-    return reported(given, typeof answer === 'string' ? refused(answer) : answer)
+    return reported(report, given, typeof answer === 'string' ? refused(answer) : answer)
   }
 
   return {
-    async checkPasswordSignIn(given, password) {
-      const { answer } = await throttle.attempt(
-        db,
-        given.userName,
-        async (found, reservation): Promise<Verdict<PasswordCheck>> => {
-          const isSame = found?.user.id === given.id
-          const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
-          if (!isSame || verdict === 'no') return 'wrong'
-          const reason = barrier(found.user)
-          if (reason !== null) return unsettled(refused(reason))
-          const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
-          if (current === null) return unsettled(refused('Failed'))
-          Object.assign(given, current.user)
-          const requiresTwoFactor = await secondFactors.isRequired(current.user, found.authenticatorKey)
-          if (!requiresTwoFactor && reservation !== null) await succeedAttempt(db, reservation)
-          return { answer: { succeeded: true, requiresTwoFactor }, isSettled: !requiresTwoFactor }
-        },
-      )
-      return reported(given, typeof answer === 'string' ? refused(answer) : answer)
-    },
-
     twoFactorAuthenticatorSignIn: (user, code, options = {}) =>
       byCode(user, 'authenticator', options, ({ authenticatorKey }) =>
         secondFactors.useAuthenticatorCode(user.id, authenticatorKey, code),
@@ -189,12 +212,21 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
         secondFactors.useProviderCode(found.user, found.authenticatorKey, provider, code),
       )
     },
+  }
+}
 
+/** Sessions that open on the word of the host or of another system, and their end. */
+function createSessionSteps(
+  dependencies: HostSignInDependencies,
+): Pick<HostSignIn, 'externalLoginSignIn' | 'signIn' | 'signOut'> {
+  const { db, vault, sessions, secondFactors, open, report } = dependencies
+
+  return {
     async externalLoginSignIn(loginProvider, providerKey, { client, address, bypassTwoFactor = false } = {}) {
       const user = isLogin(loginProvider, providerKey) ? await findUserByLogin(db, loginProvider, providerKey) : null
-      if (user === null) return reported(null, refused('Failed'))
+      if (user === null) return reported(report, null, refused('Failed'))
       const reason = await externalRefusal(user, bypassTwoFactor)
-      if (reason !== null) return reported(user, refused(reason))
+      if (reason !== null) return reported(report, user, refused(reason))
       return openFor(user, { method: 'external', amr: [loginProvider], client, address, reservation: null })
     },
 
@@ -213,7 +245,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
 
   /** Unlike the host's own word, a login of another system is refused by failed attempts too (as in the reference). */
   async function externalRefusal(user: UserRecord, bypassTwoFactor: boolean): Promise<SignInFailure | null> {
-    const reason = barrier(user)
+    const reason = barrier(dependencies, user)
     if (reason !== null) return reason
     if (user.lockoutEnabled && (await readAttempts(db, attemptKeyOf(vault(), user.userName))).locked) return 'LockedOut'
     if (!user.twoFactorEnabled || bypassTwoFactor) return null
@@ -224,9 +256,9 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
   /** Opens a session for a user as stored now. */
   async function openFor(given: User, opening: Opening): Promise<SignInResult> {
     const found = await findUserWithGrants(db, given.id)
-    if (found?.user.securityStamp !== given.securityStamp) return reported(given, refused('Failed'))
-    const reason = barrier(found.user)
-    return reported(given, reason === null ? await open(found, opening) : refused(reason))
+    if (found?.user.securityStamp !== given.securityStamp) return reported(report, given, refused('Failed'))
+    const reason = barrier(dependencies, found.user)
+    return reported(report, given, reason === null ? await open(found, opening) : refused(reason))
   }
 }
 
