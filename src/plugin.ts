@@ -9,6 +9,7 @@ import type { Principal } from './http/principal.js'
 import type { RoleManager } from './accounts/roles/role-manager.js'
 import type { SessionManager } from './accounts/sessions/session-manager.js'
 import { startIdleness } from './accounts/sessions/idle.js'
+import { learn } from './accounts/sessions/learn.js'
 import { startTidying } from './accounts/sessions/tidying.js'
 import type { SignedIn, SignInManager } from './accounts/sign-in/sign-in-manager.js'
 import type { UserManager } from './accounts/managers/user-manager.js'
@@ -38,17 +39,16 @@ import {
   resolveOptions,
   type RouteLogging,
 } from './options.js'
-import { startFeed } from './revocation/feed.js'
+import { type Feed, startFeed } from './revocation/feed.js'
 import { type Presence, startPresence } from './revocation/presence.js'
 import { createMount } from './routes/index.js'
 import { connect, type Connection } from './store/connect.js'
 import { migrate, requireMigrated } from './store/migrate.js'
 import { placeOf, requireRights } from './store/usable.js'
 import { findNotes, type Notes, oldestWriterSeconds } from './store/notes.js'
-import { endExpired, type SessionEndCause } from './store/session-ends.js'
 import { findMissingSessions, isSessionLive } from './store/sessions.js'
 import { warnOfSetup, watchProxy } from './setup-warnings.js'
-import { createTicketCache, type TicketCache } from './tokens/ticket-cache.js'
+import { createTicketCache } from './tokens/ticket-cache.js'
 
 /** `app.identity`. */
 export interface Identity {
@@ -113,8 +113,6 @@ async function open(
 ): Promise<void> {
   await prepareDatabase(connection, options)
   await claimSchema(app, connection, options)
-  const { clock } = options
-  const pollMilliseconds = options.revocation.pollSeconds * 1000
   const sender = options.email === null ? null : createSender(options.email)
   if (sender === null) log.info("option 'email' is not set: no mail is sent")
   const accounts = await openAccounts(
@@ -123,35 +121,72 @@ async function open(
     sender,
     log,
   )
-  const {
-    users,
-    enumerationSafe,
-    emailChanges,
-    reauthentication,
-    signIn,
-    roles,
-    sessions,
-    keys,
-    mail,
-    events,
-    hasher,
-  } = accounts
-  warnOfSetup(app.log, options, keys.isUnwrapped)
-  const { denyList, claimChanges, currentClaims, sessionEnds } = accounts
-  app.addHook('onClose', () => keys.close())
+  warnOfSetup(app.log, options, accounts.keys.isUnwrapped)
+  app.addHook('onClose', () => accounts.keys.close())
+  const { feed, presence } = await startRevocation(app, options, connection, accounts, log)
+  const { idleSeconds } = options.sessions
+  const idleness = idleSeconds === null ? null : startIdleness({ db: connection, idleSeconds, log })
+  accounts.events.on('refreshTokenReused', (session) =>
+    log.warn(session, 'a used refresh token came back: its session was ended'),
+  )
+  const documentation = createDocumentation({ options })
+  const context = {
+    ...contextOf(options, connection, accounts),
+    sessionUsed: idleness === null ? null : (sessionId: string) => idleness.used(sessionId),
+    feed,
+    documentation,
+    opened: createTicketCache<Opened>(accounts.keys.onReplace, ({ ticket }) => presence.seen(ticket.sessionId)),
+    serializeCookie: await cookieSerializer(app),
+    watchProxy: watchProxy(app.log),
+  }
+  const mount = createMount(context)
+  const mailsOurLinks = accounts.mail.isOn && options.links.confirmEmail === null
+  const realm: Realm = {
+    ...context,
+    mount: (scope, switches, asked) => mount(scope, resolveEndpoints(switches, mailsOurLinks), asked),
+  }
+  decorate(app, realm, identityOf(accounts, createSignInAnswers(context), connection, feed))
+  const routes = collectRoutes(app)
+  checkAccess(app, routes, context)
+  documentGuards(app, routes, options, documentation)
+  const stopTidying = startTidying({
+    db: connection,
+    clock: options.clock,
+    denyList: accounts.denyList,
+    claimChanges: accounts.claimChanges,
+    keepEndedSeconds: longestUnvalidatedSeconds(options) + 3600,
+    pollMilliseconds: options.revocation.pollSeconds * 1000,
+    log,
+  })
+  app.addHook('onClose', async () => {
+    stopTidying()
+    await idleness?.stop()
+    await accounts.mail.close()
+    await accounts.hasher.close()
+    accounts.throttle.close()
+    await connection.close()
+  })
+  await mount(app, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
+}
+
+/** Starts learning what other instances end and change; resolves when what they did before is known. */
+async function startRevocation(
+  app: FastifyInstance,
+  options: ResolvedOptions,
+  connection: Connection,
+  { sessionEnds, claimsChanged, denyList }: Accounts,
+  log: FastifyInstance['log'],
+): Promise<{ readonly feed: Feed; readonly presence: Presence }> {
+  const pollMilliseconds = options.revocation.pollSeconds * 1000
+  const rememberSeconds = longestUnvalidatedSeconds(options) + 60
+  const learning = { db: connection, sessionEnds, claimsChanged, log }
   let isStarting = true
   const feed = startFeed<Notes>({
     poll: (seconds, found) => findNotes(connection, seconds, found),
     oldestWriterSeconds: () => oldestWriterSeconds(connection),
-    found(notes) {
-      learn(accounts, notes, isStarting)
-      if (notes.isDue)
-        void endExpired(connection).catch((error: unknown) =>
-          log.debug({ err: error }, 'expired sessions stay until the next time'),
-        )
-    },
+    found: (notes) => learn(learning, notes, isStarting),
     ping: () => ping(connection),
-    firstSeconds: longestUnvalidatedSeconds(options) + 60,
+    firstSeconds: rememberSeconds,
     intervalMilliseconds: pollMilliseconds,
     lagMilliseconds: Math.max(0, pollMilliseconds - 500),
   })
@@ -159,28 +194,28 @@ async function open(
   const presence = startPresence({
     onChecked: (missing) => denyList.replaceMissing(missing),
     findMissing: (ids) => findMissingSessions(connection, ids),
-    rememberSeconds: longestUnvalidatedSeconds(options) + 60,
+    rememberSeconds,
     intervalMilliseconds: Math.max(30_000, pollMilliseconds),
   })
   app.addHook('onClose', () => presence.stop())
   await feed.refresh()
   isStarting = false
-  const { idleSeconds } = options.sessions
-  const idleness = idleSeconds === null ? null : startIdleness({ db: connection, idleSeconds, log })
+  return { feed, presence }
+}
 
-  events.on('refreshTokenReused', (session) =>
-    log.warn(session, 'a used refresh token came back: its session was ended'),
-  )
-  const documentation = createDocumentation({ options })
-  const context = {
+/** What routes and guards use of the managers and options. */
+function contextOf(options: ResolvedOptions, connection: Connection, accounts: Accounts) {
+  const { users, enumerationSafe, emailChanges, reauthentication, codeProof, signIn, sessions } = accounts
+  const { mail, keys, hasher, denyList, claimChanges, currentClaims, sessionEnds } = accounts
+  return {
     options,
-    clock,
+    clock: options.clock,
     describe: options.describe,
     users,
     enumerationSafe,
     emailChanges,
     reauthentication,
-    codeProof: accounts.codeProof,
+    codeProof,
     signIn,
     sessions,
     mail,
@@ -190,26 +225,22 @@ async function open(
     claimChanges,
     currentClaims,
     signalOf: (sessionId: string, expiresAt: number) => sessionEnds.signalOf(sessionId, expiresAt),
-    sessionUsed: idleness === null ? null : (sessionId: string) => idleness.used(sessionId),
-    feed,
-    documentation,
-    opened: watched(createTicketCache<Opened>(keys.onReplace), presence),
     validating: new Map<string, Promise<SignedIn | null>>(),
     isSessionLive: (sessionId: string) => isSessionLive(connection, sessionId),
-    serializeCookie: await cookieSerializer(app),
     mounted: new Set<string>(),
     slot: Symbol('fastify-identity.principal'),
-    watchProxy: watchProxy(app.log),
   }
-  const mount = createMount(context)
-  const mailsOurLinks = mail.isOn && options.links.confirmEmail === null
-  const realm: Realm = {
-    ...context,
-    mount: (scope, switches, asked) => mount(scope, resolveEndpoints(switches, mailsOurLinks), asked),
-  }
-  const identity: Identity = {
+}
+
+function identityOf(
+  { users, signIn, roles, sessions, keys, mail, events }: Accounts,
+  answers: SignInAnswers,
+  connection: Connection,
+  feed: Feed,
+): Identity {
+  return {
     users,
-    signIn: { ...signIn.host, ...createSignInAnswers(context) },
+    signIn: { ...signIn.host, ...answers },
     roles,
     sessions,
     keys: keys.manager,
@@ -219,39 +250,6 @@ async function open(
       await migrate(connection)
     },
     healthCheck: () => checkHealth(connection, feed),
-  }
-  decorate(app, realm, identity)
-  const routes = collectRoutes(app)
-  checkAccess(app, routes, context)
-  documentGuards(app, routes, options, documentation)
-  const stopTidying = startTidying({
-    db: connection,
-    clock,
-    denyList,
-    claimChanges,
-    keepEndedSeconds: longestUnvalidatedSeconds(options) + 3600,
-    pollMilliseconds,
-    log,
-  })
-  app.addHook('onClose', async () => {
-    stopTidying()
-    await idleness?.stop()
-    await mail.close()
-    await hasher.close()
-    accounts.throttle.close()
-    await connection.close()
-  })
-  await mount(app, options.endpoints, { ...options.routeLogging, prefix: options.prefix })
-}
-
-/** The same cache, which reports each session whose ticket is opened. */
-function watched(cache: TicketCache<Opened>, presence: Presence): TicketCache<Opened> {
-  return {
-    ...cache,
-    set(purpose, token, opened) {
-      presence.seen(opened.ticket.sessionId)
-      cache.set(purpose, token, opened)
-    },
   }
 }
 
@@ -275,22 +273,6 @@ async function claimSchema(
   const other = claimed.get(place)
   if (other !== undefined) throw new SchemaInUse(schema, other)
   schemasOf.set(server, claimed.set(place, decorator))
-}
-
-/** Takes in what the feed brings. */
-function learn({ sessionEnds, claimsChanged }: Accounts, { ends, changes }: Notes, isStarting: boolean): void {
-  const byCause = new Map<SessionEndCause, string[]>()
-  for (const { id, cause } of ends) {
-    const ids = byCause.get(cause)
-    if (ids === undefined) byCause.set(cause, [id])
-    else ids.push(id)
-  }
-  for (const [cause, ids] of byCause) {
-    if (isStarting) sessionEnds.endedBefore(ids)
-    else sessionEnds.ended(ids, cause)
-  }
-  claimsChanged(changes)
-  sessionEnds.sweep()
 }
 
 function decorate(app: FastifyInstance, realm: Realm, identity: Identity): void {

@@ -1,6 +1,7 @@
 // A command of the shell: its name, its arguments and its result. A command prints nothing: run.ts prints the result,
 // as text or JSON.
-import type { Target } from './open-realm.js'
+import type { Accounts } from '../compose.js'
+import type { Connection } from '../store/connect.js'
 
 /** The streams and the environment of a process. */
 export interface Shell {
@@ -28,7 +29,11 @@ export interface Command {
 }
 
 export interface Call {
-  readonly target: Target
+  readonly env: NodeJS.ProcessEnv
+  /** Works on the database alone. */
+  readonly withConnection: <T>(work: (connection: Connection) => Promise<T>) => Promise<T>
+  /** Works on users, sessions and keys, under IDENTITY_SECRET. */
+  readonly withRealm: <T>(work: (accounts: Accounts) => Promise<T>) => Promise<T>
   /** Empty when the command takes none. */
   readonly argument: string
   /** The value of one of the command's own options. */

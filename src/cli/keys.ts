@@ -7,15 +7,14 @@ import { adoptKeys, unwrappedKeys } from '../accounts/keys/adopt-keys.js'
 import { countLosses, resetKeys } from '../accounts/keys/reset-keys.js'
 import { readSecrets } from '../tokens/options.js'
 import { requireMigrated } from '../store/migrate.js'
-import { withConnection, withRealm } from './open-realm.js'
 import { table, when } from './table.js'
 
 export const keyCommands: readonly Command[] = [
   {
     name: 'keys list',
     about: 'Lists the keys of tokens and codes, oldest first',
-    run: ({ target }) =>
-      withRealm(target, async ({ keys }) => {
+    run: ({ withRealm }) =>
+      withRealm(async ({ keys }) => {
         const all = await keys.manager.list()
         const now = Date.now()
         const sealing = all.filter((key) => stateOf(key, now) === 'opens').at(-1)
@@ -38,8 +37,8 @@ export const keyCommands: readonly Command[] = [
   {
     name: 'keys rotate',
     about: 'Makes a new key, which seals after 15 s. Tokens of older keys stay good until they expire',
-    run: ({ target }) =>
-      withRealm(target, async ({ keys }) => {
+    run: ({ withRealm }) =>
+      withRealm(async ({ keys }) => {
         const key = await keys.manager.rotate()
         return {
           json: { key: publicKeyInfo(key, stateOf(key, Date.now())) },
@@ -51,9 +50,9 @@ export const keyCommands: readonly Command[] = [
     name: 'keys revoke',
     argument: '<id>',
     about: 'Refuses every token, cookie and code that this key has sealed, on every instance within 2 s',
-    async run({ target, argument, confirm }) {
+    async run({ withRealm, argument, confirm }) {
       await confirm(`Refuse everything that key ${argument} has sealed?`)
-      return withRealm(target, async ({ keys }) => {
+      return withRealm(async ({ keys }) => {
         if (!(await keys.manager.revoke(argument)))
           throw new CommandFailed('NOT_FOUND', 'There is no such key, or it was revoked before')
         return { json: { revoked: argument }, text: `Key ${argument} is revoked` }
@@ -63,9 +62,9 @@ export const keyCommands: readonly Command[] = [
   {
     name: 'keys revoke-all',
     about: 'Signs everybody out: revokes every key and makes a new one. For use after a leak of keys',
-    async run({ target, confirm }) {
+    async run({ withRealm, confirm }) {
       await confirm('Sign everybody out?')
-      return withRealm(target, async ({ keys }) => {
+      return withRealm(async ({ keys }) => {
         const before = await keys.manager.list()
         await keys.manager.revokeAll()
         const revoked = before.filter(({ revokedAt }) => revokedAt === null).map(({ id }) => id)
@@ -76,10 +75,10 @@ export const keyCommands: readonly Command[] = [
   {
     name: 'keys adopt',
     about: 'Wraps keys that were made without a secret under IDENTITY_SECRET. Tokens stay valid',
-    run: ({ target, confirm }) =>
-      withConnection(target, async (connection) => {
+    run: ({ env, withConnection, confirm }) =>
+      withConnection(async (connection) => {
         await requireMigrated(connection)
-        const secret = requiredSecret(target.env)
+        const secret = requiredSecret(env)
         const keys = await unwrappedKeys(connection)
         if (keys.length === 0) return { json: { adopted: [] }, text: 'Every key is wrapped' }
         const named = keys.map(({ id, createdAt }) => `${id} of ${when(createdAt)}`).join(', ')
@@ -95,10 +94,10 @@ export const keyCommands: readonly Command[] = [
     name: 'keys reset',
     about:
       'For when the root secret is lost: new keys under IDENTITY_SECRET. Ends everything that was sealed under the old ones',
-    run: ({ target, confirm }) =>
-      withConnection(target, async (connection) => {
+    run: ({ env, withConnection, confirm }) =>
+      withConnection(async (connection) => {
         await requireMigrated(connection)
-        const secret = requiredSecret(target.env)
+        const secret = requiredSecret(env)
         const losses = await countLosses(connection)
         await confirm(
           `${lossesOf(losses)} Passwords, addresses, roles and claims stay. Are all instances stopped, and shall this be done?`,

@@ -1,14 +1,13 @@
 // `fastify-identity migrate`: for a deployment that runs migrations before its instances start (option migrate: 'check'). Needs no secret.
 import { migrate, pendingMigrations } from '../store/migrate.js'
 import type { Command } from './command.js'
-import { withConnection } from './open-realm.js'
 
 export const migrateCommand: Command = {
   name: 'migrate',
   about: 'Runs the migrations that are pending. Of any number of processes at once, each migration is run by one',
   options: { check: { type: 'boolean', about: 'runs nothing, and says what is pending: exit code 1 if anything is' } },
-  run: ({ target, flag }) =>
-    withConnection(target, async (connection) => {
+  run: ({ withConnection, flag }) =>
+    withConnection(async (connection) => {
       if (flag('check')) {
         const pending = await pendingMigrations(connection)
         return {

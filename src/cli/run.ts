@@ -8,14 +8,21 @@ import { type Call, type Command, type Outcome, type Shell, UsageError } from '.
 import { helpOf, sharedOptions, usageOf } from './help.js'
 import { keyCommands } from './keys.js'
 import { migrateCommand } from './migrate.js'
+import type { withConnection, withRealm } from './open-realm.js'
 import { nearest } from './suggest.js'
 import { jsonLine, printable } from './table.js'
 import { userCommands } from './users.js'
 
 export const commands: readonly Command[] = [migrateCommand, ...keyCommands, ...userCommands]
 
+/** Opens what a command works on: the functions of open-realm.ts. */
+export interface Opener {
+  readonly withConnection: typeof withConnection
+  readonly withRealm: typeof withRealm
+}
+
 /** @returns the exit code */
-export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 | 2> {
+export async function run(args: readonly string[], shell: Shell, opener: Opener): Promise<0 | 1 | 2> {
   const isJson = args.includes('--json')
   const say = (stream: NodeJS.WritableStream, text: string) =>
     new Promise<void>((resolve) => {
@@ -26,7 +33,7 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
   const warn = (message: string) =>
     void say(shell.stderr, isJson ? jsonLine({ warning: message }) : `fastify-identity: ${message}`)
   try {
-    const { json, text, exitCode = 0 } = await answer(args, shell, warn)
+    const { json, text, exitCode = 0 } = await answer(args, shell, opener, warn)
     await say(shell.stdout, isJson ? jsonLine(json) : text)
     return exitCode
   } catch (error) {
@@ -36,7 +43,12 @@ export async function run(args: readonly string[], shell: Shell): Promise<0 | 1 
   }
 }
 
-async function answer(args: readonly string[], shell: Shell, warn: (message: string) => void): Promise<Outcome> {
+async function answer(
+  args: readonly string[],
+  shell: Shell,
+  opener: Opener,
+  warn: (message: string) => void,
+): Promise<Outcome> {
   if (args.length > 0 && args.every((word) => ['--version', '-v', '--json'].includes(word))) {
     const version = packageVersion()
     return { json: { version }, text: version }
@@ -63,8 +75,12 @@ async function answer(args: readonly string[], shell: Shell, warn: (message: str
   if (positionals.length !== (command.argument === undefined ? 0 : 1))
     throw new UsageError(`Usage: fastify-identity ${usageOf(command)}`)
   const text = (option: string) => textOf(values[option])
+  const { env } = shell
+  const target = { env, database: text('database'), schema: text('schema'), decorator: text('decorator'), warn }
   const call: Call = {
-    target: { env: shell.env, database: text('database'), schema: text('schema'), decorator: text('decorator'), warn },
+    env,
+    withConnection: (work) => opener.withConnection(target, work),
+    withRealm: (work) => opener.withRealm(target, work),
     argument: positionals[0] ?? '',
     text,
     flag: (option) => values[option] === true,

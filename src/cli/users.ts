@@ -6,7 +6,6 @@ import type { User } from '../accounts/users/user.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { IdentityResult } from '../errors.js'
 import { type Call, type Command, CommandFailed, type Outcome, UsageError } from './command.js'
-import { withRealm } from './open-realm.js'
 import { list, printable, table, when } from './table.js'
 
 const one = '<id|name|email>'
@@ -20,9 +19,9 @@ export const userCommands: readonly Command[] = [
       after: { type: 'string', value: '<cursor>', about: 'the next page: the cursor that the previous page printed' },
       limit: { type: 'string', value: '<n>', about: 'at most this many, 1 to 500; default 50' },
     },
-    run: ({ target, text }) => {
+    run: ({ withRealm, text }) => {
       const limit = numberOf(text('limit'))
-      return withRealm(target, async ({ users }) => {
+      return withRealm(async ({ users }) => {
         const page = await users.list({ search: text('search'), after: text('after'), limit })
         const rows = page.users.map((user) => [
           user.id,
@@ -44,8 +43,8 @@ export const userCommands: readonly Command[] = [
     name: 'users show',
     argument: one,
     about: 'Shows a user with roles, claims, logins and sessions',
-    run: ({ target, argument }) =>
-      withRealm(target, async ({ users, sessions }) => {
+    run: ({ withRealm, argument }) =>
+      withRealm(async ({ users, sessions }) => {
         const user = await find(users, argument)
         const whole = await describe(users, sessions, user)
         return { json: { user: whole }, text: list(Object.entries(whole).map(([name, value]) => [name, plain(value)])) }
@@ -141,11 +140,11 @@ const tries = 3
  * meanwhile.
  */
 async function change(
-  { target, argument, confirm }: Call,
+  { withRealm, argument, confirm }: Call,
   question: ((user: User) => string) | null,
   work: (managers: Managers, user: User) => Promise<Outcome>,
 ): Promise<Outcome> {
-  return withRealm(target, async (managers) => {
+  return withRealm(async (managers) => {
     const found = await find(managers.users, argument)
     if (question !== null) await confirm(question(found))
     for (let attempt = 1; ; attempt++) {

@@ -1,10 +1,11 @@
 // Sessions in which another person acts for the user, such as an administrator: they have a claim `actor` of their own.
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
-import { type AuthenticationContext, callerOf } from './authenticate.js'
-import type { Principal } from './principal.js'
+import { callerOf, type Principal } from './principal.js'
 import { sendEmpty } from './problem.js'
 
-export interface ActingContext extends Pick<AuthenticationContext, 'slot'> {
+export interface ActingContext {
+  /** The slot on a request that holds its caller. */
+  readonly slot: symbol
   readonly options: { readonly sessions: { readonly actorMayManage: boolean } }
 }
 

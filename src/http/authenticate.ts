@@ -64,13 +64,6 @@ type Slotted = Record<symbol, Principal | null | undefined>
 
 type Answer = Principal | null | Promise<Principal | null>
 
-/** The caller of a route behind a guard. */
-export function callerOf({ slot }: Pick<AuthenticationContext, 'slot'>, request: FastifyRequest): Principal {
-  const principal = (request as unknown as Slotted)[slot] // the slot's symbol has no place in Fastify's types
-  if (principal === undefined || principal === null) throw new Error('A route without a guard asked for its caller')
-  return principal
-}
-
 /** The caller, determined once per request. Renews or clears the cookie when that is due. */
 export function authenticate(context: AuthenticationContext, request: FastifyRequest, reply: FastifyReply): Answer {
   const slots = request as unknown as Slotted // the slot's symbol has no place in Fastify's types

@@ -4,8 +4,8 @@ import type { Principal } from './principal.js'
 import { GuardNotCalled, NotRegistered } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
 import { authenticate, type AuthenticationContext } from './authenticate.js'
-import { isSameOrigin, opensSocket } from './cross-origin.js'
-import { problemOf, sendChallenge, sendEmpty, sendProblem, sendUnavailable } from './problem.js'
+import { isSameOrigin, sendForbiddenOrigin } from './cross-origin.js'
+import { sendChallenge, sendEmpty, sendUnavailable } from './problem.js'
 import { logRefusal } from './refusals.js'
 import { meets, type RequirementContext, type Requirements, settled, whyNotMet } from './requirements.js'
 import { logNull, logUnknown, sentToken } from './unknown-caller.js'
@@ -156,16 +156,6 @@ function decide(
   allowed
     .then((answer) => decide(answer, request, reply, done, log))
     .catch((error: unknown) => fail(error, request, reply, done))
-}
-
-export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
-  logRefusal(reply.request, opensSocket(reply.request) ? 'socketOriginForeign' : 'originForeign')
-  return sendProblem(
-    reply,
-    problemOf(403, {
-      detail: 'A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins',
-    }),
-  )
 }
 
 // Unavailability is answered here; other errors go to the error handler of the route's own scope.

@@ -1,7 +1,9 @@
 // Cross-site requests that a browser makes with our cookie: refused by what the browser says about their origin (Fetch Metadata),
 // as .NET 11 and Go 1.25 do, so that no client has to send a token. Over plain http browsers say nothing but the origin, except on
 // loopback: there it must be the host that was asked.
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { problemOf, sendProblem } from './problem.js'
+import { logRefusal } from './refusals.js'
 
 const safe = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
@@ -32,6 +34,17 @@ function isHostOf(origin: string, { host, protocol }: FastifyRequest): boolean {
 }
 
 // A WebSocket is asked for by a GET that carries the cookie, and no same-origin policy keeps its answers from the page (RFC 6455 §10.2).
-export function opensSocket({ headers }: FastifyRequest): boolean {
+function opensSocket({ headers }: FastifyRequest): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/** 403 for a request that `isSameOrigin` has refused. */
+export function sendForbiddenOrigin(reply: FastifyReply): FastifyReply {
+  logRefusal(reply.request, opensSocket(reply.request) ? 'socketOriginForeign' : 'originForeign')
+  return sendProblem(
+    reply,
+    problemOf(403, {
+      detail: 'A request with a cookie must come from the same origin or from one of option csrf.trustedOrigins',
+    }),
+  )
 }

@@ -1,4 +1,5 @@
 // The caller: the claims of a ticket with methods for guards and handlers. Frozen; never a query.
+import type { FastifyRequest } from 'fastify'
 import type { Ticket } from '../tokens/ticket.js'
 import type { Claim } from '../store/users.js'
 
@@ -129,4 +130,11 @@ function claimsOf(ticket: Ticket): Claim[] {
     { type: 'auth_time', value: String(authenticatedAt) },
     { type: 'sid', value: sessionId },
   ]
+}
+
+/** The caller of a route behind a guard, which has filled the slot. */
+export function callerOf({ slot }: { readonly slot: symbol }, request: FastifyRequest): Principal {
+  const principal = (request as unknown as Record<symbol, Principal | null | undefined>)[slot] // the slot's symbol has no place in Fastify's types
+  if (principal === undefined || principal === null) throw new Error('A route without a guard asked for its caller')
+  return principal
 }

@@ -6,8 +6,7 @@ import { checkOnly, writeOnly } from '../http/json-schema.js'
 import { type ErrorContext, errorHandler } from '../http/problem.js'
 import { withoutQuery } from '../http/request-log.js'
 import type { EndpointDeclaration } from './endpoint.js'
-import { type EndpointNeeds, endpoints } from './endpoints.js'
-import type { Operation } from './options.js'
+import { type EndpointNeeds, endpoints, type Operation } from './endpoints.js'
 import { answerUnmatched, registerRoutes, type RegistrationContext, type Routes } from './route.js'
 
 export type MountContext = EndpointNeeds &

@@ -3,7 +3,7 @@
 import { Type } from '@sinclair/typebox'
 import { sendEmpty } from '../http/problem.js'
 import { type ActingContext, isClosedTo } from '../http/acting.js'
-import { callerOf } from '../http/authenticate.js'
+import { callerOf } from '../http/principal.js'
 import { clearCookie, type CookieContext } from '../http/cookie.js'
 import type { CausedSessionManager } from '../accounts/sessions/session-manager.js'
 import { Empty, malformed, nobody, problem, unavailable, unreadable } from './answers.js'

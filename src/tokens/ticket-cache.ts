@@ -23,14 +23,23 @@ export interface TicketCache<Opened = Ticket> {
   set(purpose: TicketPurpose, token: string, opened: Opened): void
 }
 
-/** A cache of at most 10,000 tickets and 32 MB. @param onReplace calls its listener when the key ring is another one */
-export function createTicketCache<Opened>(onReplace: (listener: () => void) => void): TicketCache<Opened> {
+/**
+ * A cache of at most 10,000 tickets and 32 MB.
+ *
+ * @param onReplace calls its listener when the key ring is another one
+ * @param onSet gets each ticket that was opened, kept or not
+ */
+export function createTicketCache<Opened>(
+  onReplace: (listener: () => void) => void,
+  onSet?: (opened: Opened) => void,
+): TicketCache<Opened> {
   const cache = createOpenedCache<Opened>(10_000, 32 * 1024 * 1024)
   const isSeenAgain = createSightings()
   onReplace(cache.clear)
   return {
     get: cache.get,
     set(purpose, token, opened) {
+      onSet?.(opened)
       if (isSeenAgain(token)) cache.set(purpose, token, opened)
     },
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
+import * as opener from '../../src/cli/open-realm.js'
 import { commands, run } from '../../src/cli/run.js'
 import { newcomer, startApp } from '../support/instances.js'
 import { databaseUrl, uniqueSchema } from '../support/postgres.js'
@@ -126,7 +127,7 @@ async function atTerminal(args: readonly string[], typed: string | null) {
   const [stdin, stdout, stderr] = [stream(), stream(), stream()]
   if (typed === null) stdin.end()
   else stdin.write(`${typed}\n`)
-  const code = await run(args, { env: { DATABASE_URL: await databaseUrl() }, stdin, stdout, stderr })
+  const code = await run(args, { env: { DATABASE_URL: await databaseUrl() }, stdin, stdout, stderr }, opener)
   return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
 }
 

@@ -73,47 +73,79 @@ export function createCredentialManager(
   lifetimes: CodeLifetimes,
   throttle: Throttle,
 ): CredentialManager {
-  const { db, clock, hasher, describe, keys, notifier } = context
+  const codes = createCodes(context)
+  return {
+    ...createPasswords(context, codes, lifetimes, throttle),
+    ...createAddresses(context, codes, lifetimes),
+  }
+}
+
+interface Codes {
+  readonly seal: (purpose: CodePurpose, user: User, data?: string) => string
+  /** Null for a code that is none, was made for another purpose or has expired. */
+  readonly open: (purpose: CodePurpose, token: string, lifetimeSeconds: number) => ReturnType<typeof openCode>
+}
+
+/** The codes in mails, sealed and opened under the key ring. */
+function createCodes({ clock, keys }: AccountContext): Codes {
   const seconds = () => secondsOf(clock())
-
-  function code(purpose: CodePurpose, user: User, data?: string): string {
-    return sealCode(
-      keys.sealing(),
-      purpose,
-      { userId: user.id, stamp: user.securityStamp, ...(data === undefined ? {} : { data }) },
-      seconds(),
-    )
+  return {
+    seal: (purpose, user, data) =>
+      sealCode(
+        keys.sealing(),
+        purpose,
+        { userId: user.id, stamp: user.securityStamp, ...(data === undefined ? {} : { data }) },
+        seconds(),
+      ),
+    open: (purpose, token, lifetimeSeconds) =>
+      openCode((id) => keys.find(id), purpose, token, seconds(), lifetimeSeconds),
   }
+}
 
-  function accepts(purpose: CodePurpose, user: User, token: string, data: string, lifetimeSeconds: number): boolean {
-    const opened = openCode((id) => keys.find(id), purpose, token, seconds(), lifetimeSeconds)
-    return (
-      opened !== null &&
-      opened.userId === user.id &&
-      opened.data === data &&
-      isMarkOf(opened.stampMark, user.securityStamp)
-    )
-  }
+/** Whether an opened code without data is this user's, under the stamp of now. */
+function isOf(opened: ReturnType<typeof openCode>, user: User): boolean {
+  return (
+    opened !== null && opened.userId === user.id && opened.data === '' && isMarkOf(opened.stampMark, user.securityStamp)
+  )
+}
 
-  async function setPassword(
-    user: User,
-    password: string,
-    options: Parameters<typeof changeUser>[3],
-  ): Promise<IdentityResult> {
-    const errors = await passwordErrors(context, password, user)
-    if (errors.length > 0) return { succeeded: false, errors }
-    return changeUser(
-      context,
-      user,
-      { passwordHash: await hasher.hash(password) },
-      {
-        rotateStamp: true,
-        event: 'passwordChanged',
-        notice: 'passwordChanged',
-        ...options,
-      },
-    )
-  }
+async function setPassword(
+  context: AccountContext,
+  user: User,
+  password: string,
+  options: Parameters<typeof changeUser>[3],
+): Promise<IdentityResult> {
+  const errors = await passwordErrors(context, password, user)
+  if (errors.length > 0) return { succeeded: false, errors }
+  return changeUser(
+    context,
+    user,
+    { passwordHash: await context.hasher.hash(password) },
+    {
+      rotateStamp: true,
+      event: 'passwordChanged',
+      notice: 'passwordChanged',
+      ...options,
+    },
+  )
+}
+
+function createPasswords(
+  context: AccountContext,
+  codes: Codes,
+  lifetimes: CodeLifetimes,
+  throttle: Throttle,
+): Pick<
+  CredentialManager,
+  | 'checkPassword'
+  | 'hasPassword'
+  | 'addPassword'
+  | 'changePassword'
+  | 'removePassword'
+  | 'generatePasswordResetToken'
+  | 'resetPassword'
+> {
+  const { db, hasher, describe, keys } = context
 
   return {
     checkPassword: async (user, password) => (await hasher.verify(user.passwordHash, password)) !== 'no',
@@ -121,7 +153,7 @@ export function createCredentialManager(
 
     async addPassword(user, password) {
       if (user.passwordHash !== null) return failed(describe, [{ code: 'UserAlreadyHasPassword' }])
-      return setPassword(user, password, {})
+      return setPassword(context, user, password, {})
     },
 
     async changePassword(user, currentPassword, newPassword, { keepSessionId } = {}) {
@@ -130,7 +162,7 @@ export function createCredentialManager(
         user.userName,
         async (_found, reservation): Promise<Verdict<IdentityResult>> => {
           if ((await hasher.verify(user.passwordHash, currentPassword)) === 'no') return 'wrong'
-          const result = await setPassword(user, newPassword, {
+          const result = await setPassword(context, user, newPassword, {
             ends: { cause: 'passwordChanged', keep: keepSessionId },
             release: reservation,
           })
@@ -154,32 +186,42 @@ export function createCredentialManager(
         },
       ),
 
-    generatePasswordResetToken: (user) => code('resetPassword', user),
+    generatePasswordResetToken: (user) => codes.seal('resetPassword', user),
 
     async resetPassword(user, token, newPassword) {
       const invalid = failed(describe, [{ code: 'InvalidToken' }])
-      if (!accepts('resetPassword', user, token, '', lifetimes.resetPasswordSeconds)) return invalid
+      if (!isOf(codes.open('resetPassword', token, lifetimes.resetPasswordSeconds), user)) return invalid
       const key = attemptKeyOf(keys.vault(), user.userName)
       const stamp = user.securityStamp
-      let result = await setPassword(user, newPassword, {
+      const options: Parameters<typeof changeUser>[3] = {
         ends: { cause: 'passwordReset' },
         event: 'passwordReset',
         also: (trx) => clearAttempts(trx, key),
-      })
+      }
+      let result = await setPassword(context, user, newPassword, options)
       // Another member of the user changed meanwhile: the code is still valid when the stamp is the same.
       for (let again = 0; again < 3 && isConcurrencyFailure(result); again++) {
         const current = await findUserById(db, user.id)
         if (current?.securityStamp !== stamp) return invalid
         Object.assign(user, current)
-        result = await setPassword(user, newPassword, {
-          ends: { cause: 'passwordReset' },
-          event: 'passwordReset',
-          also: (trx) => clearAttempts(trx, key),
-        })
+        result = await setPassword(context, user, newPassword, options)
       }
       return result
     },
+  }
+}
 
+function createAddresses(
+  context: AccountContext,
+  codes: Codes,
+  lifetimes: CodeLifetimes,
+): Pick<
+  CredentialManager,
+  'setEmail' | 'generateEmailConfirmationToken' | 'confirmEmail' | 'generateChangeEmailToken' | 'changeEmail'
+> {
+  const { db, describe, notifier } = context
+
+  return {
     setEmail: (user, email) =>
       changeUser(
         context,
@@ -191,10 +233,10 @@ export function createCredentialManager(
           notice: email === user.email ? undefined : 'emailChanged',
         },
       ),
-    generateEmailConfirmationToken: (user) => code('confirmEmail', user),
+    generateEmailConfirmationToken: (user) => codes.seal('confirmEmail', user),
 
     async confirmEmail(user, token) {
-      if (!accepts('confirmEmail', user, token, '', lifetimes.confirmEmailSeconds))
+      if (!isOf(codes.open('confirmEmail', token, lifetimes.confirmEmailSeconds), user))
         return failed(describe, [{ code: 'InvalidToken' }])
       const confirmed = await (notifier.has('emailConfirmed')
         ? inTransaction(db, async (trx) => {
@@ -216,11 +258,11 @@ export function createCredentialManager(
       return success
     },
 
-    generateChangeEmailToken: (user, newEmail) => code('changeEmail', user, newEmail),
+    generateChangeEmailToken: (user, newEmail) => codes.seal('changeEmail', user, newEmail),
 
     async changeEmail(user, newEmail, token, { setUserName = false } = {}) {
       const invalid = failed(describe, [{ code: 'InvalidToken' }])
-      const opened = openCode((id) => keys.find(id), 'changeEmail', token, seconds(), lifetimes.confirmEmailSeconds)
+      const opened = codes.open('changeEmail', token, lifetimes.confirmEmailSeconds)
       if (opened === null || opened.userId !== user.id || opened.data !== newEmail) return invalid
       const used = { userId: user.id, codeHash: codeHash(token), issuedAt: opened.issuedAt }
       const result = !isMarkOf(opened.stampMark, user.securityStamp)
