@@ -128,7 +128,7 @@ test('every route of the plugin is a row of docs/endpoints.md, with its caller, 
     answer: codes(answer!),
   }))
   const byRoute = (a: { route: string }, b: { route: string }) => (a.route < b.route ? -1 : 1)
-  assert.deepEqual(stated.sort(byRoute), known.sort(byRoute))
+  assert.deepEqual(stated.sort(byRoute), known.sort(byRoute), 'docs/endpoints.md is not up to date: run npm run docs')
 })
 
 // Every constructor of @fastify/error that errors.ts exports, made with words for whatever its message takes.
@@ -206,7 +206,7 @@ function blocksOf(text: string): Block[] {
 const asked = `
 import type { FastifyRequest } from 'fastify'
 import type { Identity, Requirements, SessionEndCause, SignInFailure, SignInMethod } from 'fastify-identity'
-import type { ClientOptions } from 'fastify-identity/client'
+import type { ClientOptions, IdentityClient } from 'fastify-identity/client'
 import type { PostgresOptions } from 'fastify-identity/development'
 export declare const principal: NonNullable<FastifyRequest['identity']>
 export declare const host: Identity
@@ -215,6 +215,7 @@ export declare const method: SignInMethod
 export declare const reason: SignInFailure
 export declare const cause: SessionEndCause
 export declare const client: ClientOptions
+export declare const calls: IdentityClient
 export declare const postgres: PostgresOptions
 `
 
@@ -324,6 +325,15 @@ test('every option of the client is a row of docs/client.md', () => {
   assert.deepEqual(sorted(stated), sorted(typesOf('client')))
 })
 
+test('docs/client.md names every function of the client', () => {
+  const named = readFileSync(join(project, 'docs/client.md'), 'utf8').split('\n').flatMap(codes)
+  assert.deepEqual(
+    typesOf('calls').filter((name) => !named.includes(name)),
+    [],
+    'name these functions in docs/client.md',
+  )
+})
+
 test('every event and every hook is a row of docs/events.md', () => {
   const sources = readdirSync(join(project, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
@@ -332,10 +342,15 @@ test('every event and every hook is a row of docs/events.md', () => {
   const named = Array.from(text.matchAll(/\bemit\('(\w+)'/g), ([, name]) => name!)
   // Every hook but those before a change has an event of its name.
   const known = new Set([...named, ...hookNames.filter((name) => !name.endsWith('ing'))])
-  assert.deepEqual(sorted(tableOf('events.md', 'event').flatMap(([event]) => codes(event!))), sorted(known))
+  assert.deepEqual(
+    sorted(tableOf('events.md', 'event').flatMap(([event]) => codes(event!))),
+    sorted(known),
+    'declare each event in IdentityEvents (src/accounts/users/hooks.ts), emit it, and run npm run docs',
+  )
   assert.deepEqual(
     sorted(tableOf('events.md', 'hook').flatMap(([hook]) => codes(hook!))),
     sorted([...hookNames, 'signingIn']),
+    'docs/events.md is not up to date: run npm run docs',
   )
 })
 

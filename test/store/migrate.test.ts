@@ -47,7 +47,7 @@ test('eight processes that start at once on an empty database all start, and eac
     import identity from '~/src/index.js'
     console.log('ready')
     for await (const database of createInterface(process.stdin)) {
-      const app = Fastify()
+      const app = Fastify({ pluginTimeout: 0 })
       console.log(await app.register(identity, { database }).then(() => 'started', String))
       await app.close()
     }`,

@@ -60,7 +60,8 @@ type Missing = Exclude<FunctionOf<Declared['name']>, keyof IdentityClient>
 type None<Complaint extends never> = Complaint
 
 /** An error here names the functions that the client lacks. */
-export type Complete = None<`add ${Missing}() to IdentityClient in src/client/index.ts`>
+export type Complete =
+  None<`add ${Missing}() to IdentityClient in src/client/index.ts, or its other name to Renamed here`>
 
 export async function uses(client: IdentityClient<{ nickname: string; birthYear?: number }>): Promise<void> {
   const { nickname, birthYear }: { nickname: string; birthYear?: number } = await client.info()
