@@ -1,5 +1,5 @@
-// Three instances in processes of their own on one database: what one of them ends, the others refuse within a second, by polling alone.
-// The time it took is printed; the assertions hold on a busy machine too.
+// Three instances in processes of their own on one database: what one of them ends, the others refuse by polling alone.
+// The time it took is printed, and asserted nowhere: a busy machine needs longer.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { decodeBase32 } from '../../src/two-factor/base32.js'
