@@ -1,4 +1,5 @@
-// The example's application: accounts under /account, one guarded route, Swagger UI at /docs. What starts and stops it is in server.ts.
+// The example's application: accounts under /account, one guarded route, Swagger UI at /docs. What starts and stops it
+// is in server.ts.
 import { randomInt } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'

@@ -1,5 +1,6 @@
-// "Sign in as": support staff act for a user in a session that says who acts. It has a claim `actor` of its own, which survives a refresh and
-// is listed among the user's sessions. Everything under /manage is closed to it: password, address, second factor, sessions.
+// "Sign in as": support staff act for a user in a session that says who acts. It has a claim `actor` of its own, which
+// survives a refresh and is listed among the user's sessions. Everything under /manage is closed to it: password,
+// address, second factor, sessions.
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'

@@ -1,5 +1,5 @@
-// Connections that outlive their request: a WebSocket and a stream of server-sent events. Both end with their session, within a second of a
-// logout on any instance: request.identity.signal aborts then.
+// Connections that outlive their request: a WebSocket and a stream of server-sent events. Both end with their session,
+// within a second of a logout on any instance: request.identity.signal aborts then.
 import { PassThrough } from 'node:stream'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'

@@ -1,4 +1,5 @@
-// Fields of your own: taken by POST /register, kept with the user, shown and changed by /manage/info, typed as user.profile.
+// Fields of your own: taken by POST /register, kept with the user, shown and changed by /manage/info, typed as
+// user.profile.
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'

@@ -1,4 +1,5 @@
-// "Where you are signed in": a page of your own over app.identity.sessions. (GET and DELETE /manage/sessions do the same for a SPA.)
+// "Where you are signed in": a page of your own over app.identity.sessions. (GET and DELETE /manage/sessions do the
+// same for a SPA.)
 import Fastify, { type FastifyInstance } from 'fastify'
 import identity, { requireAuthorization } from 'fastify-identity'
 import { serve } from './serve.js'

@@ -1,5 +1,6 @@
-// The public API of each entry point, as @microsoft/api-extractor reports it: api/<name>.api.md. A change of the API shows as a difference of
-// a report. Its declarations are emitted for it, so that whatever compiler made dist/ does not matter.
+// The public API of each entry point, as @microsoft/api-extractor reports it: api/<name>.api.md. A change of the API
+// shows as a difference of a report. Its declarations are emitted for it, so that whatever compiler made dist/ does not
+// matter.
 import {
   CompilerState,
   Extractor,

@@ -1,5 +1,5 @@
-// A loader hook for scripts/walks.ts: puts a call at the start of every function of the package, so that a request can be followed from
-// file to file. Lines stay where they are.
+// A loader hook for scripts/walks.ts: puts a call at the start of every function of the package, so that a request can
+// be followed from file to file. Lines stay where they are.
 import type { LoadHook } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'

@@ -1,4 +1,5 @@
-// The layers of ARCHITECTURE.md, by folder of src/. test/architecture.test.ts holds the imports against them, scripts/walks.ts the calls.
+// The layers of ARCHITECTURE.md, by folder of src/. test/architecture.test.ts holds the imports against them,
+// scripts/walks.ts the calls.
 
 /** From bottom to top. A file that lies in src/ itself is listed by its name. */
 export const layers: Readonly<Record<string, number>> = {

@@ -1,5 +1,6 @@
-// Does what a stranger does, with what npm would publish, and prints how long each step takes: the README's first program in an empty
-// folder, up to a guarded route that answers, and then a clone of the last commit up to the banner of `npm start`. `npm run stranger`.
+// Does what a stranger does, with what npm would publish, and prints how long each step takes: the README's first
+// program in an empty folder, up to a guarded route that answers, and then a clone of the last commit up to the banner
+// of `npm start`. `npm run stranger`.
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

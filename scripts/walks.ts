@@ -1,6 +1,7 @@
-// Follows three requests through the sources: a login by password, a request with a bearer token that the ticket cache has, a refresh. Counts
-// the files whose functions run, the folders they lie in, and the calls from one folder to another, upward ones by themselves. The
-// application is a real one, on a real Postgres: that of DATABASE_URL, or one of its own. `npm run walks`, or with `--json` for a program.
+// Follows three requests through the sources: a login by password, a request with a bearer token that the ticket cache
+// has, a refresh. Counts the files whose functions run, the folders they lie in, and the calls from one folder to
+// another, upward ones by themselves. The application is a real one, on a real Postgres: that of DATABASE_URL, or one
+// of its own. `npm run walks`, or with `--json` for a program.
 import { randomUUID } from 'node:crypto'
 import { register } from 'node:module'
 import { folderOf, isAbove } from './layers.js'

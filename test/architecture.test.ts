@@ -1,4 +1,5 @@
-// The layers of ARCHITECTURE.md held by a test: a file imports from its own folder or from a lower layer. Type imports count too.
+// The layers of ARCHITECTURE.md held by a test: a file imports from its own folder or from a lower layer. Type imports
+// count too.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { folderOf, layers } from '../scripts/layers.js'

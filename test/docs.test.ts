@@ -1,5 +1,6 @@
-// The documents compared with the code: each table with what it lists, and each piece of code with the package's types. There is no list of
-// exceptions. Links are test/docs/links.test.ts; the commands of the README are run by test/docs/readme.test.ts.
+// The documents compared with the code: each table with what it lists, and each piece of code with the package's types.
+// There is no list of exceptions. Links are test/docs/links.test.ts; the commands of the README are run by
+// test/docs/readme.test.ts.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -202,7 +203,8 @@ function blocksOf(text: string): Block[] {
   }))
 }
 
-// A program as a host would have it, beside this package so that it finds it by its name. One file asks for the types of the tables.
+// A program as a host would have it, beside this package so that it finds it by its name. One file asks for the types
+// of the tables.
 const asked = `
 import type { FastifyRequest } from 'fastify'
 import type { Identity, Requirements, SessionEndCause, SignInFailure, SignInMethod } from 'fastify-identity'

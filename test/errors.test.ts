@@ -1,5 +1,5 @@
-// Codes and words: the reference's messages to the letter (IdentityErrorDescriber, and what only its endpoints say), and each thrown
-// error where it comes from. Databases, keys and queues are real.
+// Codes and words: the reference's messages to the letter (IdentityErrorDescriber, and what only its endpoints say),
+// and each thrown error where it comes from. Databases, keys and queues are real.
 import assert from 'node:assert/strict'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { sql } from 'kysely'

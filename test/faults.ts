@@ -1,5 +1,6 @@
-// Runs the fault experiments and the attacks: npm run faults [-- [--long] part-of-a-file-name …]. One line for each: whether it held, its
-// title, its figures. One after the other, so that the figures of one are not those of its neighbour.
+// Runs the fault experiments and the attacks: npm run faults [-- [--long] part-of-a-file-name …]. One line for each:
+// whether it held, its title, its figures. One after the other, so that the figures of one are not those of its
+// neighbour.
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { finished } from 'node:stream/promises'

@@ -1,5 +1,5 @@
-// What options are refused and how: each refusal names the option and a remedy, says nothing of its value, and nothing is written to what
-// the caller passed. The defaults are held by options-defaults.test.ts.
+// What options are refused and how: each refusal names the option and a remedy, says nothing of its value, and nothing
+// is written to what the caller passed. The defaults are held by options-defaults.test.ts.
 import assert from 'node:assert/strict'
 import Fastify from 'fastify'
 import { test } from 'node:test'

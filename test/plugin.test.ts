@@ -1,4 +1,5 @@
-// The plugin in hosts of every kind: what a host sets for itself changes nothing for our routes, and ours nothing for the host's.
+// The plugin in hosts of every kind: what a host sets for itself changes nothing for our routes, and ours nothing for
+// the host's.
 import { fastifyCookie } from '@fastify/cookie'
 import assert from 'node:assert/strict'
 import Fastify, { type FastifyInstance, type FastifyPluginOptions } from 'fastify'

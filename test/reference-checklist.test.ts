@@ -1,5 +1,5 @@
-// The twenty behaviours of the reference that are most easily got wrong, one test each. Where we differ on purpose the title says what is
-// true here, and the test shows the switch, if there is one.
+// The twenty behaviours of the reference that are most easily got wrong, one test each. Where we differ on purpose the
+// title says what is true here, and the test shows the switch, if there is one.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { IdentityOptions } from '../src/index.js'

@@ -1,5 +1,6 @@
-// Runs the compiled tests against one Postgres: npm test [-- part-of-a-file-name …]. Sets DATABASE_URL for them unless it is set.
-// Files run in a random order; the seed is printed and TEST_SEED repeats it. (node --test would sort the files by name.)
+// Runs the compiled tests against one Postgres: npm test [-- part-of-a-file-name …]. Sets DATABASE_URL for them unless
+// it is set. Files run in a random order; the seed is printed and TEST_SEED repeats it. (node --test would sort the
+// files by name.)
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -48,7 +49,8 @@ async function runAll(names: string[]): Promise<{ ran: number; failed: number; e
   const count = { ran: 0, failed: 0, empty: [] as string[] }
   const stream = run({ files: names, concurrency: 2 })
   stream.on('test:pass', ({ name, file }) => {
-    // An event that is called like its file stands for the file. It passes when the file ended well without a single test.
+    // An event that is called like its file stands for the file. It passes when the file ended well without a single
+    // test.
     if (name === file) count.empty.push(relative(folder, name))
     else count.ran++
   })

@@ -1,5 +1,5 @@
-// The sizes that keep a file readable, and the order of what lies beside src/: tests, benches and scripts import the package, and nothing
-// of the package imports them. The layers of src/ itself are test/architecture.test.ts.
+// The sizes that keep a file readable, and the order of what lies beside src/: tests, benches and scripts import the
+// package, and nothing of the package imports them. The layers of src/ itself are test/architecture.test.ts.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -83,7 +83,8 @@ function bareUpdates(app: FastifyInstance, pool: pg.Pool, schema: string): void 
   }
 }
 
-// A refresh as one would write it first: open, one UPDATE … RETURNING through Kysely, two seals. It knows neither roles nor replays.
+// A refresh as one would write it first: open, one UPDATE … RETURNING through Kysely, two seals. It knows neither roles
+// nor replays.
 function plainRefresh(app: FastifyInstance, pool: pg.Pool, schema: string): void {
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }).withSchema(schema)
   const body = { type: 'object', required: ['refreshToken'], properties: { refreshToken: { type: 'string' } } }

@@ -1,4 +1,5 @@
-// Puts a server under load and measures both sides: requests per second and latency by the load, CPU time per request by the server itself.
+// Puts a server under load and measures both sides: requests per second and latency by the load, CPU time per request
+// by the server itself.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// How many rows there are once as many go as come: the life of sessions minute by minute, at a ten-thousandth of the rate. The same
-// figures by arithmetic (Little's law: number = rate × time of stay) stand beside what is simulated.
+// How many rows there are once as many go as come: the life of sessions minute by minute, at a ten-thousandth of the
+// rate. The same figures by arithmetic (Little's law: number = rate × time of stay) stand beside what is simulated.
 
 export interface Habits {
   readonly loginsPerMinute: number

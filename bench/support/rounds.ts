@@ -1,4 +1,5 @@
-// Interleaved rounds: each contender is measured once in every round, in another order each time, and compared with the same round's others.
+// Interleaved rounds: each contender is measured once in every round, in another order each time, and compared with the
+// same round's others.
 
 export interface Settings {
   /** A Postgres that holds nothing else. */

@@ -1,4 +1,5 @@
-// One contender behind Fastify, in a process of its own. Started by startServer in servers.ts; asked over IPC for its CPU time and memory.
+// One contender behind Fastify, in a process of its own. Started by startServer in servers.ts; asked over IPC for its
+// CPU time and memory.
 import Fastify from 'fastify'
 import { answering } from './child.js'
 import type { ContenderOptions, Mount } from './contender.js'

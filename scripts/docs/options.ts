@@ -1,4 +1,5 @@
-// The table of options: a row for each leaf of the schemas, with the type and the doc comment that an editor shows for it.
+// The table of options: a row for each leaf of the schemas, with the type and the doc comment that an editor shows for
+// it.
 import { Kind, type TSchema } from '@sinclair/typebox'
 import ts from 'typescript'
 import { optionsSchema } from '../../src/options.js'

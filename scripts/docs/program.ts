@@ -1,4 +1,5 @@
-// The package as the compiler sees it: the sources of the entry points that package.json names, with types and doc comments.
+// The package as the compiler sees it: the sources of the entry points that package.json names, with types and doc
+// comments.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'

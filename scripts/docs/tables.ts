@@ -1,5 +1,5 @@
-// Tables of Markdown, and their place in a page: between a marker that names the table and an end marker. The rest of the page is written
-// by hand.
+// Tables of Markdown, and their place in a page: between a marker that names the table and an end marker. The rest of
+// the page is written by hand.
 
 export interface Table {
   readonly headings: readonly string[]

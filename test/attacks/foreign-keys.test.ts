@@ -1,5 +1,5 @@
-// Tokens and keys that were not made over these tables: those of another application with the same static ring, and rows that were written
-// to the table of keys by hand.
+// Tokens and keys that were not made over these tables: those of another application with the same static ring, and
+// rows that were written to the table of keys by hand.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'

@@ -1,4 +1,5 @@
-// Secrets in every spelling of a mailed link, and in what the database says about a row: none of them in the log at level trace.
+// Secrets in every spelling of a mailed link, and in what the database says about a row: none of them in the log at
+// level trace.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { report } from '../support/experiment.js'

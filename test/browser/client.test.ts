@@ -1,4 +1,5 @@
-// The client where it is meant to run: loaded by a page as it was built, with the browser's own cookies, storage and locks.
+// The client where it is meant to run: loaded by a page as it was built, with the browser's own cookies, storage and
+// locks.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

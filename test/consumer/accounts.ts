@@ -1,4 +1,5 @@
-// A library of a consumer on top of the package. Nearly nothing says its type, so that the compiler must write every one into a declaration.
+// A library of a consumer on top of the package. Nearly nothing says its type, so that the compiler must write every
+// one into a declaration.
 import { Type } from '@sinclair/typebox'
 import fp from 'fastify-plugin'
 import identity, {

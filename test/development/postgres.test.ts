@@ -9,7 +9,8 @@ import { test, type TestContext } from 'node:test'
 import pg from 'pg'
 import { type Postgres, startPostgres } from '../../src/development/postgres.js'
 
-// A folder that the server's user may enter, and what is started in it; at the end everything stops before the folder goes.
+// A folder that the server's user may enter, and what is started in it; at the end everything stops before the folder
+// goes.
 async function place(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'postgres-test-'))
   await chmod(folder, 0o755)

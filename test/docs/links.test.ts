@@ -1,5 +1,5 @@
-// Follows every link, anchor and path of the documents: in the repository, and among the files that npm packs, so that documents can be read
-// in node_modules too. Addresses on the network are not asked.
+// Follows every link, anchor and path of the documents: in the repository, and among the files that npm packs, so that
+// documents can be read in node_modules too. Addresses on the network are not asked.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'

@@ -1,5 +1,6 @@
-// Does what the README says, as it is written there: its server is started as a program of its own, and its commands are run by bash with the
-// answers compared. The port and the code of the authenticator app are the only things replaced.
+// Does what the README says, as it is written there: its server is started as a program of its own, and its commands
+// are run by bash with the answers compared. The port and the code of the authenticator app are the only things
+// replaced.
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-// The words of the documents: those that words.json lists are replaced by the field's terms. The linter applies the same list to the code
-// (eslint-words.js); generated pages are covered twice.
+// The words of the documents: those that words.json lists are replaced by the field's terms. The linter applies the
+// same list to the code (eslint-words.js); generated pages are covered twice.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

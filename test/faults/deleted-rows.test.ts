@@ -1,4 +1,5 @@
-// A user or session that is deleted by SQL, which leaves no revocation, is refused within a minute, and no request asks the database.
+// A user or session that is deleted by SQL, which leaves no revocation, is refused within a minute, and no request asks
+// the database.
 import assert from 'node:assert/strict'
 import pg from 'pg'
 import { test } from 'node:test'

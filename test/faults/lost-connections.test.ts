@@ -1,5 +1,5 @@
-// A connection to Postgres that is lost at any moment, also in the packet that completes its handshake, ends no process and loses no
-// change that was acknowledged.
+// A connection to Postgres that is lost at any moment, also in the packet that completes its handshake, ends no process
+// and loses no change that was acknowledged.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'
@@ -117,7 +117,8 @@ test('twenty clients lose no acknowledged change while all backends are terminat
     async () => (await instance.call('POST', '/register', {}, { email: 'last@example.com', password })).status === 200,
   )
   assert.deepEqual(await missing(t, url, registered), [])
-  // The first answer of all may come while there are backends; what is no 200 is a clean 503, or a 400 for one that committed unheard.
+  // The first answer of all may come while there are backends; what is no 200 is a clean 503, or a 400 for one that
+  // committed unheard.
   assert.deepEqual(
     Object.keys(statuses).filter((status) => !['200', '400', '503'].includes(status)),
     [],

@@ -1,4 +1,5 @@
-// The root secret is lost. The commands say so, and `keys reset` makes the application work again: at a price that it names.
+// The root secret is lost. The commands say so, and `keys reset` makes the application work again: at a price that it
+// names.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'

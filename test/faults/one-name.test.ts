@@ -1,4 +1,5 @@
-// Many sign-ins of one name at once take no more of the database than others do, and other people notice nothing of them.
+// Many sign-ins of one name at once take no more of the database than others do, and other people notice nothing of
+// them.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'

@@ -1,4 +1,5 @@
-// Users are written to the database that was handed over, and never to another one that the environment happens to name.
+// Users are written to the database that was handed over, and never to another one that the environment happens to
+// name.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,5 +1,5 @@
-// What databases lack, or do otherwise, that speak Postgres's protocol (CockroachDB, Citus), imitated on Postgres as their documents say.
-// Nothing here was tried on one of them.
+// What databases lack, or do otherwise, that speak Postgres's protocol (CockroachDB, Citus), imitated on Postgres as
+// their documents say. Nothing here was tried on one of them.
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test } from 'node:test'

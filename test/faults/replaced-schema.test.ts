@@ -1,5 +1,5 @@
-// A schema that is dropped, renamed, or restored from a backup under a running instance: 503 meanwhile, never 500 and never a refused
-// token, and everything as before afterwards.
+// A schema that is dropped, renamed, or restored from a backup under a running instance: 503 meanwhile, never 500 and
+// never a refused token, and everything as before afterwards.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'

@@ -1,4 +1,5 @@
-// What an administrator allows and how a database was created: a start either works, or names what is missing and the SQL that helps.
+// What an administrator allows and how a database was created: a start either works, or names what is missing and the
+// SQL that helps.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'

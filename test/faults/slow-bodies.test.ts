@@ -1,4 +1,5 @@
-// A client that sends its body byte by byte is waited for, and not for ever: neither by a request nor by the end of the application.
+// A client that sends its body byte by byte is waited for, and not for ever: neither by a request nor by the end of the
+// application.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'

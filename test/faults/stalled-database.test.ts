@@ -1,5 +1,5 @@
-// A database that answers nothing for a while, and then everything at once: what it did meanwhile for sign-ins that were given up does not
-// keep their name out afterwards.
+// A database that answers nothing for a while, and then everything at once: what it did meanwhile for sign-ins that
+// were given up does not keep their name out afterwards.
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,5 @@
-// A token under a key that this instance has not read yet, while the database is down: nobody can say that it is not valid.
+// A token under a key that this instance has not read yet, while the database is down: nobody can say that it is not
+// valid.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'

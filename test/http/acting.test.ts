@@ -1,4 +1,5 @@
-// A session with a claim `actor` of its own: the account is closed to it, unless option sessions.actorMayManage opens it.
+// A session with a claim `actor` of its own: the account is closed to it, unless option sessions.actorMayManage opens
+// it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Claim, type IdentityOptions, requireAuthorization } from '../../src/index.js'

@@ -1,4 +1,5 @@
-// The document that @fastify/swagger makes of a host with the plugin: valid by the specification's own schema, complete, and never broken.
+// The document that @fastify/swagger makes of a host with the plugin: valid by the specification's own schema,
+// complete, and never broken.
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import assert from 'node:assert/strict'

@@ -1,5 +1,5 @@
-// Every kind of token and cookie, changed in every way, shown over HTTP where it belongs and where it does not (security TK-01 to TK-07).
-// What is refused gets the very bytes that garbage gets, and no line of the log.
+// Every kind of token and cookie, changed in every way, shown over HTTP where it belongs and where it does not
+// (security TK-01 to TK-07). What is refused gets the very bytes that garbage gets, and no line of the log.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { requireAuthorization } from '../../src/index.js'

@@ -1,5 +1,6 @@
-// Every endpoint that reads a body × every kind of wrong input: the answer that the spec names (aspnet-identity §1.3, security IN-01..03, HT-03,
-// HT-06), never a 5xx, never Fastify's own shape of an error, and nothing in the log that somebody would have to look at.
+// Every endpoint that reads a body × every kind of wrong input: the answer that the spec names (aspnet-identity §1.3,
+// security IN-01..03, HT-03, HT-06), never a 5xx, never Fastify's own shape of an error, and nothing in the log that
+// somebody would have to look at.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -525,7 +526,8 @@ test('guarded routes reveal nothing about a body to a caller who is not signed i
           ...options,
           headers: { ...('headers' in options ? options.headers : {}), ...headers },
         })
-        // A content type that no route reads is refused before anything else, for every caller alike (as in the reference).
+        // A content type that no route reads is refused before anything else, for every caller alike (as in the
+        // reference).
         const isUnread = options.headers?.['content-type'] === 'text/plain' && endpoint.path !== '/logout'
         assert.deepEqual(
           [answer.status, answer.body, answer.headers['www-authenticate']],

@@ -1,5 +1,5 @@
-// The package as its users get it: packed, unpacked beside its peers, compiled against by test/consumer/ with every check on, and run.
-// Only what package.json names as a dependency or peer is there, so that a forgotten one is missed.
+// The package as its users get it: packed, unpacked beside its peers, compiled against by test/consumer/ with every
+// check on, and run. Only what package.json names as a dependency or peer is there, so that a forgotten one is missed.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'

@@ -1,4 +1,5 @@
-// Wycheproof's vectors of PBKDF2, as hashes of the reference: what the hasher verifies is what they say. Source and licence are named in each file.
+// Wycheproof's vectors of PBKDF2, as hashes of the reference: what the hasher verifies is what they say. Source and
+// licence are named in each file.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createHasher } from '../../src/passwords/hasher.js'

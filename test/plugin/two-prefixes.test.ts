@@ -1,4 +1,5 @@
-// identityRoutes: one realm under a second prefix. Users, tokens and cookies are the same; mailed links point to the prefix asked under.
+// identityRoutes: one realm under a second prefix. Users, tokens and cookies are the same; mailed links point to the
+// prefix asked under.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import Fastify from 'fastify'

@@ -1,4 +1,5 @@
-// Customers and staff in one application: another decorator, schema and prefix each. What one realm gives out is nothing to the other.
+// Customers and staff in one application: another decorator, schema and prefix each. What one realm gives out is
+// nothing to the other.
 import swagger from '@fastify/swagger'
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,5 @@
-// Claims that change count on every instance for tickets of before, without signing anybody out, at one statement; and any number of them fits.
+// Claims that change count on every instance for tickets of before, without signing anybody out, at one statement; and
+// any number of them fits.
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'

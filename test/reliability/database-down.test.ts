@@ -1,4 +1,5 @@
-// What people see while the database is gone, by every way it can go, and that nothing has to be restarted when it is back.
+// What people see while the database is gone, by every way it can go, and that nothing has to be restarted when it is
+// back.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'

@@ -1,4 +1,5 @@
-// The network breaks after Postgres has done what it was asked and before it could say so: nothing happens twice, and trying again works.
+// The network breaks after Postgres has done what it was asked and before it could say so: nothing happens twice, and
+// trying again works.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { IdentityOptions } from '../../src/index.js'

@@ -1,5 +1,5 @@
-// Mail while something breaks: the SMTP server, the database, the instance. No request notices, no mail is lost, and none is sent twice
-// but by an instance that died while sending it.
+// Mail while something breaks: the SMTP server, the database, the instance. No request notices, no mail is lost, and
+// none is sent twice but by an instance that died while sending it.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import type { IdentityOptions } from '../../src/index.js'
@@ -53,7 +53,8 @@ test('with the SMTP server killed in the middle of 200 registrations all are ans
   const clients = Promise.all(Array.from({ length: 10 }, client))
   await until(() => statuses.length >= 80)
   await smtp.received(20)
-  // It falls down under the mails it is being given. None is cut between "kept" and the answer that says so: that one would rightly come twice.
+  // It falls down under the mails it is being given. None is cut between "kept" and the answer that says so: that one
+  // would rightly come twice.
   smtp.mode = 'drop'
   await smtp.asked('DATA', smtp.commands.filter((line) => line === 'DATA').length + 3)
   await smtp.stop()

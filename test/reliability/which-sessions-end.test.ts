@@ -1,5 +1,6 @@
-// Which sessions a change ends, cell by cell: made on one instance, seen on another, with PgBouncer in transaction mode between. Each session is
-// tried by its access token or cookie, and then by its refresh or the validation of its cookie.
+// Which sessions a change ends, cell by cell: made on one instance, seen on another, with PgBouncer in transaction mode
+// between. Each session is tried by its access token or cookie, and then by its refresh or the validation of its
+// cookie.
 import assert from 'node:assert/strict'
 import { after, test, type TestContext } from 'node:test'
 import { requireAuthorization, type User } from '../../src/index.js'

@@ -1,5 +1,6 @@
-// Every route that mails × addresses that some reader takes for another mailbox (security EM-02, IN-07; GHSA-7rqj-j65f-68wh, GHSA-5jpx-9hw9-2fx4,
-// GHSA-mm7p-fcc7-pg87, CVE-2022-35924). Delivered to a real SMTP server: what counts is who is named in the envelope and in the header.
+// Every route that mails × addresses that some reader takes for another mailbox (security EM-02, IN-07;
+// GHSA-7rqj-j65f-68wh, GHSA-5jpx-9hw9-2fx4, GHSA-mm7p-fcc7-pg87, CVE-2022-35924). Delivered to a real SMTP server: what
+// counts is who is named in the envelope and in the header.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { domainToASCII } from 'node:url'

@@ -64,7 +64,8 @@ test('expiresIn never promises more than the session has left', () =>
     assert.equal((await app.call('GET', '/account/manage/info', { token: accessToken })).status, 401)
   }))
 
-// The reference's table: a cookie for either flag; it outlives the browser only with useCookies and without useSessionCookies.
+// The reference's table: a cookie for either flag; it outlives the browser only with useCookies and without
+// useSessionCookies.
 const modes: [query: string, cookie: 'none' | 'session' | 'persistent'][] = [
   ['', 'none'],
   ['?useCookies=false', 'none'],

@@ -1,4 +1,5 @@
-// Several users with one address: possible as long as option user.requireUniqueEmail is off, as in the reference, whose endpoints then fail.
+// Several users with one address: possible as long as option user.requireUniqueEmail is off, as in the reference, whose
+// endpoints then fail.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { expectEmpty, goodPassword } from '../support/app.js'

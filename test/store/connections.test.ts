@@ -1,4 +1,5 @@
-// How the pool is opened: by every form of option `database`, and behind a pooler that refuses or forgets what a session sets.
+// How the pool is opened: by every form of option `database`, and behind a pooler that refuses or forgets what a
+// session sets.
 import assert from 'node:assert/strict'
 import { sql } from 'kysely'
 import { test, type TestContext } from 'node:test'

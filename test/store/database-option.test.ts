@@ -1,4 +1,5 @@
-// What option `database` may be: each form is recognised by its shape, and everything else is refused before anything is opened.
+// What option `database` may be: each form is recognised by its shape, and everything else is refused before anything
+// is opened.
 import assert from 'node:assert/strict'
 import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely'
 import { test } from 'node:test'

@@ -1,4 +1,5 @@
-// The statements that an instance sends by its clock, however many requests there are: a test that counts those of a request leaves them out.
+// The statements that an instance sends by its clock, however many requests there are: a test that counts those of a
+// request leaves them out.
 
 /** The key ring, read every two seconds. */
 export const isOfTheRing = (text: string) => /from .*"keys"/.test(text)

@@ -1,5 +1,6 @@
-// Two kinds of clients over real sockets: a browser, which keeps cookies for as long as they say by the clock of the test, and an app
-// on a device, which keeps tokens. Both stand behind a proxy that ends TLS, so that Secure cookies travel here over http.
+// Two kinds of clients over real sockets: a browser, which keeps cookies for as long as they say by the clock of the
+// test, and an app on a device, which keeps tokens. Both stand behind a proxy that ends TLS, so that Secure cookies
+// travel here over http.
 import assert from 'node:assert/strict'
 import type { Tokens } from './app.js'
 

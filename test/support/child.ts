@@ -1,4 +1,5 @@
-// A process of its own that runs a piece of a module, for what must not share this process: its end, its memory, its start.
+// A process of its own that runs a piece of a module, for what must not share this process: its end, its memory, its
+// start.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'

@@ -1,5 +1,5 @@
-// What a fault experiment reports: its figures, on the line that `npm run faults` prints for it. An experiment is a test in test/faults/ or
-// test/attacks/; its title says what holds.
+// What a fault experiment reports: its figures, on the line that `npm run faults` prints for it. An experiment is a
+// test in test/faults/ or test/attacks/; its title says what holds.
 import type { TestContext } from 'node:test'
 
 /** `npm run faults -- --long`: as many rounds as a figure needs. Otherwise as few as show that it holds. */

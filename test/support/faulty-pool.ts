@@ -2,8 +2,8 @@
 import pg from 'pg'
 
 /**
- * For `new pg.Pool({ Client })` or option `database: { Client }`. Where `before` throws, the statement is not sent; the answer is handed
- * out when `after` is done.
+ * For `new pg.Pool({ Client })` or option `database: { Client }`. Where `before` throws, the statement is not sent; the
+ * answer is handed out when `after` is done.
  */
 export function clientThat(
   before: (text: string, client: pg.Client) => Promise<void> | void,

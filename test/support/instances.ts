@@ -1,4 +1,5 @@
-// A Fastify with the plugin on a schema of its own, and the few requests that most tests begin with. Hashing is argon2id at its cheapest.
+// A Fastify with the plugin on a schema of its own, and the few requests that most tests begin with. Hashing is
+// argon2id at its cheapest.
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { EventEmitter } from 'node:events'
 import type { TestContext } from 'node:test'

@@ -1,4 +1,5 @@
-// Reads a mail as our own sender writes it: one level of multipart/alternative, quoted-printable, base64 or plain (RFC 2045, 2046). No more.
+// Reads a mail as our own sender writes it: one level of multipart/alternative, quoted-printable, base64 or plain (RFC
+// 2045, 2046). No more.
 
 export interface Mime {
   /** Names in lower case, folded lines joined; of a name that comes twice, both values. */

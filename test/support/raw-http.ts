@@ -1,4 +1,5 @@
-// Bytes on a socket, for requests that no client library would send. One request, then the server's whole answer until it closes.
+// Bytes on a socket, for requests that no client library would send. One request, then the server's whole answer until
+// it closes.
 import { connect } from 'node:net'
 
 export interface RawAnswer {

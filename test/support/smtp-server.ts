@@ -1,4 +1,5 @@
-// A small real SMTP server on 127.0.0.1 (RFC 5321 §4.1, AUTH PLAIN of RFC 4954) that keeps what it accepts and misbehaves on demand. No TLS.
+// A small real SMTP server on 127.0.0.1 (RFC 5321 §4.1, AUTH PLAIN of RFC 4954) that keeps what it accepts and
+// misbehaves on demand. No TLS.
 import { EventEmitter, once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -199,7 +199,8 @@ function statementReader(found: (text: string) => void): (chunk: Buffer) => void
       const type = isStarted ? String.fromCharCode(rest[0]!) : ''
       const body = rest.subarray(head + 4, end)
       if (type === 'Q') found(body.toString('utf8').replace(/\0$/, ''))
-      // Parse: the statement's name, its text, the types of its parameters. Bind: a portal's name, the statement's, its values.
+      // Parse: the statement's name, its text, the types of its parameters. Bind: a portal's name, the statement's, its
+      // values.
       const [first = '', second = ''] = type === 'P' || type === 'B' ? body.toString('utf8').split('\0', 2) : []
       if (type === 'P') prepared.set(first, second)
       if (type === 'B') found(prepared.get(second) ?? '')

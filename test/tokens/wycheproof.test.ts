@@ -1,5 +1,6 @@
-// Wycheproof's vectors for the algorithms under the tokens: AES-256-GCM as xaes.ts calls it, the subkeys of AES-CMAC from which XAES derives its
-// keys, and HKDF-SHA-256 as seal.ts and key-ring.ts call it. Source and licence are named in each file.
+// Wycheproof's vectors for the algorithms under the tokens: AES-256-GCM as xaes.ts calls it, the subkeys of AES-CMAC
+// from which XAES derives its keys, and HKDF-SHA-256 as seal.ts and key-ring.ts call it. Source and licence are named
+// in each file.
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import assert from 'node:assert/strict'

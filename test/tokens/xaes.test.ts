@@ -37,7 +37,8 @@ for (const [index, vector] of published.entries()) {
   })
 }
 
-// The accumulated test of the specification: keys, nonces, lengths and texts are drawn from one SHAKE-128 stream, ciphertexts hashed by another.
+// The accumulated test of the specification: keys, nonces, lengths and texts are drawn from one SHAKE-128 stream,
+// ciphertexts hashed by another.
 test('10,000 messages of the published accumulated test give the published hash, and open', () => {
   const input = shake128.create()
   const output = shake128.create()

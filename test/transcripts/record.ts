@@ -1,4 +1,5 @@
-// Records the transcripts from ASP.NET Core: npm run transcripts:record. Needs the .NET 10 SDK; replaying them (npm test) does not.
+// Records the transcripts from ASP.NET Core: npm run transcripts:record. Needs the .NET 10 SDK; replaying them (npm
+// test) does not.
 import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'

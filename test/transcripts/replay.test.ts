@@ -1,5 +1,6 @@
-// The transcripts of ASP.NET Core, replayed against us: the same stories, the same answers. What differs is in the table of differences with its
-// reason, with the very answer that we give instead, and what is in the table does differ.
+// The transcripts of ASP.NET Core, replayed against us: the same stories, the same answers. What differs is in the
+// table of differences with its reason, with the very answer that we give instead, and what is in the table does
+// differ.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

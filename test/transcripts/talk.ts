@@ -1,5 +1,6 @@
-// A conversation with a host, written down: requests go over a socket, and of answers stays what a client sees. What differs from run to run
-// (tokens, codes, keys, ids, dates) becomes a numbered word, so that the same value has the same word wherever it appears.
+// A conversation with a host, written down: requests go over a socket, and of answers stays what a client sees. What
+// differs from run to run (tokens, codes, keys, ids, dates) becomes a numbered word, so that the same value has the
+// same word wherever it appears.
 import { request as send } from 'node:http'
 
 export interface Ask {
@@ -196,7 +197,8 @@ export class Talk {
   }
 }
 
-// What a story makes of a token or code: cut short, in small letters, with blanks in it. And the names of cookies, which are the host's choice.
+// What a story makes of a token or code: cut short, in small letters, with blanks in it. And the names of cookies,
+// which are the host's choice.
 function partsMasked(request: string): string {
   return (
     request

@@ -1,4 +1,5 @@
-// What a host writes, and what the compiler says to it: nothing of this file runs. `@ts-expect-error` fails where the error is missing.
+// What a host writes, and what the compiler says to it: nothing of this file runs. `@ts-expect-error` fails where the
+// error is missing.
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'

@@ -1,4 +1,5 @@
-// A person moves to another address: mistypes it first, follows the right link, and is the same person under the new name.
+// A person moves to another address: mistypes it first, follows the right link, and is the same person under the new
+// name.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Browser, Device, reasonOf } from '../support/browser.js'
@@ -47,7 +48,8 @@ test('who moves to another address keeps the old one until the link is followed,
   assert.deepEqual([opened.status, opened.body, phone.cookies.size], [200, 'Thank you for confirming your email.', 0])
   assert.deepEqual(await info(), { email: 'ann@new.example', isEmailConfirmed: true })
 
-  // Known by the new address from now on; the password is the same, the old name is free, and the links of before are dead.
+  // Known by the new address from now on; the password is the same, the old name is free, and the links of before are
+  // dead.
   assert.equal(reasonOf(await new Device(origin).logIn(person)), 'Failed')
   assert.equal((await new Device(origin).logIn({ ...person, email: 'Ann@New.Example' })).status, 200)
   assert.equal((await phone.open(letter.content)).status, 200)

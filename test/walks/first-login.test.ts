@@ -1,4 +1,5 @@
-// A person's first hour, over a real socket: with tokens as an app keeps them, and with the cookie as a browser keeps it.
+// A person's first hour, over a real socket: with tokens as an app keeps them, and with the cookie as a browser keeps
+// it.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { requireAuthorization } from '../../src/index.js'

@@ -1,4 +1,5 @@
-// A person whose account came from ASP.NET Core Identity, with its hash: the password goes on, the hash becomes one of ours.
+// A person whose account came from ASP.NET Core Identity, with its hash: the password goes on, the hash becomes one of
+// ours.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Browser, Device, reasonOf } from '../support/browser.js'

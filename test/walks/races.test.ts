@@ -1,4 +1,5 @@
-// Fifty at once, over two instances on one database: what may happen once happens once, and guesses stop at their limit.
+// Fifty at once, over two instances on one database: what may happen once happens once, and guesses stop at their
+// limit.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type Answer, goodPassword, type Person, type Tokens } from '../support/app.js'

@@ -183,7 +183,8 @@ test('two people in two browsers never see each other', async () => {
   await two.post('/account/login?useCookies=true', jon)
   assert.equal((await one.get('/who')).json<{ name: string }>().name, ida.email)
   assert.equal((await two.get('/who')).json<{ name: string }>().name, jon.email)
-  // Ida logs in as Jon in her own browser: it is his from then on, and hers is another session that goes on where it is kept.
+  // Ida logs in as Jon in her own browser: it is his from then on, and hers is another session that goes on where it is
+  // kept.
   const kept = one.cookies.get(session)!.value
   await one.post('/account/login?useCookies=true', jon)
   assert.equal((await one.get('/who')).json<{ name: string }>().name, jon.email)

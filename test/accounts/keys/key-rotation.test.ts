@@ -59,7 +59,8 @@ test('every 90 days a key is made, seals a minute later, and its predecessor ope
     app.clock.advance(90 * day - 1)
     const old = await app.signIn()
     const { cookie } = await app.signInWithCookie(old)
-    // The instance looks every two seconds of real time, and finds nothing due. A look that has begun ends before the next one.
+    // The instance looks every two seconds of real time, and finds nothing due. A look that has begun ends before the
+    // next one.
     proxy.forget()
     await until(() => proxy.statements.filter(isOfTheRing).length >= 2)
     assert.equal((await keys.list()).length, 1)

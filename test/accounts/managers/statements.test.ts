@@ -1,5 +1,5 @@
-// How many statements an answer costs, read on the wire, beyond what round-trips.test.ts counts: cookies, second factors, and a flood of
-// tokens that are none (security R24, R30).
+// How many statements an answer costs, read on the wire, beyond what round-trips.test.ts counts: cookies, second
+// factors, and a flood of tokens that are none (security R24, R30).
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test, type TestContext } from 'node:test'

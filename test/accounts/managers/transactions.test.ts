@@ -1,4 +1,5 @@
-// The managers inside a host's own transaction: its rows and ours commit or roll back together, and a refusal leaves the transaction usable.
+// The managers inside a host's own transaction: its rows and ours commit or roll back together, and a refusal leaves
+// the transaction usable.
 import assert from 'node:assert/strict'
 import { Kysely, PostgresDialect } from 'kysely'
 import { after, test } from 'node:test'

@@ -1,4 +1,5 @@
-// Changes of roles that meet another transaction at the worst moment: it is held there, until Postgres says that somebody waits for it.
+// Changes of roles that meet another transaction at the worst moment: it is held there, until Postgres says that
+// somebody waits for it.
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import pg from 'pg'

@@ -1,4 +1,5 @@
-// Option sessions.idleSeconds: what is used goes on, on whatever instance; what is not ends, and its refresh token with it.
+// Option sessions.idleSeconds: what is used goes on, on whatever instance; what is not ends, and its refresh token with
+// it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { unusedSeconds } from '../../../src/accounts/sessions/idle.js'

@@ -1,5 +1,6 @@
-// A refresh at the very moment at which its session is to end (security RF-05): whichever comes first, no token that it made works once
-// the end was answered, here at once and on another instance as soon as that has heard of it. Two hundred rounds of each.
+// A refresh at the very moment at which its session is to end (security RF-05): whichever comes first, no token that it
+// made works once the end was answered, here at once and on another instance as soon as that has heard of it. Two
+// hundred rounds of each.
 import assert from 'node:assert/strict'
 import type { FastifyInstance } from 'fastify'
 import { test, type TestContext } from 'node:test'
@@ -29,8 +30,8 @@ async function alice(app: FastifyInstance) {
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /**
- * `prepare` brings what the end needs; the end itself is one call. The one that came first begins a millisecond later in the next round,
- * so that the rounds stay where both are equally fast, however busy the machine is.
+ * `prepare` brings what the end needs; the end itself is one call. The one that came first begins a millisecond later
+ * in the next round, so that the rounds stay where both are equally fast, however busy the machine is.
  */
 async function race(
   t: TestContext,

@@ -1,5 +1,5 @@
-// Rules for every method that changes a user: the stamp rotates and sessions end as in the reference's table of methods; the object is
-// updated; and a user whose row was changed meanwhile stays as they are.
+// Rules for every method that changes a user: the stamp rotates and sessions end as in the reference's table of
+// methods; the object is updated; and a user whose row was changed meanwhile stays as they are.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { IdentityResult, User } from '../../../src/index.js'

@@ -1,4 +1,5 @@
-// Letters beyond ASCII are one in either case: for names, addresses and roles, and beside instances of the version before, which fold ASCII alone.
+// Letters beyond ASCII are one in either case: for names, addresses and roles, and beside instances of the version
+// before, which fold ASCII alone.
 import assert from 'node:assert/strict'
 import { type Kysely, sql } from 'kysely'
 import { test, type TestContext } from 'node:test'

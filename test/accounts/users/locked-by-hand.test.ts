@@ -1,4 +1,5 @@
-// An administrator keeps somebody out by `lockoutEnd`. Unlike in the reference, what they hold already is good for nothing either.
+// An administrator keeps somebody out by `lockoutEnd`. Unlike in the reference, what they hold already is good for
+// nothing either.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { expectChallenge, expectTokenRefused, type TestApp, withApp } from '../../support/app.js'
