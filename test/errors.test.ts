@@ -191,7 +191,7 @@ async function withPlugin(t: TestContext, options: AppOptions = {}) {
   return app
 }
 
-test('who signs in beside as many others of one name as may still fail waits, and gets FST_IDENTITY_SIGN_INS_CROWDED in the end', async (t) => {
+test('a user who signs in beside as many others of one name as may still fail waits, and gets FST_IDENTITY_SIGN_INS_CROWDED in the end', async (t) => {
   const plugin = await withPlugin(t, { identity: { lockout: { maxWaitSeconds: 1 } } })
   const { email, password } = await plugin.register()
   const { signIn } = plugin.app.identity

@@ -129,7 +129,7 @@ test('taken and free cost the same: as many statements, the same hash', async (t
   })
 })
 
-test('who registers an address and then tries the password learns nothing, not even by a lock', () =>
+test('a caller who registers an address and then tries the password learns nothing, not even by a lock', () =>
   hardened({}, async (app) => {
     await confirmed('taken@example.com', app)
     const mine = 'a password of the attacker'

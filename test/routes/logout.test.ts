@@ -19,7 +19,7 @@ const cleared = {
   expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
 }
 
-test('who is not signed in is challenged, before anything of the request is read', async () => {
+test('a caller who is not signed in is challenged, before anything of the request is read', async () => {
   expectChallenge(await server.call('POST', '/account/logout'))
   expectChallenge(await server.call('POST', '/account/logout?scope=nonsense'))
   expectChallenge(

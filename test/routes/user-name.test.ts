@@ -140,7 +140,7 @@ test('an address of several people logs nobody in who has not confirmed it, and 
   expectProblem(await login({ email: 'fay@example.com' }), 401, failed)
 })
 
-test("who has confirmed an address that others claim gets a code by it, which resets their password and nobody else's", async () => {
+test("a user who has confirmed an address that others claim gets a code by it, which resets their password and nobody else's", async () => {
   await register('hal', 'hal@example.com')
   await server.sql("update users set email_confirmed = true where user_name = 'hal'")
   await register('fake-hal', 'hal@example.com')

@@ -20,7 +20,7 @@ interface Info {
   readonly isEmailConfirmed: boolean
 }
 
-test('who moves to another address keeps the old one until the link is followed, and is known by the new one from then on', async () => {
+test('a user who moves to another address keeps the old one until the link is followed, and is known by the new one from then on', async () => {
   const person = { email: 'ann@old.example', password: 'Summer-2030' }
   const browser = new Browser(origin, server.clock)
   const welcome = await server.mailOf(() => browser.post('/account/register', person))

@@ -23,7 +23,7 @@ async function welcome(email: string): Promise<{ readonly email: string; readonl
   return person
 }
 
-test('who has forgotten the password resets it by mail; the lock is gone, and every other device is out', async () => {
+test('a user who has forgotten the password resets it by mail; the lock is gone, and every other device is out', async () => {
   const person = await welcome('ann@example.com')
   const phone = new Device(origin)
   const tablet = new Browser(origin, server.clock)
@@ -121,7 +121,7 @@ test('repeated locks last longer, the hundredth wrong guess for good, and a rese
   assert.equal((await device.logIn({ ...person, password: 'Autumn-2031' })).status, 200)
 })
 
-test('who remembers the old password after all simply logs in, and the code stays good for its hour', async () => {
+test('a user who remembers the old password after all simply logs in, and the code stays good for its hour', async () => {
   const person = await welcome('dan@example.com')
   const device = new Device(origin)
   const letter = await server.mailOf(() => device.post('/account/forgotPassword', { email: person.email }))

@@ -29,7 +29,7 @@ interface TwoFactor {
   readonly isTwoFactorEnabled: boolean
 }
 
-test('who loses the phone comes in with a recovery code, sets up another phone and is as safe as before', async () => {
+test('a user who loses the phone comes in with a recovery code, sets up another phone and is as safe as before', async () => {
   const person = { email: 'ann@example.com', password: 'Summer-2030' }
   const device = new Device(origin)
   await device.post('/account/register', person)
@@ -103,7 +103,7 @@ test('who loses the phone comes in with a recovery code, sets up another phone a
   )
 })
 
-test('who no longer wants a second factor switches it off and logs in with the password alone', async () => {
+test('a user who no longer wants a second factor switches it off and logs in with the password alone', async () => {
   const person = { email: 'bob@example.com', password: 'Summer-2030' }
   const device = new Device(origin)
   await device.post('/account/register', person)

@@ -17,7 +17,7 @@ before(async () => {
 })
 after(() => server.close())
 
-test('who is not signed in is challenged', async () => {
+test('a caller who is not signed in is challenged', async () => {
   expectChallenge(await server.call('GET', '/account/manage/info'))
   expectTokenRefused(await server.call('GET', '/account/manage/info', { token: 'nonsense' }))
 })

@@ -68,7 +68,7 @@ test('nothing asked for answers what is', async () => {
   assert.equal(await statusOfLogin({ email, password: goodPassword }), 200)
 })
 
-test('who is not signed in is challenged before the body is read', async () => {
+test('a caller who is not signed in is challenged before the body is read', async () => {
   const challenge = { 'www-authenticate': 'Bearer' }
   expectEmpty(await server.call('POST', '/account/manage/info'), 401, challenge)
   expectEmpty(await server.call('POST', '/account/manage/info', { json: {} }), 401, challenge)

@@ -43,7 +43,7 @@ const cleared = {
   expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
 }
 
-test('who is not signed in is challenged, whatever is asked for', async () => {
+test('a caller who is not signed in is challenged, whatever is asked for', async () => {
   expectChallenge(await server.call('GET', '/account/manage/sessions'))
   expectTokenRefused(await server.call('GET', '/account/manage/sessions', { token: 'nonsense' }))
   expectChallenge(await server.call('DELETE', '/account/manage/sessions/00000000-0000-7000-8000-000000000000'))
