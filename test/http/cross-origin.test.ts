@@ -209,7 +209,7 @@ test('a bearer token may act from anywhere: no browser sends it by itself', () =
     assert.equal((await app.call('POST', '/account/logout', { token: accessToken, headers })).status, 200)
   }))
 
-test('a caller without credentials gets 401 wherever the request came from, and a refused login says nothing of the password', () =>
+test('a caller without valid credentials gets 401 wherever the request came from, and a refused login says nothing of the password', () =>
   withApp({ after: routes }, async (app) => {
     const person = await app.register()
     const headers = { origin: 'https://evil.example' }
