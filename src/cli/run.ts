@@ -64,7 +64,7 @@ async function answer(
       return { json: { help: text }, text }
     }
     throw new UsageError(
-      `${group.length > 0 ? 'Name a command' : `There is no such command${suggestion(words.join(' '))}`}: fastify-identity --help lists them`,
+      `${group.length > 0 ? 'Name a command.' : `There is no such command.${suggestion(words.join(' '))}`} 'fastify-identity --help' lists all commands`,
     )
   }
   const { values, positionals } = parse(command, args.slice(command.name.split(' ').length))
@@ -111,7 +111,7 @@ function parse(command: Command, args: string[]) {
 function suggestion(typed: string): string {
   const names = commands.map(({ name }) => name)
   const name = nearest(typed, names) ?? nearest(typed.split(' ')[0] ?? '', names)
-  return name === null ? '' : `. Did you mean '${name}'?`
+  return name === null ? '' : ` Did you mean '${name}'?`
 }
 
 function packageVersion(): string {
