@@ -37,7 +37,15 @@ async function walk(database: string): Promise<readonly Walk[]> {
   const { default: Fastify } = await import('fastify')
   const { default: identity, requireAuthorization } = await import('../src/index.js')
   const app = Fastify()
-  await app.register(identity, { prefix: '/account', database, schema: 'walks', secret: 'walks '.repeat(6) })
+  // A poll in each round of a slow machine would count as part of the requests.
+  const revocation = { pollSeconds: 3600 }
+  await app.register(identity, {
+    prefix: '/account',
+    database,
+    schema: 'walks',
+    secret: 'walks '.repeat(6),
+    revocation,
+  })
   app.get('/orders', { onRequest: requireAuthorization() }, () => [])
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
   try {

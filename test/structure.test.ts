@@ -13,6 +13,7 @@ import {
   importsOf,
   project,
 } from '../scripts/sources.js'
+import { testedElsewhere } from './tested-elsewhere.js'
 
 const sources = filesBelow('src')
 const all = [...sources, ...['migrations', 'bench', 'examples', 'scripts', 'test'].flatMap(filesBelow)]
@@ -63,4 +64,19 @@ test('support for tests and benches imports no test and no bench', () => {
     (from.startsWith('test/support/') && topOf(to) === 'test' && !to.startsWith('test/support/')) ||
     (from.startsWith('bench/support/') && topOf(to) === 'bench' && !to.startsWith('bench/support/'))
   assert.deepEqual(listed(within(imports).filter(isUpward)), [])
+})
+
+test('every source has a test at the mirrored path, or a line in test/tested-elsewhere.ts', () => {
+  const mirrored = (file: string) => file.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts')
+  const alone = sources.filter((file) => !all.includes(mirrored(file)))
+  assert.deepEqual(
+    alone.filter((file) => testedElsewhere[file] === undefined),
+    [],
+    'write the test, or the line that names another one',
+  )
+  assert.deepEqual(
+    Object.entries(testedElsewhere).filter(([file, where]) => !alone.includes(file) || !all.includes(where)),
+    [],
+    'strike what has a test of its own or is gone; name a test that exists',
+  )
 })

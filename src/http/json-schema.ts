@@ -158,3 +158,8 @@ export function readFlag(member: string, value: unknown): boolean | undefined {
   if (text === 'true' || text === 'false') return text === 'true'
   throw invalidInput({ reason: 'parameterInvalid', member, expected: 'Expected true or false' })
 }
+
+/** Without the blanks around it, as an address is pasted. Line breaks stay, and are refused. */
+export function withoutBlanksAround(text: string): string {
+  return text.replace(/^[ \t\u00a0]+/, '').replace(/[ \t\u00a0]+$/, '')
+}

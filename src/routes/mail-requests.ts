@@ -2,7 +2,7 @@
 // or not there is such a user. Mail goes to the stored address, never to the typed one; each user of a shared address
 // gets a mail.
 import { Type } from '@sinclair/typebox'
-import { withoutBlanksAround } from '../accounts/users/names.js'
+import { withoutBlanksAround } from '../http/json-schema.js'
 import type { FastifyReply } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { sendEmpty } from '../http/problem.js'

@@ -1,7 +1,7 @@
 // POST /register: creates a user, who may log in at once unless option `signIn` says otherwise (spec: MapIdentityApi
 // /register). With preset 'hardened' a taken address is answered like a free one.
 import { type Static, Type } from '@sinclair/typebox'
-import { withoutBlanksAround } from '../accounts/users/names.js'
+import { withoutBlanksAround } from '../http/json-schema.js'
 import type { MailWriter } from '../accounts/mail/outbox.js'
 import type { Registration, UserManager } from '../accounts/managers/user-manager.js'
 import type { EnumerationSafeAccounts } from '../accounts/users/enumeration-safe.js'

@@ -1,7 +1,7 @@
 // POST /resetPassword: sets a password by a mailed code. An unknown or unconfirmed user, and every fault of a code,
 // get the same InvalidToken; the password is checked only after the code.
 import { Type } from '@sinclair/typebox'
-import { withoutBlanksAround } from '../accounts/users/names.js'
+import { withoutBlanksAround } from '../http/json-schema.js'
 import { sendEmpty, sendValidationProblem } from '../http/problem.js'
 import type { UserManager } from '../accounts/managers/user-manager.js'
 import type { ErrorDescriber } from '../errors.js'

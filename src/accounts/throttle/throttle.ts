@@ -12,13 +12,12 @@ import type { UserRecord } from '../../store/users.js'
 import { mac, type SealingKey } from '../../tokens/seal.js'
 import { newReservationId } from '../../tokens/stamp.js'
 import { nameKeys } from '../../store/name-keys.js'
-import { normalizeName } from '../users/names.js'
 import { createNameQueues } from './name-queue.js'
 import { createRecovery } from './recovery.js'
 
 /** The throttle's row of a name: keyed, because what people type as a name may be their password. */
 export function attemptKeyOf(vault: SealingKey, userName: string): Buffer {
-  return mac(vault, 'throttle', normalizeName(userName) ?? userName)
+  return mac(vault, 'throttle', nameKeys(userName)?.folded ?? userName)
 }
 
 /** The result of a verification: wrong is counted; otherwise the answer, and whether the reservation was settled with it. */

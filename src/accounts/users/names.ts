@@ -1,4 +1,4 @@
-// Texts that users type as names: their key, and the blanks around them.
+// Texts that users type as names: the key of each.
 import { nameKeys } from '../../store/name-keys.js'
 
 /**
@@ -8,9 +8,4 @@ import { nameKeys } from '../../store/name-keys.js'
  */
 export function normalizeName(text: string): string | null {
   return nameKeys(text)?.folded ?? null
-}
-
-/** Without the blanks around it, as an address is pasted. Line breaks stay, and are refused. */
-export function withoutBlanksAround(text: string): string {
-  return text.replace(/^[ \t\u00a0]+/, '').replace(/[ \t\u00a0]+$/, '')
 }

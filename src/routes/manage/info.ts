@@ -2,7 +2,7 @@
 // needs the old one; and the mail that changes the address, with preset 'hardened' after a fresh proof (ASVS 5.0
 // 7.5.1).
 import { type Static, type TObject, Type } from '@sinclair/typebox'
-import { withoutBlanksAround } from '../../accounts/users/names.js'
+import { withoutBlanksAround } from '../../http/json-schema.js'
 import { isGiven } from '../../absent.js'
 import type { User } from '../../accounts/users/user.js'
 import { isDeliverable } from '../../email/address.js'
