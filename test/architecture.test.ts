@@ -106,9 +106,9 @@ test('a migration imports Kysely and other migrations only', () => {
   assert.deepEqual(shown(targets.filter(({ to }) => packageOf(to) !== 'kysely' && !to.startsWith('migrations/'))), [])
 })
 
-test('cryptography stays in tokens, passwords and two-factor', () => {
+test('cryptography stays in tokens, passwords and two-factor, and in the tools of tests and development', () => {
   assert.deepEqual(
-    outside(['tokens', 'passwords', 'two-factor', 'development'], (target) =>
+    outside(['tokens', 'passwords', 'two-factor', 'development', 'testing'], (target) =>
       ['crypto', 'node:crypto', '@noble/hashes', '@node-rs/argon2'].includes(packageOf(target)),
     ),
     [],
