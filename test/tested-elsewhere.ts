@@ -107,6 +107,7 @@ export const testedElsewhere: Readonly<Record<string, string>> = {
   'src/store/transaction.ts': 'test/store/connections.test.ts',
   'src/store/usable.ts': 'test/faults/rights-and-encoding.test.ts',
   'src/store/users.ts': 'test/store/plans.test.ts',
+  'src/testing/credential-key.ts': 'test/testing/authenticator.test.ts',
   'src/testing/index.ts': 'test/testing/sign-in-as.test.ts',
   'src/tokens/options.ts': 'test/options.test.ts',
   'src/tokens/why-closed.ts': 'test/http/refusals.test.ts',
