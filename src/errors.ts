@@ -1,6 +1,6 @@
 // Every error that leaves this package, and every code of an expected failure. Outcomes that a caller must expect (a
 // weak password) are values, see IdentityResult; errors are misconfigurations, or failures of another system.
-import createError from '@fastify/error'
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
 
 // When each error is thrown, and what to do about it, is its doc comment; `npm run docs` writes docs/errors.md from it.
 const thrown = {
@@ -193,7 +193,10 @@ export function statusOf(code: FastifyIdentityErrorCode): number {
   return thrown[code][1]
 }
 
-const define = <Words extends unknown[]>(code: FastifyIdentityErrorCode) => {
+// Its type is written out: that which the compiler infers names a namespace that an importer with moduleResolution bundler has not.
+const define = <Words extends unknown[]>(
+  code: FastifyIdentityErrorCode,
+): FastifyErrorConstructor<{ code: FastifyIdentityErrorCode }, Words> => {
   const [message, statusCode] = thrown[code]
   return createError<FastifyIdentityErrorCode, Words>(code, message, statusCode)
 }
