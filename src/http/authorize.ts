@@ -1,5 +1,12 @@
 // Guards. They are module functions, so that a guard without the plugin is an error and never lets a request through.
-import type { FastifyError, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type {
+  FastifyError,
+  FastifyReply,
+  FastifyRequest,
+  HookHandlerDoneFunction,
+  RawServerBase,
+  RouteGenericInterface,
+} from 'fastify'
 import type { Principal } from './principal.js'
 import { GuardNotCalled, NotRegistered } from '../errors.js'
 import { mapDatabaseError } from '../store/sql-errors.js'
@@ -20,8 +27,18 @@ export function realmKey(decorator: string): symbol {
   return Symbol.for(`fastify-identity.realm.${decorator}`)
 }
 
+// The requests and replies of a host over HTTP/2 are other types than those over HTTP/1; a guard takes both. Its code reads neither's raw parts
+// but for what both have, so it may be written for FastifyRequest: the types of methods are compared that way.
+interface Hooks {
+  onRequest(
+    request: FastifyRequest<RouteGenericInterface, RawServerBase>,
+    reply: FastifyReply<RouteGenericInterface, RawServerBase>,
+    done: HookHandlerDoneFunction,
+  ): void
+}
+
 /** An onRequest hook for Fastify's route options: `onRequest: requireAuthorization()`. */
-export type Guard = (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+export type Guard = Hooks['onRequest']
 
 /** The names of guards among an application's hooks. */
 export const guardName = 'identityGuard'
@@ -55,7 +72,7 @@ export function requireAuthorization(requirements: Requirements | string = {}): 
   const { decorator = 'identity' } = rules
   const ask = asking(decorator)
   const asksForMore = Object.keys(rules).some((name) => name !== 'decorator')
-  const guard: Guard = function identityGuard(request, reply, done) {
+  const guard: Guard = function identityGuard(request: FastifyRequest, reply: FastifyReply, done) {
     ask(request, reply, done, (realm, principal) => {
       if (principal === null) refuseUnknown(realm, request, reply)
       else if (principal.scheme === 'cookie' && !isSameOrigin(realm, request)) sendForbiddenOrigin(reply)
@@ -80,7 +97,7 @@ export function allowAnonymous(given: { decorator?: string } = {}): Guard {
   if (isRequest(given)) throw uncalled('allowAnonymous')
   const { decorator = 'identity' } = given
   const ask = asking(decorator)
-  return function identityAnonymous(request, reply, done) {
+  return function identityAnonymous(request: FastifyRequest, reply: FastifyReply, done) {
     ask(request, reply, done, (realm, principal) => {
       if (principal === null) logNull(realm.slot, request)
       done()
