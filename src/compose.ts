@@ -16,6 +16,7 @@ import { unusedSeconds } from './accounts/sessions/idle.js'
 import { createSessionEnds, type SessionEnds } from './accounts/sessions/session-ends.js'
 import { type CausedSessionManager, createSessionManager } from './accounts/sessions/session-manager.js'
 import { createSignInManager, type TicketSignIn } from './accounts/sign-in/sign-in-manager.js'
+import { twoFactorTicketSeconds } from './accounts/sign-in/two-factor-ticket.js'
 import { createThrottle, type Throttle } from './accounts/throttle/throttle.js'
 import type { TokenProviders } from './accounts/second-factor/token-providers.js'
 import { createUserManager, type UserManager } from './accounts/managers/user-manager.js'
@@ -151,7 +152,7 @@ export async function openAccounts(
       db: connection,
       clock,
       hasher,
-      vault: keys.vault,
+      keys,
       throttle,
       rules: options.signIn,
       hidesUnconfirmed: isHardened,
@@ -190,6 +191,7 @@ export function longestTokenSeconds({ bearer, cookie, twoFactor, codes }: Resolv
     twoFactor.rememberMachineSeconds,
     codes.confirmEmailSeconds,
     codes.resetPasswordSeconds,
+    twoFactorTicketSeconds,
   )
 }
 

@@ -86,6 +86,10 @@ class TicketPrincipal implements Principal {
     return this.#signalOf(this.sessionId, this.#ticket.sessionExpiresAt * 1000)
   }
 
+  static ticketOf(principal: Principal): Ticket | null {
+    return #ticket in principal ? principal.#ticket : null
+  }
+
   /** For JSON.stringify: the claims are no own property. */
   toJSON(): object {
     const { userId, userName, email, sessionId, scheme, claims, roles, amr, authenticatedAt } = this
@@ -107,6 +111,11 @@ class TicketPrincipal implements Principal {
   findAll(type: string): readonly Claim[] {
     return this.claims.filter((claim) => claim.type === type)
   }
+}
+
+/** The ticket that a principal was made of; null for what is none of ours. */
+export function ticketBehind(principal: Principal | null): Ticket | null {
+  return principal === null ? null : TicketPrincipal.ticketOf(principal)
 }
 
 /** Where the signal of a session comes from. */

@@ -4,11 +4,14 @@ import type { FastifyReply } from 'fastify'
 import type { SignedIn } from '../accounts/sign-in/sign-in-manager.js'
 import { CookiesOff } from '../errors.js'
 import { named } from './json-schema.js'
-import { type CookieContext, setCookie } from './cookie.js'
+import { setCookie } from './cookie.js'
+import type { MachineContext } from './remembered-machine.js'
+import { type CallerAnswers, type CallerContext, createCallerAnswers } from './refresh-sign-in.js'
+import { createTwoFactorAnswers, removeTwoFactorCookie, type TwoFactorAnswers } from './two-factor-answers.js'
 import { tokenPair } from './tickets.js'
 
 /** Answers with a sign-in. `signedIn` must be of a sign-in of this realm that succeeded within the last minute. */
-export interface SignInAnswers {
+export interface SignInAnswers extends TwoFactorAnswers, CallerAnswers {
   /**
    * Answers a request with a pair of tokens, as `POST /login` does: `tokenType`, `accessToken`, `expiresIn`, `refreshToken`.
    *
@@ -26,9 +29,12 @@ export interface SignInAnswers {
   setCookie(reply: FastifyReply, signedIn: SignedIn, options?: { readonly isPersistent?: boolean }): void
 }
 
-export interface SignInAnswersContext extends CookieContext {
-  readonly options: CookieContext['options'] & { readonly jsonNaming: 'camelCase' | 'snake_case' }
-  readonly signIn: { isOwn(signedIn: SignedIn): boolean }
+export interface SignInAnswersContext extends MachineContext, CallerContext {
+  readonly options: MachineContext['options'] &
+    CallerContext['options'] & { readonly jsonNaming: 'camelCase' | 'snake_case' }
+  readonly keys: CallerContext['keys']
+  readonly currentClaims: CallerContext['currentClaims']
+  readonly signIn: CallerContext['signIn'] & { isOwn(signedIn: SignedIn): boolean }
 }
 
 // Ended sessions are kept for a minute longer than a ticket lives: a ticket that is made later than that could
@@ -44,20 +50,29 @@ export function createSignInAnswers(context: SignInAnswersContext): SignInAnswer
     return signedIn
   }
 
+  function sendPair<Reply extends FastifyReply>(reply: Reply, signedIn: SignedIn): Reply {
+    const pair = named(tokenPair(context, signedIn), context.options.jsonNaming)
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-type': 'application/json; charset=utf-8',
+    })
+    reply.send(JSON.stringify(pair))
+    return reply
+  }
+
   return {
+    ...createTwoFactorAnswers(context),
+    ...createCallerAnswers(context, sendPair),
     sendTokens(reply, signedIn) {
-      const pair = named(tokenPair(context, fresh(signedIn)), context.options.jsonNaming)
-      reply.headers({
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        'content-type': 'application/json; charset=utf-8',
-      })
-      reply.send(JSON.stringify(pair))
-      return reply
+      const session = fresh(signedIn)
+      removeTwoFactorCookie(context, reply)
+      return sendPair(reply, session)
     },
     setCookie(reply, signedIn, { isPersistent = false } = {}) {
       if (!context.options.cookies) throw new CookiesOff()
       setCookie(context, reply.request, reply, fresh(signedIn), isPersistent)
+      removeTwoFactorCookie(context, reply)
     },
   }
 }

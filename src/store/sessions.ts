@@ -32,6 +32,8 @@ export interface SessionRecord {
 
 export interface NewSession {
   readonly id: string
+  /** The id was given out before, by a ticket that opens one session: it may have been opened, or have ended. */
+  readonly isGivenId: boolean
   readonly userId: string
   readonly securityStamp: string
   readonly createdAt: number
@@ -45,12 +47,16 @@ export interface NewSession {
 
 /**
  * Opens a session and forgets the failed attempts of this name, in one statement, if the user's stamp is still the one that was
- * checked: a password reset that overtook this login leaves nothing behind. The row is locked for as long as that takes, so that a
+ * checked: a password reset that overtook this login leaves nothing behind; and if there is and was no session of this id. The row is locked for as long as that takes, so that a
  * change which has not committed yet is waited for, and one that comes later finds this session.
  *
  * @param attempt the reserved attempt that succeeded, or null where none was reserved
  */
-export async function openSession(db: Db, session: NewSession, attempt: Reservation | null): Promise<boolean> {
+export async function openSession(
+  db: Db,
+  { isGivenId, ...session }: NewSession,
+  attempt: Reservation | null,
+): Promise<boolean> {
   const rows = await retrying(() =>
     open(db, {
       ...session,
@@ -63,7 +69,23 @@ export async function openSession(db: Db, session: NewSession, attempt: Reservat
       attemptId: attempt?.id ?? null,
     }),
   )
-  return rows.length === 1
+  // The session of that id may have ended while the statement ran: the end is committed now, where the statement could not see it.
+  return rows.length === 1 && !(isGivenId && (await removeIfEnded(db, session.id)))
+}
+
+async function removeIfEnded(db: Db, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    delete from ${table(db, 'sessions')} s using ${table(db, 'revocations')} r
+    where s.id = ${id} and r.session_id = s.id returning s.id`.execute(db.kysely)
+  return rows.length > 0
+}
+
+/** Whether no session of this id was opened yet. */
+export async function isSessionUnused(db: Db, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from ${table(db, 'sessions')} where id = ${id}
+    union all select 1 from ${table(db, 'revocations')} where session_id = ${id}`.execute(db.kysely)
+  return rows.length === 0
 }
 
 /** What a client says of itself, as a row keeps it: without control characters, at most 256 characters. */
@@ -97,7 +119,8 @@ const open = cachedStatement(
       select ${session.id}::uuid, u.id, u.security_stamp, ${session.createdAt}::timestamptz, ${session.createdAt}::timestamptz,
         ${session.expiresAt}::timestamptz, ${session.amr}::text[], ${session.client}, ${session.method}, ${session.address}, ${session.claims}::jsonb
       from ${table(db, 'users')} u where u.id = ${session.userId} and u.security_stamp = ${session.securityStamp}
-      for share of u returning id),
+        and not exists (select 1 from ${table(db, 'revocations')} where session_id = ${session.id}::uuid)
+      for share of u on conflict (id) do nothing returning id),
     forgotten as (
       update ${table(db, 'attempts')} set ${success(db, session.attemptId)}
       where key = ${session.attemptKey}::bytea and exists (select 1 from opened))

@@ -1,4 +1,5 @@
-// Codes for mails, and the remembered machine: proof that the owner of a mailbox or machine may act for a user. Bound
+// Codes for mails, the remembered machine, and the sign-in that waits for its second factor: proof that the owner of a mailbox or machine may
+// act for a user. Bound
 // to purpose, user, security stamp and data. The database makes a code single-use: using it rotates the stamp, and
 // `isMarkOf` is false afterwards.
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -19,7 +20,7 @@ import {
 import { open, seal, type FindKey, type SealingKey } from './seal.js'
 
 export type CodePurpose =
-  'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine'
+  'confirmEmail' | 'changeEmail' | 'resetPassword' | 'changePhoneNumber' | 'userToken' | 'rememberMachine' | 'twoFactor'
 
 export interface CodeContents {
   /** UUID, in lower case once opened. */

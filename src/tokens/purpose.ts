@@ -18,6 +18,7 @@ export const purposes = {
   outbox: 13,
   keyWrap: 14,
   externalToken: 15,
+  twoFactor: 16,
 } as const
 
 export type Purpose = keyof typeof purposes

@@ -5,7 +5,9 @@ import { sql } from 'kysely'
 import { deleteInBatches } from '../../src/store/batches.js'
 import { type Db, table } from '../../src/store/db.js'
 import { findNotes, oldestWriterSeconds } from '../../src/store/notes.js'
-import { purgeNotes } from '../../src/store/session-ends.js'
+import { endSessions, purgeNotes } from '../../src/store/session-ends.js'
+import { inTransaction } from '../../src/store/transaction.js'
+import { isSessionUnused, openSession } from '../../src/store/sessions.js'
 import { until } from '../support/instances.js'
 import { openStore } from '../support/store.js'
 
@@ -100,4 +102,56 @@ test('an open transaction that has written is known by its age, one that has onl
     assert.ok(before > 0)
     await until(async () => (await oldestWriterSeconds(db)) > before + 0.05)
   })
+})
+
+const userId = '0197a000-0000-7000-8000-000000000001'
+const newSession = {
+  id: '0197a000-0000-7000-8000-000000000002',
+  isGivenId: true,
+  userId,
+  securityStamp: 'stamp',
+  createdAt: Date.now(),
+  expiresAt: Date.now() + 3_600_000,
+  amr: [],
+  client: null,
+  method: 'authenticator',
+  address: null,
+  claims: [],
+}
+
+async function insertUser(db: Db): Promise<void> {
+  await sql`insert into ${table(db, 'users')} (id, user_name, normalized_user_name, security_stamp, concurrency_stamp)
+    values (${userId}, 'ada', 'ADA', 'stamp', ${userId})`.execute(db.kysely)
+}
+
+test('an id opens one session: not while it lives, and not after it has ended', async (t) => {
+  const db = await openStore(t)
+  await insertUser(db)
+  assert.equal(await isSessionUnused(db, newSession.id), true)
+  const opened = await Promise.all(Array.from({ length: 20 }, () => openSession(db, newSession, null)))
+  assert.equal(opened.filter((isOpened) => isOpened).length, 1)
+  assert.equal(await isSessionUnused(db, newSession.id), false)
+  await endSessions(db, { id: newSession.id }, 'signOut')
+  assert.equal(await openSession(db, newSession, null), false)
+  assert.equal(await isSessionUnused(db, newSession.id), false)
+})
+
+test('an id opens no second session while the end of the first is being committed', async (t) => {
+  const db = await openStore(t)
+  await insertUser(db)
+  assert.equal(await openSession(db, newSession, null), true)
+  let second: Promise<boolean> | null = null
+  await inTransaction(db, async (trx) => {
+    await endSessions(trx, { id: newSession.id }, 'signOut')
+    // It has read that there is no note, and waits for the row of the same id.
+    second = openSession(db, newSession, null)
+    await until(async () => {
+      const { rows } = await sql`select 1 from pg_stat_activity
+        where wait_event_type = 'Lock' and query like ${`%insert into "${db.schema}"."sessions"%`}`.execute(trx.kysely)
+      return rows.length > 0
+    })
+  })
+  assert.equal(await second!, false)
+  const { rows } = await sql`select 1 from ${table(db, 'sessions')} where id = ${newSession.id}`.execute(db.kysely)
+  assert.equal(rows.length, 0)
 })

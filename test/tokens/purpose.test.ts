@@ -9,7 +9,7 @@ test('every purpose has a number of its own that fits into a byte', () => {
 })
 
 test('the numbers of the first version never change', () => {
-  assert.deepEqual(Object.entries(purposes).slice(0, 15), [
+  assert.deepEqual(Object.entries(purposes).slice(0, 16), [
     ['access', 1],
     ['refresh', 2],
     ['cookie', 3],
@@ -25,5 +25,6 @@ test('the numbers of the first version never change', () => {
     ['outbox', 13],
     ['keyWrap', 14],
     ['externalToken', 15],
+    ['twoFactor', 16],
   ])
 })

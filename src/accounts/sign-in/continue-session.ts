@@ -36,6 +36,12 @@ export interface ContinuationDependencies {
 export interface Continuation {
   /** The session that a refresh token continues; null when it must not, for any reason. */
   refresh(ticket: Ticket, facts?: RequestFacts): Promise<SignedIn | null>
+  /**
+   * The session of a ticket that was accepted, as of now; null when it has ended, or its user's stamp was changed past us.
+   *
+   * @param facts hook `signingIn` is asked; null: it is not
+   */
+  renew(ticket: Ticket, facts: RequestFacts | null): Promise<SignedIn | null>
   /** The session of a cookie whose claims are due to be read again; null when it has ended or its user's stamp was changed past us. */
   validate(ticket: Ticket, facts?: RequestFacts): Promise<SignedIn | null>
 }
@@ -56,6 +62,13 @@ export function createContinuation(dependencies: ContinuationDependencies): Cont
       }
       const moved = dependencies.rotateRefreshTokens ? await rotate(sessionId, counter) : await touch(sessionId)
       return continued(ticket, moved ?? (await healed(ticket)))
+    },
+
+    async renew(ticket, facts) {
+      const session = await touch(ticket.sessionId)
+      if (session !== null && facts !== null && (await isRefused(dependencies, session.user, 'refresh', facts)))
+        return null
+      return continued(ticket, session)
     },
 
     async validate(ticket, facts) {

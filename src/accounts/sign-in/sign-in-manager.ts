@@ -6,8 +6,8 @@ import type { FoundUser } from '../../store/attempts.js'
 import { openSession } from '../../store/sessions.js'
 import { endOldest } from '../../store/session-ends.js'
 import { isLockedByHand, type UserRecord, type UserWithGrants } from '../../store/users.js'
-import type { SealingKey } from '../../tokens/seal.js'
 import { newUuidV7 } from '../../tokens/stamp.js'
+import type { Keys } from '../keys/key-manager.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import type { Throttle, Verdict } from '../throttle/throttle.js'
 import type { Notifier } from '../users/hooks.js'
@@ -16,7 +16,14 @@ import { type Continuation, type ContinuationDependencies, createContinuation } 
 import { isRefused } from './hook-refusal.js'
 import { rehash } from './rehash.js'
 import { type PasswordCheck, refused, type SignedIn, type SignInMethod, type SignInResult } from './sign-in-result.js'
-import { createHostSignIn, type HostSignIn, type Opening, type SessionOptions } from './sign-in-steps.js'
+import {
+  createHostSignIn,
+  type HostSignIn,
+  type Opening,
+  type PasswordOptions,
+  type SessionOptions,
+} from './sign-in-steps.js'
+import { createTwoFactorTickets, type TwoFactorTickets } from './two-factor-ticket.js'
 
 export type { SignedIn, SignInFailure, SignInMethod, SignInResult } from './sign-in-result.js'
 
@@ -38,7 +45,7 @@ export interface SessionRules {
 
 export interface SignInDependencies extends ContinuationDependencies {
   readonly hasher: QueuedHasher
-  readonly vault: () => SealingKey
+  readonly keys: Pick<Keys, 'sealing' | 'find' | 'reload' | 'vault'>
   readonly throttle: Throttle
   readonly rules: SignInRules
   /**
@@ -53,12 +60,12 @@ export interface SignInDependencies extends ContinuationDependencies {
 }
 
 /** What `signIn.passwordSignIn` takes beside name and password. */
-export interface SignInOptions extends SessionOptions {
+export interface SignInOptions extends SessionOptions, PasswordOptions {
   /** A code of the authenticator app; asked for only where the user has a second factor, and then before a recovery code. */
   readonly twoFactorCode?: string | null | undefined
   /** A recovery code instead, which is used up. */
   readonly twoFactorRecoveryCode?: string | null | undefined
-  /** Whether this machine has shown the user's second factor before. Default: no. */
+  /** Whether this machine has shown the user's second factor before: `signIn.isTwoFactorClientRemembered`. Default: no. */
   readonly isRemembered?: (user: UserRecord) => boolean
 }
 
@@ -67,6 +74,8 @@ export interface SignInManager extends HostSignIn {
   /**
    * Signs in by user name and password, and the second factor of users who have one, and opens a session. Wrong passwords and codes
    * are counted together and lock the name for a while.
+   *
+   * Where the second factor is missing, the result is `RequiresTwoFactor` with a ticket, by which a later request goes on with the code.
    *
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_DATABASE_UNAVAILABLE
    */
@@ -95,7 +104,8 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
   const open = createOpening(dependencies, opened)
   const report = createReport(dependencies.notifier)
   const renewHash = (found: UserWithGrants, password: string) => rehash(db, hasher, found, password)
-  const attempt = createAttempt(dependencies, eligibility, open, renewHash)
+  const tickets = createTwoFactorTickets(dependencies.keys, dependencies.clock)
+  const attempt = createAttempt(dependencies, eligibility, tickets, open, renewHash)
 
   async function signInAsAny(
     names: readonly string[],
@@ -110,7 +120,7 @@ export function createSignInManager(dependencies: SignInDependencies): TicketSig
 
   const { canSignIn } = eligibility
   const host: SignInManager = {
-    ...createHostSignIn({ ...dependencies, canSignIn, open, rehash: renewHash, report }),
+    ...createHostSignIn({ ...dependencies, tickets, canSignIn, open, rehash: renewHash, report }),
     canSignIn,
     passwordSignIn: (userName, password, options) => signInAsAny([userName], password, options),
   }
@@ -167,7 +177,7 @@ function createOpening(dependencies: SignInDependencies, opened: WeakSet<SignedI
 
   return async function open(
     stored: UserWithGrants,
-    { method, amr, client, address, reservation, claims = [] }: Opening,
+    { method, amr, client, address, reservation, claims = [], ticket }: Opening,
   ): Promise<SignInResult> {
     if (notifier.refusal !== null && (await isRefused(dependencies, stored.user, method, { client, address })))
       return refused('NotAllowed')
@@ -175,18 +185,20 @@ function createOpening(dependencies: SignInDependencies, opened: WeakSet<SignedI
     const found = added === null ? stored : withAdded(stored, added)
     const now = clock()
     const session = {
-      id: newUuidV7(now),
+      id: ticket?.sessionId ?? newUuidV7(now),
+      isGivenId: ticket !== undefined,
       userId: found.user.id,
       securityStamp: found.user.securityStamp,
       createdAt: now,
-      expiresAt: now + dependencies.absoluteSeconds * 1000,
+      // As the id says when the session began.
+      expiresAt: (ticket === undefined ? now : ticket.issuedAt * 1000) + dependencies.absoluteSeconds * 1000,
       amr,
       client: client ?? null,
       method,
       address: recordAddress ? (address ?? null) : null,
       claims,
     }
-    // The stamp has changed since the password was checked: the password may have changed too.
+    // The stamp has changed since the password was checked: the password may have changed too. Or the ticket was used before.
     if (!(await openSession(db, session, reservation))) return refused('Failed')
     if (maxPerUser !== null) await endSurplus(session.userId, session.id, maxPerUser)
     const signedIn = {
@@ -205,7 +217,7 @@ function createOpening(dependencies: SignInDependencies, opened: WeakSet<SignedI
 
 /** Reports results to listeners. */
 function createReport(notifier: Notifier) {
-  return (user: UserRecord | null, result: SignInResult | PasswordCheck): void => {
+  return (user: Pick<UserRecord, 'id'> | null, result: SignInResult | PasswordCheck): void => {
     if (!result.succeeded) notifier.emit('signInFailed', { userId: user?.id ?? null, reason: result.reason })
     else if ('signedIn' in result) {
       const { signedIn, method } = result
@@ -243,6 +255,7 @@ interface Attempted {
 function createAttempt(
   { db, clock, hasher, throttle, secondFactors, hidesUnconfirmed }: SignInDependencies,
   { canSignIn, isUnconfirmed }: Eligibility,
+  tickets: TwoFactorTickets,
   open: Open,
   renewHash: Rehash,
 ) {
@@ -252,6 +265,7 @@ function createAttempt(
     password: string,
     options: SignInOptions,
   ): Promise<Attempted> {
+    const wrong = options.lockoutOnFailure === false ? { answer: refused('Failed'), isSettled: false } : 'wrong'
     const tried: Attempted[] = []
     const tryOthers = async () => {
       if (others.length > 0) tried.push(await attempt(others, password, options))
@@ -265,17 +279,20 @@ function createAttempt(
         if (found === null || verdict === 'no') {
           const elsewhere = await tryOthers()
           return elsewhere === undefined || isWrong(elsewhere.result)
-            ? 'wrong'
+            ? wrong
             : { answer: elsewhere.result, isSettled: false }
         }
-        if (hidesUnconfirmed && isUnconfirmed(found.user)) return 'wrong'
+        if (hidesUnconfirmed && isUnconfirmed(found.user)) return wrong
         if (!canSignIn(found.user)) return { answer: refused('NotAllowed'), isSettled: false }
         if (isLockedByHand(found.user, clock())) return { answer: refused('LockedOut'), isSettled: false }
         const current = verdict === 'yes' ? found : await renewHash(found, password)
         if (current === null) return { answer: refused('Failed'), isSettled: false }
         const method = await secondFactor(secondFactors, found, options)
         if (method === 'wrong') return 'wrong'
-        if (method === 'missing') return { answer: refused('RequiresTwoFactor'), isSettled: false }
+        if (method === 'missing') {
+          const twoFactorTicket = tickets.issue(current.user)
+          return { answer: { succeeded: false, reason: 'RequiresTwoFactor', twoFactorTicket }, isSettled: false }
+        }
         const result = await open(current, {
           method,
           amr: [method === 'password' ? 'pwd' : 'mfa'],

@@ -36,7 +36,18 @@ export type SignInResult =
       /** Whether a session was opened. */
       readonly succeeded: false
       /** Why not. */
-      readonly reason: SignInFailure
+      readonly reason: Exclude<SignInFailure, 'RequiresTwoFactor'>
+    }
+  | {
+      /** Whether a session was opened. */
+      readonly succeeded: false
+      /** The first factor is proved, and the user has a second one. */
+      readonly reason: 'RequiresTwoFactor'
+      /**
+       * The half-way ticket: within five minutes one of the methods that ask for a code takes it, once. For `signIn.setTwoFactorCookie`, or for the
+       * body of an answer to a client without cookies. A change of password, second factor or name ends it.
+       */
+      readonly twoFactorTicket: string
     }
 
 /** A password that was checked without opening a session. */
@@ -54,7 +65,7 @@ export type PasswordCheck =
       readonly reason: Exclude<SignInFailure, 'RequiresTwoFactor'>
     }
 
-export function refused<Reason extends SignInFailure>(
+export function refused<Reason extends Exclude<SignInFailure, 'RequiresTwoFactor'>>(
   reason: Reason,
 ): { readonly succeeded: false; readonly reason: Reason } {
   return { succeeded: false, reason }

@@ -13,19 +13,16 @@ import {
   type UserWithGrants,
 } from '../../store/users.js'
 import type { QueuedHasher } from '../../passwords/hasher.js'
-import type { SealingKey } from '../../tokens/seal.js'
+import { isSessionUnused } from '../../store/sessions.js'
+import { isMarkOf, stampMark } from '../../tokens/fields.js'
+import type { Keys } from '../keys/key-manager.js'
 import { isStorable } from '../users/storable.js'
 import { isLogin } from '../credentials/external-logins.js'
 import type { SecondFactors } from '../second-factor/verify.js'
 import { isUuid } from '../../ids.js'
 import type { SessionEnder } from '../sessions/session-ends.js'
-import {
-  type PasswordCheck,
-  refused,
-  type SignInFailure,
-  type SignInMethod,
-  type SignInResult,
-} from './sign-in-result.js'
+import { type PasswordCheck, refused, type SignInMethod, type SignInResult } from './sign-in-result.js'
+import type { TwoFactorTickets } from './two-factor-ticket.js'
 import { attemptKeyOf, type Throttle, type Verdict } from '../throttle/throttle.js'
 import type { User } from '../users/user.js'
 
@@ -35,6 +32,15 @@ export interface SessionOptions {
   readonly client?: string | null | undefined
   /** The network address of the client, `request.ip`. Kept only with option `sessions.recordAddress`. */
   readonly address?: string | null | undefined
+}
+
+/** What the methods that check a password take. */
+export interface PasswordOptions {
+  /**
+   * Whether a wrong password counts as a failed attempt. Without it, a name that is locked is still refused, and wrong codes of a second factor
+   * count. Default true. Reference: `lockoutOnFailure`.
+   */
+  readonly lockoutOnFailure?: boolean | undefined
 }
 
 /** The steps. Each reads `user` again: a user whose name or stamp has changed since then is `Failed`. */
@@ -47,16 +53,28 @@ export interface HostSignIn {
    * @returns LockedOut, NotAllowed (only for the right password), Failed
    * @throws FST_IDENTITY_HASHER_BUSY, FST_IDENTITY_SIGN_INS_CROWDED
    */
-  checkPasswordSignIn(user: User, password: string): Promise<PasswordCheck>
+  checkPasswordSignIn(user: User, password: string, options?: PasswordOptions): Promise<PasswordCheck>
   /**
-   * Opens a session by a code of the authenticator app. The first factor must have been proved: call it after
-   * `checkPasswordSignIn`. The code is used up; `amr` is `mfa`.
+   * Opens a session by a code of the authenticator app. The first factor must have been proved: pass the `twoFactorTicket` of the sign-in that
+   * requires the second one, or, in the same request, the user whom `checkPasswordSignIn` has checked. The code is used up; `amr` is `mfa`, and
+   * the provider's name after a login of another system.
+   *
+   * A ticket opens one session, within five minutes, whatever number of requests and instances uses it; a wrong code counts as a failed attempt
+   * and leaves the ticket as it is.
    *
    * @returns LockedOut, NotAllowed, Failed
    */
-  twoFactorAuthenticatorSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
+  twoFactorAuthenticatorSignIn(
+    userOrTicket: User | string,
+    code: string,
+    options?: SessionOptions,
+  ): Promise<SignInResult>
   /** The same by a recovery code; a wrong one counts too, unlike in the reference. */
-  twoFactorRecoveryCodeSignIn(user: User, code: string, options?: SessionOptions): Promise<SignInResult>
+  twoFactorRecoveryCodeSignIn(
+    userOrTicket: User | string,
+    code: string,
+    options?: SessionOptions,
+  ): Promise<SignInResult>
   /**
    * The same by the code of a provider that `users.getValidTwoFactorProviders` names. A code of Email or Phone is
    * used up: as codes of three minutes are equal, a second sign-in within them needs the next code, unless
@@ -64,7 +82,12 @@ export interface HostSignIn {
    *
    * @throws Error when there is no such provider
    */
-  twoFactorSignIn(user: User, provider: string, code: string, options?: SessionOptions): Promise<SignInResult>
+  twoFactorSignIn(
+    userOrTicket: User | string,
+    provider: string,
+    code: string,
+    options?: SessionOptions,
+  ): Promise<SignInResult>
   /**
    * Opens a session for a login of another system that the host has verified; `amr` is the provider's name.
    * `bypassTwoFactor` (default false) is for providers that ask for a second factor themselves.
@@ -74,7 +97,11 @@ export interface HostSignIn {
   externalLoginSignIn(
     loginProvider: string,
     providerKey: string,
-    options?: SessionOptions & { readonly bypassTwoFactor?: boolean },
+    options?: SessionOptions & {
+      readonly bypassTwoFactor?: boolean
+      /** Whether this machine has shown the user's second factor before: `signIn.isTwoFactorClientRemembered`. Default: no. */
+      readonly isRemembered?: (user: User) => boolean
+    },
   ): Promise<SignInResult>
   /**
    * Opens a session on the host's word alone, with its `amr`, by default none. Failed attempts do not prevent it.
@@ -101,13 +128,16 @@ export interface Opening extends SessionOptions {
   readonly reservation: Reservation | null
   /** Claims of this session alone. */
   readonly claims?: readonly Claim[] | undefined
+  /** The session that a half-way ticket opens, and when it was issued (seconds). */
+  readonly ticket?: { readonly sessionId: string; readonly issuedAt: number } | undefined
 }
 
 export interface HostSignInDependencies {
   readonly db: Db
   readonly clock: Clock
   readonly hasher: QueuedHasher
-  readonly vault: () => SealingKey
+  readonly keys: Pick<Keys, 'vault'>
+  readonly tickets: TwoFactorTickets
   readonly sessions: SessionEnder
   readonly secondFactors: SecondFactors
   readonly throttle: Throttle
@@ -115,7 +145,7 @@ export interface HostSignInDependencies {
   readonly open: (found: UserWithGrants, opening: Opening) => Promise<SignInResult>
   readonly rehash: (found: UserWithGrants, password: string) => Promise<UserWithGrants | null>
   /** Reports the result of a sign-in to listeners. */
-  readonly report: (user: UserRecord | null, result: SignInResult | PasswordCheck) => void
+  readonly report: (user: Pick<User, 'id'> | null, result: SignInResult | PasswordCheck) => void
 }
 
 export function createHostSignIn(dependencies: HostSignInDependencies): HostSignIn {
@@ -128,7 +158,7 @@ export function createHostSignIn(dependencies: HostSignInDependencies): HostSign
 
 type Report = HostSignInDependencies['report']
 
-function reported<T extends SignInResult | PasswordCheck>(report: Report, user: UserRecord | null, result: T): T {
+function reported<T extends SignInResult | PasswordCheck>(report: Report, user: Pick<User, 'id'> | null, result: T): T {
   report(user, result)
   return result
 }
@@ -147,14 +177,14 @@ function createPasswordStep(dependencies: HostSignInDependencies): Pick<HostSign
   const { db, hasher, secondFactors, throttle, report } = dependencies
 
   return {
-    async checkPasswordSignIn(given, password) {
+    async checkPasswordSignIn(given, password, { lockoutOnFailure = true } = {}) {
       const { answer } = await throttle.attempt(
         db,
         given.userName,
         async (found, reservation): Promise<Verdict<PasswordCheck>> => {
           const isSame = found?.user.id === given.id
           const verdict = await hasher.verify(isSame ? found.user.passwordHash : null, password)
-          if (!isSame || verdict === 'no') return 'wrong'
+          if (!isSame || verdict === 'no') return lockoutOnFailure ? 'wrong' : unsettled(refused('Failed'))
           const reason = barrier(dependencies, found.user)
           if (reason !== null) return unsettled(refused(reason))
           const current = verdict === 'yes' ? found : await dependencies.rehash(found, password)
@@ -174,42 +204,54 @@ function createPasswordStep(dependencies: HostSignInDependencies): Pick<HostSign
 function createSecondFactorSteps(
   dependencies: HostSignInDependencies,
 ): Pick<HostSignIn, 'twoFactorAuthenticatorSignIn' | 'twoFactorRecoveryCodeSignIn' | 'twoFactorSignIn'> {
-  const { db, secondFactors, throttle, open, report } = dependencies
+  const { db, secondFactors, throttle, tickets, open, report } = dependencies
+
+  /** Who has proved the first factor, under which stamp. */
+  async function firstFactorOf(given: User | string) {
+    if (typeof given === 'string') return tickets.read(given)
+    return { userId: given.id, userName: given.userName, stampMark: stampMark(given.securityStamp), sessionId: null }
+  }
 
   async function byCode(
-    given: User,
+    given: User | string,
     method: SignInMethod,
     { client, address }: SessionOptions,
     verify: (found: FoundUser) => Promise<boolean>,
   ): Promise<SignInResult> {
+    const first = await firstFactorOf(given)
+    if (first === null) return reported(report, null, refused('Failed'))
+    const ticket = first.sessionId === null ? undefined : first
     const { answer } = await throttle.attempt(
       db,
-      given.userName,
+      first.userName,
       async (found, reservation): Promise<Verdict<SignInResult>> => {
         // The first factor was proved under this stamp: under another one it may no longer hold.
-        if (found?.user.id !== given.id || found.user.securityStamp !== given.securityStamp)
+        if (found?.user.id !== first.userId || !isMarkOf(first.stampMark, found.user.securityStamp))
           return unsettled(refused('Failed'))
         const reason = barrier(dependencies, found.user)
         if (reason !== null) return unsettled(refused(reason))
+        // Uses up no code for a ticket that has served. Of parallel requests the statement that opens the session lets one pass.
+        if (ticket !== undefined && !(await isSessionUnused(db, ticket.sessionId))) return unsettled(refused('Failed'))
         if (!(await verify(found))) return 'wrong'
-        const opened = await open(found, { method, amr: ['mfa'], client, address, reservation })
+        const amr = ticket === undefined || ticket.loginProvider === null ? ['mfa'] : ['mfa', ticket.loginProvider]
+        const opened = await open(found, { method, amr, client, address, reservation, ticket })
         return { answer: opened, isSettled: opened.succeeded }
       },
     )
-    return reported(report, given, typeof answer === 'string' ? refused(answer) : answer)
+    return reported(report, { id: first.userId }, typeof answer === 'string' ? refused(answer) : answer)
   }
 
   return {
-    twoFactorAuthenticatorSignIn: (user, code, options = {}) =>
-      byCode(user, 'authenticator', options, ({ authenticatorKey }) =>
+    twoFactorAuthenticatorSignIn: (given, code, options = {}) =>
+      byCode(given, 'authenticator', options, ({ user, authenticatorKey }) =>
         secondFactors.useAuthenticatorCode(user.id, authenticatorKey, code),
       ),
-    twoFactorRecoveryCodeSignIn: (user, code, options = {}) =>
-      byCode(user, 'recoveryCode', options, (found) => secondFactors.useRecoveryCode(found.user, code)),
-    async twoFactorSignIn(user, provider, code, options = {}) {
+    twoFactorRecoveryCodeSignIn: (given, code, options = {}) =>
+      byCode(given, 'recoveryCode', options, ({ user }) => secondFactors.useRecoveryCode(user, code)),
+    async twoFactorSignIn(given, provider, code, options = {}) {
       secondFactors.requireProvider(provider)
-      return byCode(user, 'provider', options, (found) =>
-        secondFactors.useProviderCode(found.user, found.authenticatorKey, provider, code),
+      return byCode(given, 'provider', options, ({ user, authenticatorKey }) =>
+        secondFactors.useProviderCode(user, authenticatorKey, provider, code),
       )
     },
   }
@@ -219,14 +261,22 @@ function createSecondFactorSteps(
 function createSessionSteps(
   dependencies: HostSignInDependencies,
 ): Pick<HostSignIn, 'externalLoginSignIn' | 'signIn' | 'signOut'> {
-  const { db, vault, sessions, secondFactors, open, report } = dependencies
+  const { db, keys, tickets, sessions, secondFactors, open, report } = dependencies
 
   return {
-    async externalLoginSignIn(loginProvider, providerKey, { client, address, bypassTwoFactor = false } = {}) {
+    async externalLoginSignIn(
+      loginProvider,
+      providerKey,
+      { client, address, bypassTwoFactor = false, isRemembered } = {},
+    ) {
       const user = isLogin(loginProvider, providerKey) ? await findUserByLogin(db, loginProvider, providerKey) : null
       if (user === null) return reported(report, null, refused('Failed'))
-      const reason = await externalRefusal(user, bypassTwoFactor)
+      const reason = await externalBarrier(user)
       if (reason !== null) return reported(report, user, refused(reason))
+      if (!bypassTwoFactor && (await hasSecondFactor(user)) && isRemembered?.(user) !== true) {
+        const twoFactorTicket = tickets.issue(user, loginProvider)
+        return reported(report, user, { succeeded: false, reason: 'RequiresTwoFactor', twoFactorTicket })
+      }
       return openFor(user, { method: 'external', amr: [loginProvider], client, address, reservation: null })
     },
 
@@ -244,13 +294,16 @@ function createSessionSteps(
   }
 
   /** Unlike the host's own word, a login of another system is refused by failed attempts too (as in the reference). */
-  async function externalRefusal(user: UserRecord, bypassTwoFactor: boolean): Promise<SignInFailure | null> {
+  async function externalBarrier(user: UserRecord): Promise<'NotAllowed' | 'LockedOut' | null> {
     const reason = barrier(dependencies, user)
-    if (reason !== null) return reason
-    if (user.lockoutEnabled && (await readAttempts(db, attemptKeyOf(vault(), user.userName))).locked) return 'LockedOut'
-    if (!user.twoFactorEnabled || bypassTwoFactor) return null
+    if (reason !== null || !user.lockoutEnabled) return reason
+    return (await readAttempts(db, attemptKeyOf(keys.vault(), user.userName))).locked ? 'LockedOut' : null
+  }
+
+  async function hasSecondFactor(user: UserRecord): Promise<boolean> {
+    if (!user.twoFactorEnabled) return false
     const sealedKey = await findUserToken(db, user.id, authenticatorKeyPlace.loginProvider, authenticatorKeyPlace.name)
-    return (await secondFactors.isRequired(user, sealedKey)) ? 'RequiresTwoFactor' : null
+    return secondFactors.isRequired(user, sealedKey)
   }
 
   /** Opens a session for a user as stored now. */

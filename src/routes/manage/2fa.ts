@@ -129,7 +129,7 @@ export const twoFactor = endpoint(
           resetRecoveryCodes === true || isFirst
             ? await users.generateNewTwoFactorRecoveryCodes(user, recoveryCodes)
             : null
-        if (more.forgetMachine === true) forgetMachine(needs, request, reply)
+        if (more.forgetMachine === true) forgetMachine(needs, request, reply, userId)
         return {
           sharedKey: isKeyHidden(user) ? '' : ((await users.getAuthenticatorKey(user)) ?? ''),
           recoveryCodesLeft: codes?.length ?? (await users.countRecoveryCodes(user)),

@@ -27,6 +27,10 @@ function signedIn(result: SignInResult) {
   return { ...result.signedIn, method: result.method }
 }
 
+function reasonOf(result: SignInResult): string | null {
+  return result.succeeded ? null : result.reason
+}
+
 test('checkPasswordSignIn says that a password is right, and opens no session', async () => {
   const user = await host.newUser({}, goodPassword)
   assert.deepEqual(await signIn.checkPasswordSignIn(user, goodPassword), { succeeded: true, requiresTwoFactor: false })
@@ -242,7 +246,7 @@ test('a registered provider is a second factor: it is asked for, and its code op
     validate: (_user, purpose, token) => purpose === 'TwoFactor' && token === 'sesame',
   })
   const user = await own.newUser({ email: null, twoFactorEnabled: true }, goodPassword)
-  assert.deepEqual(await own.signIn.passwordSignIn(user.userName, goodPassword), refused('RequiresTwoFactor'))
+  assert.equal(reasonOf(await own.signIn.passwordSignIn(user.userName, goodPassword)), 'RequiresTwoFactor')
   assert.deepEqual(await own.signIn.checkPasswordSignIn(user, goodPassword), {
     succeeded: true,
     requiresTwoFactor: true,
@@ -270,7 +274,7 @@ test('externalLoginSignIn asks for the second factor unless the host bypasses it
   const user = await newTwoFactorUser()
   const providerKey = uniqueName()
   await users.addLogin(user, { loginProvider: 'google', providerKey })
-  assert.deepEqual(await signIn.externalLoginSignIn('google', providerKey), refused('RequiresTwoFactor'))
+  assert.equal(reasonOf(await signIn.externalLoginSignIn('google', providerKey)), 'RequiresTwoFactor')
   assert.equal(await host.sessionCount(user), 0)
   assert.equal((await signIn.externalLoginSignIn('google', providerKey, { bypassTwoFactor: true })).succeeded, true)
 })
