@@ -120,8 +120,8 @@ const newSession = {
 }
 
 async function insertUser(db: Db): Promise<void> {
-  await sql`insert into ${table(db, 'users')} (id, user_name, normalized_user_name, security_stamp, concurrency_stamp)
-    values (${userId}, 'ada', 'ADA', 'stamp', ${userId})`.execute(db.kysely)
+  await sql`insert into ${table(db, 'users')} (id, user_name, normalized_user_name, security_stamp, concurrency_stamp, lockout_enabled)
+    values (${userId}, 'ada', 'ADA', 'stamp', ${userId}, true)`.execute(db.kysely)
 }
 
 test('an id opens one session: not while it lives, and not after it has ended', async (t) => {
@@ -145,9 +145,10 @@ test('an id opens no second session while the end of the first is being committe
     await endSessions(trx, { id: newSession.id }, 'signOut')
     // It has read that there is no note, and waits for the row of the same id.
     second = openSession(db, newSession, null)
+    // Asked by another connection: a transaction sees the activity of its first look.
     await until(async () => {
       const { rows } = await sql`select 1 from pg_stat_activity
-        where wait_event_type = 'Lock' and query like ${`%insert into "${db.schema}"."sessions"%`}`.execute(trx.kysely)
+        where wait_event_type = 'Lock' and query like ${`%insert into%${db.schema}%sessions%`}`.execute(db.kysely)
       return rows.length > 0
     })
   })
