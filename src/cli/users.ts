@@ -112,6 +112,22 @@ export const userCommands: readonly Command[] = [
       ),
   },
   {
+    name: 'users passkeys',
+    argument: one,
+    about: 'Lists the passkeys of a user; with --remove takes one away, and ends all their sessions',
+    options: {
+      remove: {
+        type: 'string',
+        value: '<credential id>',
+        about: 'the passkey to take away, even the last way to sign in',
+      },
+    },
+    run: (call) => {
+      const id = call.text('remove')
+      return id === undefined ? listPasskeys(call) : removePasskey(call, id)
+    },
+  },
+  {
     name: 'users reset-second-factor',
     argument: one,
     about:
@@ -127,6 +143,48 @@ export const userCommands: readonly Command[] = [
       ),
   },
 ]
+
+function listPasskeys({ withRealm, argument }: Call): Promise<Outcome> {
+  return withRealm(async ({ users }) => {
+    const user = await find(users, argument)
+    const passkeys = (await users.getPasskeys(user)).map((passkey) => ({
+      credentialId: textOf(passkey.credentialId),
+      name: passkey.name,
+      createdAt: passkey.createdAt,
+      signCount: passkey.signCount,
+      transports: passkey.transports,
+      isUserVerified: passkey.isUserVerified,
+      isBackedUp: passkey.isBackedUp,
+    }))
+    const rows = passkeys.map(({ credentialId, name, createdAt, isBackedUp }) => [
+      name ?? '-',
+      when(createdAt),
+      isBackedUp ? 'yes' : 'no',
+      credentialId,
+    ])
+    return { json: { userId: user.id, passkeys }, text: table(['name', 'created', 'backed up', 'credential id'], rows) }
+  })
+}
+
+function removePasskey(call: Call, id: string): Promise<Outcome> {
+  const credentialId = Buffer.from(id, 'base64url')
+  if (id === '' || textOf(credentialId) !== id)
+    throw new UsageError('--remove takes a credential id, as the list shows it')
+  return change(
+    call,
+    (user) => `Remove passkey ${printable(id)} of ${nameOf(user)}, and end their sessions?`,
+    async ({ users }, user) => {
+      if ((await users.getPasskey(user, credentialId)) === null)
+        throw new CommandFailed('NOT_FOUND', 'The user has no such passkey')
+      required(await users.removePasskey(user, credentialId))
+      return { json: { userId: user.id, removed: id }, text: `${nameOf(user)} has the passkey no longer` }
+    },
+  )
+}
+
+function textOf(credentialId: Uint8Array): string {
+  return Buffer.from(credentialId).toString('base64url')
+}
 
 interface Managers {
   readonly users: UserManager

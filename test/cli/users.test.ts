@@ -72,6 +72,64 @@ test('a running application refuses the sessions that a shell has ended, by toke
   assert.equal((await login(app, 'ada@example.com')).status, 200)
 })
 
+test('passkeys of a user are listed without their keys, and one is taken away with the sessions', async (t) => {
+  const schema = uniqueSchema()
+  const app = await startApp(t, { schema })
+  const { accessToken } = await newcomer(app, 'ada@example.com')
+  await register(app, 'bob@example.com')
+  const ada = await userOf(app, 'ada@example.com')
+  const [credentialId, other] = ['first', 'second'].map((id) => Buffer.from(id))
+  for (const [id, name] of [
+    [credentialId!, 'Laptop\u202e'],
+    [other!, null],
+  ] as const) {
+    const result = await app.identity.users.addOrUpdatePasskey(ada, {
+      credentialId: id,
+      publicKey: Buffer.from('a public key'),
+      name,
+      createdAt: new Date('2026-01-31T12:00:00Z'),
+      signCount: 3,
+      transports: ['internal'],
+      isUserVerified: true,
+      isBackupEligible: true,
+      isBackedUp: true,
+      attestationObject: Buffer.from('an attestation'),
+      clientDataJson: Buffer.from('{}'),
+    })
+    assert.ok(result.succeeded)
+  }
+  const id = credentialId!.toString('base64url')
+  const call = (...args: string[]) => ['users', 'passkeys', 'ada@example.com', '--schema', schema, ...args]
+
+  const { passkeys } = (await jsonOf(call())) as { passkeys: Record<string, unknown>[] }
+  assert.deepEqual(
+    passkeys.map((passkey) => [passkey.credentialId, passkey.createdAt, passkey.isBackedUp]),
+    [
+      [id, '2026-01-31T12:00:00.000Z', true],
+      [other!.toString('base64url'), '2026-01-31T12:00:00.000Z', true],
+    ],
+  )
+  const { stdout } = await shell(call())
+  assert.match(stdout, /Laptop/)
+  assert.doesNotMatch(stdout, /\u202e|public/)
+
+  const failures = [
+    [call('--remove', 'no id!', '--yes'), 2],
+    [call('--remove', id), 2],
+    [call('--remove', 'AAAA', '--yes'), 1],
+    [['users', 'passkeys', 'bob@example.com', '--schema', schema, '--remove', id, '--yes'], 1],
+  ] as const
+  for (const [args, code] of failures) assert.equal((await shell([...args])).code, code)
+  assert.equal((await app.identity.users.getPasskeys(ada)).length, 2)
+
+  assert.deepEqual(await jsonOf(call('--remove', id, '--yes')), { userId: ada.id, removed: id })
+  assert.deepEqual(
+    (await app.identity.users.getPasskeys(ada)).map((one) => Buffer.from(one.credentialId).toString()),
+    ['second'],
+  )
+  await until(async () => (await guarded(app, accessToken)).status === 401)
+})
+
 test('a user who has lost every factor signs in with the password once a shell has reset them', async (t) => {
   const schema = uniqueSchema()
   const app = await startApp(t, { schema })
