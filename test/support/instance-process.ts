@@ -1,4 +1,4 @@
-// One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, and
+// One instance in a process of its own, started by processes.ts: the plugin at the root, a guarded `/guarded`, a `/clerks` for a role, and
 // the host's administration by message. Real time, and argon2id at its cheapest
 // unless the test asks for other settings.
 import Fastify from 'fastify'
@@ -35,6 +35,8 @@ await app.register(identity, {
   lockout: { maxWaitSeconds: 120, ...given.lockout },
 })
 app.get('/guarded', { onRequest: requireAuthorization() }, (request) => ({ userId: request.identity?.userId }))
+
+app.get('/clerks', { onRequest: requireAuthorization({ roles: ['clerk'] }) }, () => ({}))
 
 async function userOf(name: string): Promise<User> {
   const user = await app.identity.users.findByName(name)
