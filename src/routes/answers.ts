@@ -13,7 +13,7 @@ export function answer<Schema extends TSchema>(description: string, schema: Sche
 // One schema for all problems, as in the reference's document: `error?.errors` of a generated client compiles whatever the status.
 const Problem = Type.Object(
   {
-    type: Type.String({ format: 'uri' }),
+    type: Type.String(),
     title: Type.String(),
     status: Type.Integer({ format: 'int32' }),
     detail: Type.Optional(Type.String()),
