@@ -1,6 +1,6 @@
 // Every error that leaves this package, and every code of an expected failure. Outcomes that a caller must expect (a
 // weak password) are values, see IdentityResult; errors are misconfigurations, or failures of another system.
-import createError, { type FastifyErrorConstructor } from '@fastify/error'
+import { createError, type FastifyErrorConstructor } from '@fastify/error'
 
 // When each error is thrown, and what to do about it, is its doc comment; `npm run docs` writes docs/errors.md from it.
 const thrown = {

@@ -6,7 +6,7 @@ import { isMarkOf } from '../tokens/fields.js'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { User } from '../accounts/users/user.js'
 import { openCode, type OpenedCode, sealCode } from '../tokens/code.js'
-import type { SealingKey } from '../tokens/seal.js'
+import { keyIdOf, type SealingKey } from '../tokens/seal.js'
 import { type CookieContext, cookieName, expireCookie, findCookies, sendCookie } from './cookie.js'
 
 export interface MachineContext extends CookieContext {
@@ -66,13 +66,18 @@ function readCodes(context: MachineContext, request: FastifyRequest): readonly M
   const values = context.options.cookies ? findCookies(request.headers.cookie, nameOf(context, request)) : []
   const now = secondsOf(context.clock())
   const { rememberMachineSeconds } = context.options.twoFactor
-  return values
-    .flatMap((value) => value.split('.', maxPeople))
-    .flatMap((text): MachineCode[] => {
-      const opened = openCode((id) => context.keys.find(id), 'rememberMachine', text, now, rememberMachineSeconds)
-      return opened === null ? [] : [{ ...opened, text }]
-    })
-    .sort((a, b) => b.issuedAt - a.issuedAt)
+  return (
+    values
+      .map((value) => value.split('.'))
+      // Only what was written here: a value with anything between, before or behind the codes is none of ours.
+      .filter((texts) => texts.length <= maxPeople && texts.every((text) => keyIdOf(text, 'rememberMachine') !== null))
+      .flat()
+      .flatMap((text): MachineCode[] => {
+        const opened = openCode((id) => context.keys.find(id), 'rememberMachine', text, now, rememberMachineSeconds)
+        return opened === null ? [] : [{ ...opened, text }]
+      })
+      .sort((a, b) => b.issuedAt - a.issuedAt)
+  )
 }
 
 function writeCodes(
