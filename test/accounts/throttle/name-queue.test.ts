@@ -93,9 +93,9 @@ test('a name whose attempts are not counted does not queue', async () => {
 test('more than may wait are refused at once, and one that has waited too long then', async () => {
   const { enter } = place(1, { room: 1, maxWaiting: 2, maxWaitMilliseconds: 20 })
   await enter()
-  const waiting = [enter(), enter()]
-  await assert.rejects(enter(), SignInsCrowded)
-  for (const one of waiting) await assert.rejects(one, SignInsCrowded)
+  // Handled from the start: on a slow machine the wait of the first is over before the third asks.
+  const outcomes = await Promise.allSettled([enter(), enter(), enter()])
+  for (const one of outcomes) assert.ok(one.status === 'rejected' && one.reason instanceof SignInsCrowded)
 })
 
 test('an error of the database is that of its attempt, and the next one is asked for', async () => {
